@@ -1,0 +1,226 @@
+//! Facts about processes from `/proc`, and settings of this process.
+
+use crate::error::{Doing, Error, Result, check};
+use std::collections::{HashMap, HashSet};
+use std::os::fd::AsFd;
+
+/// The numbers of `/proc/PID/stat` that we use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Its state letter (`R`, `S`, `Z`, …).
+    pub state: u8,
+    /// Its parent.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    /// Its controlling terminal as a device number, 0 for none.
+    pub terminal: u64,
+    /// When it started, in clock ticks since boot.
+    pub started: u64,
+}
+
+/// Parses a `stat` line after its **last** `)`: a program's name may hold spaces, brackets and newlines.
+#[must_use]
+pub fn parse_stat(line: &[u8]) -> Option<Stat> {
+    let after = line.iter().rposition(|byte| *byte == b')')?;
+    let rest = std::str::from_utf8(line.get(after.checked_add(1)?..)?).ok()?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // tty_nr is printed signed.
+    let terminal: i32 = fields.get(4)?.parse().ok()?;
+    Some(Stat {
+        state: *fields.first()?.as_bytes().first()?,
+        parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
+        session: fields.get(3)?.parse().ok()?,
+        terminal: u64::from(u32::from_ne_bytes(terminal.to_ne_bytes())),
+        started: fields.get(19)?.parse().ok()?,
+    })
+}
+
+/// # Errors
+/// When the process is gone or its line cannot be read.
+pub fn stat(pid: i32) -> Result<Stat> {
+    let line = std::fs::read(format!("/proc/{pid}/stat")).doing("read a process's state")?;
+    parse_stat(&line).ok_or_else(|| Error::other("read a process's state", "an unexpected form"))
+}
+
+/// Every pid that `/proc` shows now.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn all() -> Result<Vec<i32>> {
+    let entries = std::fs::read_dir("/proc").doing("list processes")?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
+}
+
+/// Every descendant of a process now, zombies left out.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn descendants(root: i32) -> Result<Vec<i32>> {
+    let mut children: HashMap<i32, Vec<(i32, u8)>> = HashMap::new();
+    for pid in all()? {
+        if let Ok(stat) = stat(pid) {
+            children.entry(stat.parent).or_default().push((pid, stat.state));
+        }
+    }
+    let mut found = Vec::new();
+    let mut seen = HashSet::from([root]);
+    let mut next = vec![root];
+    while let Some(parent) = next.pop() {
+        for (pid, state) in children.get(&parent).into_iter().flatten() {
+            if seen.insert(*pid) {
+                next.push(*pid);
+                if !matches!(state, b'Z' | b'X') {
+                    found.push(*pid);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The audit session id that means "none".
+pub const NO_AUDIT_SESSION: u32 = u32::MAX;
+
+/// A process's audit session id; `None` when the kernel has no audit or the process is gone.
+#[must_use]
+pub fn audit_session(pid: i32) -> Option<u32> {
+    std::fs::read_to_string(format!("/proc/{pid}/sessionid")).ok()?.trim().parse().ok()
+}
+
+/// Every live process of an audit session.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn of_audit_session(id: u32) -> Result<Vec<i32>> {
+    let alive = |pid: &i32| stat(*pid).is_ok_and(|stat| !matches!(stat.state, b'Z' | b'X'));
+    Ok(all()?.into_iter().filter(|pid| audit_session(*pid) == Some(id)).filter(alive).collect())
+}
+
+/// Signals a process that was just found in a list, only if it still matches: the pidfd is opened first,
+/// so that the check and the signal are about the same process. True when the signal was sent.
+#[must_use]
+pub fn signal_if(pid: i32, signal: i32, matches: impl Fn(i32) -> bool) -> bool {
+    let Ok(pidfd) = crate::pidfd::open(pid) else { return false };
+    matches(pid) && crate::pidfd::is_alive(pidfd.as_fd()) && crate::pidfd::send_signal(pidfd.as_fd(), signal).is_ok()
+}
+
+/// Our own pid.
+#[must_use]
+pub fn own_pid() -> i32 {
+    // SAFETY: plain call that cannot fail.
+    unsafe { libc::getpid() }
+}
+
+/// Our effective user id.
+#[must_use]
+pub fn effective_uid() -> u32 {
+    // SAFETY: plain call that cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Orphaned descendants become our children.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn become_subreaper() -> Result<()> {
+    // SAFETY: plain call with integers.
+    check("become a subreaper", unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+}
+
+/// No core dump, and no ptrace by our own uid.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn forbid_dumping() -> Result<()> {
+    // SAFETY: plain call with integers.
+    check("forbid dumping", unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }).map(drop)
+}
+
+/// This signal when our parent ends.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn die_with_parent(signal: i32) -> Result<()> {
+    // SAFETY: plain call with integers.
+    check("bind our life to our parent's", unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) }).map(drop)
+}
+
+/// A new session, and we its leader.
+///
+/// # Errors
+/// When we lead a process group already.
+pub fn new_session() -> Result<()> {
+    // SAFETY: plain call.
+    check("make a session", unsafe { libc::setsid() }).map(drop)
+}
+
+/// The umask of files that we make.
+pub fn set_umask(mask: u32) {
+    // SAFETY: plain call that cannot fail.
+    unsafe { libc::umask(mask) };
+}
+
+/// Sets the soft limits that a program expects and whoever started us may have changed:
+/// no core files, 1024 descriptors, 8 MiB of stack. Hard limits stay.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn default_limits() -> Result<()> {
+    for (resource, wanted) in [(libc::RLIMIT_CORE, 0), (libc::RLIMIT_NOFILE, 1024), (libc::RLIMIT_STACK, 8 << 20)] {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: `limit` is valid for both calls.
+        unsafe {
+            check("read a limit", libc::getrlimit(resource, &raw mut limit))?;
+            limit.rlim_cur = limit.rlim_max.min(wanted);
+            check("set a limit", libc::setrlimit(resource, &raw const limit))?;
+        }
+    }
+    Ok(())
+}
+
+/// Closes every descriptor from this number on.
+///
+/// # Safety contract of the caller
+/// Only for a role that has just begun: no `OwnedFd` may exist at or above the number.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn close_from(first: u32) -> Result<()> {
+    // SAFETY: plain call; the caller owns nothing there, as documented.
+    crate::error::check_long("close descriptors", unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) }).map(drop)
+}
+
+/// Ends this process at once, without running anything of the process that it was forked from.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(status) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_name_cannot_shift_the_fields_of_stat() {
+        let line = b"42 (evil) S 1 2 3 4) R 7 8 9 34817 9 4194304 0 0 0 0 0 0 0 0 20 0 1 0 5555 0 0";
+        let stat = parse_stat(line).unwrap();
+        assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'R', 7, 8, 9));
+        assert_eq!((stat.terminal, stat.started), (34817, 5555));
+        assert!(parse_stat(b"42 (x").is_none());
+    }
+
+    #[test]
+    fn a_child_is_found_among_the_descendants_until_it_ends() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        assert!(descendants(own_pid()).unwrap().contains(&pid));
+        assert!(!signal_if(pid, libc::SIGKILL, |_| false));
+        assert!(signal_if(pid, libc::SIGKILL, |pid| stat(pid).unwrap().parent == own_pid()));
+        child.wait().unwrap();
+        assert!(!descendants(own_pid()).unwrap().contains(&pid));
+    }
+}

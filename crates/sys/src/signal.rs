@@ -1,0 +1,123 @@
+//! Signals as a descriptor, and sending to processes and groups.
+
+use crate::error::{Result, check};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// Blocks the signals for this thread and makes them readable.
+#[derive(Debug)]
+pub struct SignalFd(OwnedFd);
+
+impl SignalFd {
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn new(signals: &[i32]) -> Result<Self> {
+        let set = set_of(signals);
+        // SAFETY: `set` is initialised; no old set is asked for.
+        check("block signals", unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) })?;
+        // SAFETY: `set` is initialised; -1 asks for a new descriptor.
+        let fd = check("make a signal descriptor", unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })?;
+        // SAFETY: a fresh descriptor that nothing else owns.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// The next pending signal.
+    #[must_use]
+    pub fn next(&self) -> Option<i32> {
+        // SAFETY: an all-zero value is valid for the kernel to overwrite.
+        let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: `info` has `size` writable bytes.
+        let read = unsafe { libc::read(self.0.as_raw_fd(), (&raw mut info).cast(), size) };
+        (usize::try_from(read) == Ok(size)).then(|| i32::try_from(info.ssi_signo).unwrap_or(0))
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn set_of(signals: &[i32]) -> libc::sigset_t {
+    // SAFETY: sigemptyset initialises whatever it is given; sigaddset is given an initialised set.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in signals {
+            libc::sigaddset(&raw mut set, *signal);
+        }
+        set
+    }
+}
+
+/// Ignores a signal in this process.
+///
+/// # Errors
+/// When the signal cannot be ignored.
+pub fn ignore(signal: i32) -> Result<()> {
+    // SAFETY: SIG_IGN installs no code of ours.
+    if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR {
+        return Err(crate::Error::last("ignore a signal"));
+    }
+    Ok(())
+}
+
+/// Gives a signal its default action in this process.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn default_action(signal: i32) -> Result<()> {
+    // SAFETY: SIG_DFL installs no code of ours.
+    if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+        return Err(crate::Error::last("reset a signal"));
+    }
+    Ok(())
+}
+
+/// Lets the signals through again in this thread.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn unblock(signals: &[i32]) -> Result<()> {
+    let set = set_of(signals);
+    // SAFETY: `set` is initialised; no old set is asked for.
+    check("unblock signals", unsafe { libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, std::ptr::null_mut()) }).map(drop)
+}
+
+/// Signals a process by pid: only for our own unreaped children, or pids just read from a cgroup or `/proc`.
+///
+/// # Errors
+/// `ESRCH` when there is none; a pid below 2 is refused.
+pub fn send(pid: i32, signal: i32) -> Result<()> {
+    if pid < 2 {
+        return Err(crate::Error::other("signal a process", "not the pid of a process of ours"));
+    }
+    // SAFETY: plain call with integers.
+    check("signal a process", unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// Signals a process group.
+///
+/// # Errors
+/// `ESRCH` when there is none; a group below 2 is refused.
+pub fn send_group(group: i32, signal: i32) -> Result<()> {
+    if group < 2 {
+        return Err(crate::Error::other("signal a process group", "not the id of a group of ours"));
+    }
+    // SAFETY: plain call with integers.
+    check("signal a process group", unsafe { libc::kill(-group, signal) }).map(drop)
+}
+
+/// The signal's name as a client would send it (`TERM`), and back.
+pub const NAMES: &[(&str, i32)] = &[
+    ("HUP", libc::SIGHUP),
+    ("INT", libc::SIGINT),
+    ("QUIT", libc::SIGQUIT),
+    ("TERM", libc::SIGTERM),
+    ("USR1", libc::SIGUSR1),
+    ("USR2", libc::SIGUSR2),
+    ("ALRM", libc::SIGALRM),
+    ("WINCH", libc::SIGWINCH),
+    ("TSTP", libc::SIGTSTP),
+    ("CONT", libc::SIGCONT),
+];
