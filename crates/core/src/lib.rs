@@ -1,1 +1,20 @@
+//! Vocabulary and pure logic of Brevet.
+//!
+//! Nothing here does I/O, reads a clock, makes randomness or is unsafe: time, random bytes and facts
+//! come in as parameters, decisions and records go out as data.
 
+pub mod application;
+pub mod autonomous;
+pub mod decide;
+pub mod digest;
+pub mod document;
+pub mod escape;
+pub mod file;
+pub mod id;
+pub mod journal;
+pub mod policy;
+pub mod record;
+pub mod request;
+pub mod text;
+pub mod time;
+pub mod user;

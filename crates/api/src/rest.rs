@@ -1,0 +1,1 @@
+//! REST: bodies of `/api/v1`.

@@ -1,0 +1,57 @@
+//! Autonomous approval (DESIGN section 8): rules that answer a request which some policy allowed. The broker decides.
+
+use crate::policy::{Applications, ClockTime, Scope, Weekday};
+use crate::time::Length;
+use serde::{Deserialize, Serialize};
+
+mod evaluate;
+pub use evaluate::{Condition, Evaluation, Subject, evaluate};
+
+/// A rule as written; every condition in it must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutonomousRule {
+    /// Unique among autonomous rules.
+    pub name: String,
+    /// A disabled rule is kept and never answers.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Records what it would have done and approves nothing.
+    #[serde(default)]
+    pub shadow: bool,
+    /// As in a policy.
+    pub users: Scope,
+    /// As in a policy.
+    pub computers: Scope,
+    /// As in a policy.
+    pub applications: Applications,
+    /// A request for longer goes to a person.
+    pub max_duration: Length,
+    /// The content must be as the package manager installed it.
+    #[serde(default)]
+    pub unchanged_only: bool,
+    /// When it answers; always where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours: Option<Hours>,
+    /// How many approvals a user gets from this rule on one computer in a day (UTC, or the day of `hours.zone`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_user_per_day: Option<u32>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Days and hours in wall time of a zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hours {
+    /// Days on which a window starts.
+    pub days: Vec<Weekday>,
+    /// Inclusive.
+    pub start: ClockTime,
+    /// Exclusive; not later than `start` means the next day.
+    pub end: ClockTime,
+    /// IANA name.
+    pub zone: String,
+}

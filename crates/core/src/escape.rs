@@ -1,0 +1,87 @@
+//! Showing text that somebody else chose, without letting it act where it is shown.
+
+use std::fmt::Write as _;
+
+/// For a terminal: control characters, invalid UTF-8, bidirectional and zero-width characters become visible escapes.
+/// The backslash is doubled, so that an escape cannot be imitated.
+#[must_use]
+pub fn terminal(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\t' => out.push_str("\\t"),
+                '\r' => out.push_str("\\r"),
+                c if c.is_control() || is_invisible(c) => {
+                    let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+                }
+                c => out.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+/// Characters that change how their neighbours are shown, or are not shown themselves.
+fn is_invisible(c: char) -> bool {
+    matches!(u32::from(c),
+        0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x2028..=0x202F
+        | 0x205F..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
+}
+
+/// A command line that reads unambiguously: arguments with anything but plain characters are quoted, then escaped.
+#[must_use]
+pub fn command<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut out = String::new();
+    for argument in arguments {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        let plain = !argument.is_empty() && argument.iter().all(|b| b.is_ascii_alphanumeric() || b"-_=+./:,@%^".contains(b));
+        if plain {
+            out.push_str(&terminal(argument));
+        } else {
+            out.push('\'');
+            out.push_str(&terminal(argument).replace('\'', "'\\''"));
+            out.push('\'');
+        }
+    }
+    out
+}
+
+/// For one CSV field (RFC 4180), with a leading apostrophe where a spreadsheet would read a formula.
+#[must_use]
+pub fn csv(text: &str) -> String {
+    let guarded = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    if guarded.contains([',', '"', '\n', '\r']) || guarded != text { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_a_cursor_or_reorders_text_gets_through() {
+        assert_eq!(terminal(b"a\x1b[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(terminal("x\u{202e}y\u{200b}".as_bytes()), "x\\u{202e}y\\u{200b}");
+        assert_eq!(terminal(b"\xff\\n\n"), "\\xff\\\\n\\n");
+        assert_eq!(terminal("\u{9b}31m".as_bytes()), "\\u{9b}31m");
+    }
+
+    #[test]
+    fn arguments_stay_apart() {
+        assert_eq!(command([&b"ls"[..], b"-l", b"a b", b"", b"it's"]), "ls -l 'a b' '' 'it'\\''s'");
+    }
+
+    #[test]
+    fn formulas_do_not_start_in_a_spreadsheet() {
+        assert_eq!(csv("=1+1"), "\"'=1+1\"");
+        assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(csv("plain"), "plain");
+    }
+}
