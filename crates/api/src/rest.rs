@@ -1,1 +1,0 @@
-//! REST: bodies of `/api/v1`.

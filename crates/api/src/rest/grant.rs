@@ -1,0 +1,199 @@
+//! Grants: what was given, what became of it, and whether the computer knows.
+
+use brevet_core::document::Kind;
+use brevet_core::id::{GrantId, RequestId};
+use brevet_core::request::PolicyRef;
+use brevet_core::time::{Length, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::computer::ComputerRef;
+use super::request::Decision;
+
+/// A grant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct GrantItem {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: GrantId,
+    /// What made it.
+    pub origin: GrantOrigin,
+    /// Where it stands.
+    pub state: GrantState,
+    /// Where it holds.
+    pub computer: ComputerRef,
+    /// Who has it: the OS user's name.
+    pub user: String,
+    /// As whom it runs.
+    pub target_user: String,
+    /// What it is for, quoted and escaped for a terminal.
+    pub command: String,
+    /// Why, in the user's words, where asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Under which policy, in the version that was approved.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub policy: PolicyRef,
+    /// The request that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub request: Option<RequestId>,
+    /// From 1; each extension is the next.
+    pub version: u64,
+    /// How long it gives in all.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub duration: Length,
+    /// Narrowed to the exact command.
+    pub command_only: bool,
+    /// When it was made.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub created: Timestamp,
+    /// First use at the latest at this moment.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub use_before: Timestamp,
+    /// First use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub activated: Option<Timestamp>,
+    /// When it ends: known exactly from first use on, until then at the latest.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub ends: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub ended: Option<Timestamp>,
+    /// By whom and why, when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Who approved.
+    pub approvals: Vec<Decision>,
+    /// Each document about it, oldest first.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What made a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum GrantOrigin {
+    /// An approver.
+    Approved,
+    /// A policy with mode `automatic`.
+    Automatic,
+    /// A policy with mode `justify`.
+    Justify,
+    /// An autonomous rule.
+    Autonomous,
+}
+
+/// Where a grant stands (DESIGN section 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum GrantState {
+    /// Not used yet.
+    Issued,
+    /// Used, and its time runs.
+    Active,
+    /// Its time was up.
+    Expired,
+    /// By a person or by a policy's change.
+    Revoked,
+    /// By its user or its task.
+    Finished,
+    /// Never used in time.
+    Unused,
+}
+
+/// One document on its way to the computer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Delivery {
+    /// `grant`, `revocation` or `decline`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub document: Kind,
+    /// Its place in the computer's sequence.
+    pub seq: u64,
+    /// How far it came.
+    pub state: DeliveryState,
+    /// When it was signed.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sent: Timestamp,
+    /// When the computer said that it holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub delivered: Option<Timestamp>,
+    /// When the computer said that it took effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub confirmed: Option<Timestamp>,
+    /// For a revocation, processes that were ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes_ended: Option<u32>,
+}
+
+/// How far a document came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Signed and on its way.
+    Sent,
+    /// The computer holds it.
+    Delivered,
+    /// It took effect there.
+    Confirmed,
+}
+
+/// Query of `GET grants`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrantQuery {
+    /// As in `PageQuery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// As in `PageQuery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// `issued`, `active`, `expired`, `revoked`, `finished` or `unused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// A computer's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computer: Option<String>,
+    /// An OS user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// A policy's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// `approved`, `automatic`, `justify` or `autonomous`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
+/// Body of `extend`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Extend {
+    /// How much longer.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub by: Length,
+    /// For the user.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// Body of `revoke`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Revoke {
+    /// For the user.
+    #[serde(default)]
+    pub comment: String,
+    /// Kill at once, without the grace.
+    #[serde(default)]
+    pub now: bool,
+}

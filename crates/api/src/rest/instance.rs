@@ -1,0 +1,42 @@
+//! The installation, and who is asking.
+
+use brevet_core::document::PublicKey;
+use brevet_core::id::{InstanceId, PersonId};
+use serde::{Deserialize, Serialize};
+
+use super::person::Role;
+
+/// The installation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Instance {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: InstanceId,
+    /// Brevet's version.
+    pub version: String,
+    /// Its public address.
+    pub url: String,
+    /// The server's epoch.
+    pub epoch: u64,
+    /// The trust document in force.
+    pub trust_version: u64,
+    /// The key that computers pin.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub root: PublicKey,
+}
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Me {
+    /// The person.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: PersonId,
+    /// Their name.
+    pub name: String,
+    /// What they may do here and now.
+    pub roles: Vec<Role>,
+    /// Whether this token or sign-in may approve, decline and extend.
+    pub decides: bool,
+}

@@ -1,0 +1,80 @@
+//! REST: bodies of `/api/v1`, each feature in a module of its own. What is here is read and written by `brevet-server`,
+//! `brevetctl` and the console; nothing else defines a body.
+//!
+//! # Rules that hold for every route
+//!
+//! - `Authorization: Bearer brv_…`. 401 `unauthenticated`: not known; 403 `forbidden` (or a code that says more): known, may not;
+//!   404 `not_found`: there is none, or you may not know.
+//! - An error is `application/problem+json` (`error::Problem`): a stable `code`, a `request_id`, `errors` for each wrong field.
+//! - A list is `{"items": [...], "next": CURSOR or absent}`; `?limit=` (1 to 500, default 50) and `?cursor=` (the `next` of the page
+//!   before, opaque). Unknown query parameters are refused. Requests, grants, sessions and events come newest first, everything else by name.
+//! - `{ref}` in a path is an id or a name (percent-encoded). An id is tried first.
+//! - What `apply` takes (policies, lists, groups, autonomous rules) has in JSON the fields that it has in TOML, beside
+//!   `id`, `version`, `created` and `changed` (`policy::Stored`). A `PUT` or `POST` body is the TOML form alone, without those four.
+//! - A single object that can be replaced has its version as `ETag` (`"3"`); `PUT` and `DELETE` obey `If-Match`: 412 `version_mismatch`.
+//! - `POST` that creates obeys `Idempotency-Key` for 24 hours: the same key and body give the same answer; another body: 422 `idempotency_mismatch`.
+//!
+//! # Routes
+//!
+//! | route | body → answer |
+//! |---|---|
+//! | `GET instance` · `GET me` | → `instance::Instance` · `instance::Me` |
+//! | `GET policies?name&mode&enabled` · `POST policies` | → page of `policy::StoredPolicy` · `Policy` → 201 `StoredPolicy` |
+//! | `GET, PUT, DELETE policies/{ref}` | `Policy` → `StoredPolicy` · 204 |
+//! | `POST policies/{ref}/enable`, `…/disable`, `…/renew` | no body → `StoredPolicy`; renewing starts a fixed validity anew |
+//! | `GET policies/{ref}/history` · `GET policies/{ref}/computers` | → page of `policy::Change` · page of `policy::OnComputer` |
+//! | `GET, POST lists` · `GET, PUT, DELETE lists/{ref}` | `file::List` → `policy::StoredList`; 409 `in_use` names who uses it |
+//! | `GET, POST groups` · `GET, PUT, DELETE groups/{ref}` | `file::Group` → `policy::StoredGroup` |
+//! | `GET, POST autonomous` · `GET, PUT, DELETE autonomous/{ref}` | `AutonomousRule` → `policy::StoredAutonomous` |
+//! | `POST autonomous/{ref}/enable`, `…/disable` · `POST autonomous/{ref}/shadow` | no body · `policy::Shadow` → `StoredAutonomous` |
+//! | `POST apply` · `GET file` | `apply::Apply` → `apply::Applied` · → the whole `brevet_core::file::File` |
+//! | `GET computers?state&name` · `GET, DELETE computers/{ref}` | → page of `computer::Computer` · `Computer` · 204 (removed) |
+//! | `POST computers/{ref}/quarantine` · `…/release` | `computer::Because` → `Computer`; release is an owner's |
+//! | `GET computers/{ref}/journal?after&incarnation&limit` | → `computer::JournalPage`, oldest first, for verification elsewhere |
+//! | `GET, POST enrolment-tokens` · `DELETE enrolment-tokens/{id}` | `computer::NewEnrolmentToken` → 201 `computer::EnrolmentTokenCreated` |
+//! | `GET requests?state&computer&user&policy` · `GET requests/{id}` | → page of `request::RequestItem` · `RequestItem` |
+//! | `POST requests/{id}/approve` · `…/decline` | `request::Approve` · `request::Decline` → `RequestItem` |
+//! | `GET grants?state&computer&user&policy&origin` · `GET grants/{id}` | → page of `grant::GrantItem` · `GrantItem` |
+//! | `POST grants/{id}/extend` · `…/revoke` | `grant::Extend` · `grant::Revoke` → `GrantItem`; revoking twice is no error |
+//! | `GET sessions?state&computer&user&policy&grant` · `GET sessions/{id}` | → page of `session::SessionItem` · `SessionItem` |
+//! | `GET events?…` · `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → page of `event::Event` · text, oldest first |
+//! | `GET settings` · `GET, PUT settings/{name}` | → page of `setting::Setting` · `setting::SetValue` → `Setting` |
+//! | `GET, POST persons` · `GET persons/{ref}` | → page of `person::Person` · `person::NewPerson` → 201 `Person` |
+//! | `PUT persons/{ref}/roles` · `PUT persons/{ref}/enabled` | `person::Roles` · `person::Enabled` → `Person` |
+//! | `POST persons/{ref}/os-users` · `DELETE persons/{ref}/os-users/{user}?computer=` | `person::OsUser` → `Person` |
+//! | `PUT persons/{ref}/no-os-user` | `person::NoOsUser` → `Person`; another owner sets it |
+//! | `POST persons/{ref}/sign-in` | no body → `person::SignIn`, a one-time link |
+//! | `GET, POST tokens` · `DELETE tokens/{id}` | → page of `token::Token` · `token::NewToken` → 201 `token::TokenCreated` · 204 |
+//!
+//! # Behaviour worth knowing
+//!
+//! - Approving: `for` absent gives what was asked; longer than asked is 422 `longer_than_asked`, longer than the policy's maximum
+//!   422 `longer_than_policy`. With `approvals = 2` the first approval leaves the request `pending` with one entry in `approvals`;
+//!   the shortest `for` of all approvals counts, and any `command_only` narrows.
+//! - Who decides: `own_request`, `not_an_approver`, `no_os_user_recorded`, `token_may_not_decide`, `already_decided` are the 403 and 409 codes to show.
+//! - Any transition that came too late is 409 `wrong_state`, with the state found in `detail`.
+//! - A request whose digest does not fit its content has `consistent: false` and can only be declined (409 `inconsistent`).
+//! - Extending gives the same grant a higher version; the total of all its lengths never exceeds the policy's `max_duration` as it was
+//!   when asked (422 `longer_than_policy`). It is a new decision: the same rules as approving. Only approved grants can be extended.
+//! - Revoking sets the grant `revoked` at once; `deliveries` says whether the computer has heard of it (`sent`, `delivered`, `confirmed` with
+//!   `processes_ended`). `now: true` kills without grace.
+//! - A grant's `deliveries` and a session's end come from the computer's journal and are as late as it is.
+pub mod apply;
+pub mod computer;
+pub mod error;
+pub mod event;
+pub mod grant;
+pub mod instance;
+pub mod page;
+pub mod person;
+pub mod policy;
+pub mod request;
+pub mod session;
+pub mod setting;
+pub mod token;
+
+pub use error::{Code, Problem};
+pub use page::Page;
+
+/// What an API token's text starts with.
+pub const TOKEN_PREFIX: &str = "brv_";

@@ -1,0 +1,144 @@
+//! Requests and decisions on them.
+
+use brevet_core::id::{GrantId, PersonId, RequestId};
+use brevet_core::request::{PolicyRef, Request, RequestState};
+use brevet_core::time::{Length, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::computer::ComputerRef;
+
+/// A request: in words for a table, and in full for whoever decides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RequestItem {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: RequestId,
+    /// What user and approver compare.
+    pub code: String,
+    /// Where it stands.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub state: RequestState,
+    /// Where it would run.
+    pub computer: ComputerRef,
+    /// Who asked: the OS user's name.
+    pub user: String,
+    /// As whom it would run.
+    pub target_user: String,
+    /// What would run, quoted and escaped for a terminal.
+    pub command: String,
+    /// Why, in the user's words.
+    pub reason: String,
+    /// Ticket number, where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// How long was asked for.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub duration: Length,
+    /// The policy that let them ask.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub policy: PolicyRef,
+    /// When it was asked.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub created: Timestamp,
+    /// When it lapses undecided.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub lapses: Timestamp,
+    /// When it reached its state, other than pending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub closed: Option<Timestamp>,
+    /// Whether the digest fits the content; only then can it be approved.
+    pub consistent: bool,
+    /// How many different persons must approve.
+    pub approvals_needed: u32,
+    /// Who approved so far.
+    pub approvals: Vec<Decision>,
+    /// Who declined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined: Option<Decision>,
+    /// The grant that answered it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub grant: Option<GrantId>,
+    /// Everything: application facts, arguments, directory, environment, elevation settings, terms.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub request: Box<Request>,
+}
+
+/// What one person decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Decision {
+    /// Who.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub person: PersonId,
+    /// Their name.
+    pub name: String,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub time: Timestamp,
+    /// For the user.
+    pub comment: String,
+    /// For how long, when approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[serde(rename = "for")]
+    pub duration: Option<Length>,
+    /// Narrowed to this command.
+    #[serde(default)]
+    pub command_only: bool,
+}
+
+/// Query of `GET requests`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestQuery {
+    /// As in `PageQuery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// As in `PageQuery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// `pending`, `approved`, `auto_approved`, `declined`, `withdrawn` or `lapsed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// A computer's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computer: Option<String>,
+    /// An OS user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// A policy's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+}
+
+/// Body of `approve`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Approve {
+    /// How long, at most what was asked for; that where absent.
+    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub duration: Option<Length>,
+    /// For the user.
+    #[serde(default)]
+    pub comment: String,
+    /// Narrow to the exact command, where the policy binds only the application.
+    #[serde(default)]
+    pub command_only: bool,
+    /// The code or digest that the approver saw; when given and different, nothing is approved (409 `wrong_state`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// Body of `decline`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Decline {
+    /// For the user; needed.
+    pub comment: String,
+}

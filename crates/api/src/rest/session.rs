@@ -1,0 +1,100 @@
+//! Sessions: each elevated run.
+
+use brevet_core::id::{GrantId, SessionId};
+use brevet_core::policy::Containment;
+use brevet_core::record::{Outcome, SessionStarted};
+use brevet_core::request::PolicyRef;
+use brevet_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::computer::ComputerRef;
+
+/// One elevated run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SessionItem {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: SessionId,
+    /// The grant that it runs under.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub grant: GrantId,
+    /// Where.
+    pub computer: ComputerRef,
+    /// Whether it runs, as far as the computer has said.
+    pub state: SessionState,
+    /// Who: the OS user's name.
+    pub user: String,
+    /// As whom.
+    pub target_user: String,
+    /// What, quoted and escaped for a terminal.
+    pub command: String,
+    /// Under which policy.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
+    pub policy: PolicyRef,
+    /// Why, in the user's words, where asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What its end reaches.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub containment: Containment,
+    /// When it started.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub started: Timestamp,
+    /// Its hard end.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub ends: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub outcome: Option<Outcome>,
+    /// Processes that had to be ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes_ended: Option<u32>,
+    /// The whole record of its start. Only in the answer about one session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub record: Option<Box<SessionStarted>>,
+}
+
+/// Whether a session runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Its end was not heard of yet.
+    Started,
+    /// It is over.
+    Ended,
+}
+
+/// Query of `GET sessions`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionQuery {
+    /// As in `PageQuery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// As in `PageQuery`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    /// `started` or `ended`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// A computer's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computer: Option<String>,
+    /// An OS user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// A policy's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// A grant's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<String>,
+}

@@ -1,0 +1,75 @@
+//! API tokens: a person's rights, or fewer, for a program.
+
+use brevet_core::id::{PersonId, TokenId};
+use brevet_core::time::{Length, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::person::Role;
+
+/// A token without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Token {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: TokenId,
+    /// For people.
+    pub name: String,
+    /// Whose.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub person: PersonId,
+    /// Their name.
+    pub person_name: String,
+    /// At most the person's own.
+    pub roles: Vec<Role>,
+    /// Whether it may approve, decline and extend.
+    pub decides: bool,
+    /// When it was made.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub created: Timestamp,
+    /// When it ends.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub expires: Timestamp,
+    /// When it was last used, to the hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub last_used: Option<Timestamp>,
+    /// Whether somebody revoked it.
+    pub revoked: bool,
+}
+
+/// Body of `POST tokens`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// For people.
+    pub name: String,
+    /// Whose, by id or name; the caller's where absent. Another's is an owner's to make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<String>,
+    /// At most the person's own; all of those where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<Vec<Role>>,
+    /// Whether it may approve, decline and extend.
+    #[serde(default)]
+    pub decides: bool,
+    /// `90d` where absent, at most `366d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub expires_in: Option<Length>,
+}
+
+/// Answer to `POST tokens`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenCreated {
+    /// Its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: TokenId,
+    /// The whole text, shown this once.
+    pub token: String,
+    /// When it ends.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub expires: Timestamp,
+}
