@@ -82,6 +82,9 @@ pub struct PolicyDocument {
     pub id: PolicyId,
     /// From 1, rising with each change.
     pub version: u64,
+    /// How often it was renewed, from 0: a fixed validity is counted once per policy and renewal.
+    #[serde(default)]
+    pub renewal: u64,
     /// As written.
     pub policy: Policy,
     /// The application lists that it names.
