@@ -1,1 +1,66 @@
-fn main() {}
+//! What `make` calls: the demo, an installation in the background, and the checks that no compiler makes.
+
+mod check;
+mod demo;
+mod stop;
+mod up;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Brevet repository
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// The whole story, checked step by step; stays until Ctrl-C
+    Demo {
+        /// Folder with the built programs
+        #[arg(long)]
+        programs: PathBuf,
+        /// End after the story
+        #[arg(long)]
+        once: bool,
+    },
+    /// Start server and agent in the background and print where they are, as JSON
+    Up {
+        /// Folder with the built programs
+        #[arg(long)]
+        programs: PathBuf,
+        /// Folder for the state, in `brevet/` below it
+        #[arg(long)]
+        directory: PathBuf,
+    },
+    /// End what `up` started
+    Down {
+        /// As for `up`
+        #[arg(long)]
+        directory: PathBuf,
+    },
+    /// In the background, for `up`: hold an installation
+    #[command(hide = true)]
+    Hold {
+        #[arg(long)]
+        programs: PathBuf,
+        #[arg(long)]
+        directory: PathBuf,
+    },
+    /// Rules of the house that no compiler checks
+    Check,
+}
+
+fn main() -> anyhow::Result<()> {
+    brevet_e2e::keeper::run_if_asked();
+    match Arguments::parse().task {
+        Task::Demo { programs, once } => demo::run(programs, once),
+        Task::Up { programs, directory } => up::up(&programs, &directory),
+        Task::Down { directory } => up::down(&directory),
+        Task::Hold { programs, directory } => up::hold(programs, directory),
+        Task::Check => check::run(),
+    }
+}

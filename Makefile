@@ -1,0 +1,36 @@
+# Brevet: what can be done here. `make demo` and `make test` do all set-up themselves on Debian 12 with a Rust toolchain, as root.
+SHELL := /bin/sh
+CARGO ?= cargo
+TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+DIR ?= $(TARGET)/up
+PROGRAMS = --package brevet-server --package brevet-agent --package brevet-broker --package brevet-cli --package brevet-ctl
+
+.PHONY: demo demo-once up down test test-long check bench packages build
+
+packages:
+	@sh packaging/debian-packages.sh
+
+build: packages
+	@$(CARGO) build --quiet $(PROGRAMS) --package xtask
+
+demo: build
+	@"$(TARGET)/debug/xtask" demo --programs "$(TARGET)/debug"
+
+demo-once: build
+	@"$(TARGET)/debug/xtask" demo --once --programs "$(TARGET)/debug"
+
+up: packages
+	@$(CARGO) build --quiet --release $(PROGRAMS) --package xtask 1>&2
+	@"$(TARGET)/release/xtask" up --programs "$(TARGET)/release" --directory "$(DIR)"
+
+down:
+	@"$(TARGET)/release/xtask" down --directory "$(DIR)"
+
+test: build
+	@sh packaging/test.sh
+
+check: packages
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	$(CARGO) run --quiet --package xtask -- check
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; else echo "not run: cargo deny (install it with: cargo install --locked cargo-deny)"; fi
