@@ -13,31 +13,296 @@
 //!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream }; used by the three below
 //!
 //! // sessions (module supervisor::client)
-//! let prepared = supervisor::client::prepare(&client, &spec, Descriptors { executable, directory, client, passed })?;
-//!     // spec: spec::SessionSpec; everything is checked and ready, nothing runs; dropping it ends the supervisor
-//! // ... write the journal record session.started durably, then:
-//! let (orders, reports, started) = prepared.go()?;       // started: spec::Started { pid, cgroup, audit_session }
-//!     // Err(StartError::Exec { step, errno }): the program never ran; StartError::Broken: end with 125
-//! let (orders, reports, status) = supervisor::client::reconnect(state_directory)?;  // after a broker restart
-//!     // Err(ReconnectError::Ended(spec::Ended)): it ended meanwhile, take it from ended.json, then forget(dir)
-//!     // Err(ReconnectError::Lost(spec::Identity)): supervisor killed or computer rebooted; supervisor::client::sweep(&identity) kills its cgroup
-//! orders.reschedule(deadline_boottime_ms, warn_at) -> Result<(), Error>   // extend or shorten
-//! orders.end(spec::EndReason::Expired | Revoked | Finished, grace_ms) -> Result<(), Error>
-//! orders.query() -> Result<(), Error>                    // answered by Report::Status
-//! orders.acknowledge() -> Result<(), Error>              // after session.ended is durable: removes the state directory
-//! reports.next(timeout: Option<Duration>) -> Result<Option<spec::Report>, Error>
-//!     // Report::Exited { status } (main process) · Ended(Ended { reason, status, processes_ended, at }) · Status(..)
-//!     // Err(Error::Gone): the supervisor went away without Ended: treat as lost
+//! let prepared = supervisor::client::prepare(&client, &spec, &Descriptors { executable, directory, client, passed })?;
+//!     // spec: spec::SessionSpec; everything is checked and ready, nothing runs; dropping `prepared` ends the supervisor
+//! // ... write the journal record session.started durably, send Tell::Started to the client, then:
+//! let (session, started) = prepared.go()?;               // started: spec::Started { pid, cgroup, audit_session }
+//!     // Err(StartError::Failed { step, errno, reason }): the program never ran; the client's connection is still yours
+//! let (session, status) = supervisor::client::reconnect(state_directory)?;  // after a broker restart
+//!     // Err(ReconnectError::Ended(spec::Ended)): it ended meanwhile; record it, then supervisor::client::forget(state_directory)
+//!     // Err(ReconnectError::Lost(spec::Identity)): supervisor killed or computer rebooted; supervisor::client::sweep(&identity)
+//!     //     kills and removes its cgroup -> processes ended; record session.ended(lost), then forget(state_directory)
+//! let session = Arc::new(session);                       // orders from any thread, reports from one
+//! session.reschedule(deadline_boottime_ms, warn_at_ms)?; // extend or shorten
+//! session.end(spec::EndReason::Expired | Revoked | Finished, grace_ms)?;
+//! session.query()?;                                      // answered by Report::Status
+//! session.acknowledge()?;                                // after session.ended is durable: removes the state directory
+//! session.next_report(timeout: Option<Duration>) -> Result<Option<spec::Report>, FrameError>   // None: timeout
+//!     // Report::Exited { exit } (main process) · Ended(Ended { reason, exit, processes_ended, .. }) · Status(..)
+//!     // Err(FrameError::Closed): the supervisor went away; call reconnect, which says Ended or Lost
 //!
 //! // authentication, a fresh process an attempt
-//! authn::attempt(&client, &authn::Attempt { service, user, requester, terminal, mode: Authenticate | AccountOnly, timeout_ms }, conversation: Option<OwnedFd>)
-//!     -> Result<authn::Verdict, authn::Error>
-//!     // conversation: one end of a socketpair whose other end goes to the client; prompts are frames of brevet_api::broker
+//! authn::attempt(&client, &spec::Attempt { service, user, requester, terminal, mode, timeout_ms }, conversation: Option<OwnedFd>)
+//!     -> spec::Verdict                                   // every failure is Verdict::Error
+//!     // conversation: one end of fdpass::pair(Kind::Stream) whose other end goes to the client with Tell::Authenticate
 //!
 //! // names, one worker with a deadline
 //! let names = names::Client::new(Arc<launcher::Client>, Duration::from_secs(2));
-//! names.user_by_name("alice") / user_by_uid(1000) -> names::Answer<names::User>  // Known(User{name,uid,gid,home,shell}) | Absent | Unknown(reason)
-//! names.groups_of(&User) -> Answer<Vec<names::Group{gid,name}>>    // all groups of the user, primary included
-//! names.group_by_name("webteam") -> Answer<Group>
+//! names.user_by_name("alice") / user_by_uid(1000) -> names::Answer<spec::NamedUser>  // Known(..) | Absent | Unknown(reason)
+//! names.groups_of("alice", gid) -> Answer<Vec<spec::NamedGroup>>   // all groups of the user, primary included
+//! names.group_by_name("webteam") -> Answer<spec::NamedGroup>
 //! names.forget()                                          // drop cached answers
 //! ```
+
+use brevet_sys::exec::{Child, Program, Session};
+use brevet_sys::fdpass::{self, Kind, PassError};
+use brevet_sys::poll::{self, Interest};
+use brevet_sys::{exec, pidfd, process, signal};
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+/// The descriptor at which every role but the broker finds its socket.
+pub const CONTROL: i32 = 3;
+
+/// How long the launcher may take to start a role.
+const PATIENCE_MS: u64 = 10_000;
+
+/// A role that the launcher starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Role {
+    /// One session.
+    Supervisor = b's',
+    /// One authentication attempt.
+    Authn = b'a',
+    /// Look-ups of users and groups.
+    Names = b'n',
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Supervisor => "supervisor",
+            Self::Authn => "authn",
+            Self::Names => "names",
+        }
+    }
+
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            b's' => Some(Self::Supervisor),
+            b'a' => Some(Self::Authn),
+            b'n' => Some(Self::Names),
+            _ => None,
+        }
+    }
+}
+
+/// A role that was started.
+#[derive(Debug)]
+pub struct Started {
+    /// Its pid (a child of the launcher's).
+    pub pid: i32,
+    /// The process.
+    pub pidfd: OwnedFd,
+    /// The other end of its descriptor 3.
+    pub control: UnixStream,
+}
+
+/// Why a role could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A step of the system's.
+    #[error(transparent)]
+    System(#[from] brevet_sys::Error),
+    /// The launcher itself did not start.
+    #[error("cannot open the broker's own program")]
+    Program(#[source] std::io::Error),
+    /// The program was not executed.
+    #[error("cannot start a role")]
+    Exec(#[from] exec::ExecError),
+    /// The launcher is gone.
+    #[error("the launcher is gone")]
+    Gone,
+    /// The launcher took too long.
+    #[error("the launcher does not answer")]
+    Silent,
+    /// The launcher could not start the role.
+    #[error("the launcher could not start a role")]
+    Refused(#[source] std::io::Error),
+    /// The connection to the launcher failed.
+    #[error("cannot talk to the launcher")]
+    Pass(#[from] PassError),
+    /// Another thread panicked while it talked to the launcher.
+    #[error("the connection to the launcher is in an unknown state")]
+    Poisoned,
+}
+
+/// The broker's connection to its launcher.
+#[derive(Debug)]
+pub struct Client {
+    socket: Mutex<OwnedFd>,
+    launcher: Child,
+}
+
+impl Client {
+    /// Starts the launcher. To be called before the broker confines itself.
+    ///
+    /// # Errors
+    /// When the program cannot be opened or executed.
+    pub fn start(program: &Path) -> Result<Self, Error> {
+        let executable = File::open(program).map_err(Error::Program)?;
+        let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
+        let launcher = start_self(executable.as_fd(), "launcher", theirs.as_fd())?;
+        Ok(Self { socket: Mutex::new(ours), launcher })
+    }
+
+    /// The launcher's process, to notice its end.
+    #[must_use]
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.launcher.pidfd.as_fd()
+    }
+
+    /// Starts a role.
+    ///
+    /// # Errors
+    /// When the launcher is gone, silent, or could not.
+    pub fn start_role(&self, role: Role) -> Result<Started, Error> {
+        let socket = self.socket.lock().map_err(|_| Error::Poisoned)?;
+        fdpass::send(socket.as_fd(), &[role as u8], &[])?;
+        let ready = poll::wait(&[(socket.as_fd(), Interest::READ)], Some(PATIENCE_MS))?;
+        if !ready.iter().any(|ready| ready.readable()) {
+            return Err(Error::Silent);
+        }
+        let mut reply = [0u8; 8];
+        let (length, descriptors) = fdpass::receive(socket.as_fd(), &mut reply, 2)?;
+        let [a, b, c, d, e, f, g, h] = reply;
+        let (errno, pid) = (i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
+        let mut descriptors = descriptors.into_iter();
+        match (length, errno, descriptors.next(), descriptors.next()) {
+            (8, 0, Some(pidfd), Some(control)) => Ok(Started { pid, pidfd, control: control.into() }),
+            (8, errno, ..) if errno != 0 => Err(Error::Refused(std::io::Error::from_raw_os_error(errno))),
+            _ => Err(Error::Gone),
+        }
+    }
+}
+
+/// Executes this program in a role, with nothing but its socket, standard error and a path.
+fn start_self(executable: BorrowedFd<'_>, role: &str, control: BorrowedFd<'_>) -> Result<Child, Error> {
+    let null = File::options().read(true).write(true).open("/dev/null").map_err(Error::Program)?;
+    let text = |text: &str| CString::new(text).unwrap_or_default();
+    let arguments = [text("brevet-broker"), text(role)];
+    let environment = [text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")];
+    let errors = std::io::stderr();
+    Ok(exec::spawn(&Program {
+        executable,
+        keep_executable: false,
+        arguments: &arguments,
+        environment: &environment,
+        descriptors: &[null.as_fd(), null.as_fd(), errors.as_fd(), control],
+        directory: None,
+        identity: None,
+        session: Session::New,
+        umask: Some(0o077),
+        cgroup: None,
+        login_uid: None,
+        death_signal: None,
+    })?)
+}
+
+/// A supervisor that was executed ahead and waits for its specification, so that a start costs no exec.
+struct Warm {
+    child: Child,
+    control: OwnedFd,
+}
+
+struct Launcher {
+    socket: OwnedFd,
+    executable: File,
+    warm: Option<Warm>,
+}
+
+/// The role's whole life.
+#[must_use]
+pub fn run() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::failed("launcher", &error),
+    }
+}
+
+fn serve() -> Result<(), Error> {
+    process::forbid_dumping()?;
+    let socket = fdpass::inherited(CONTROL)?;
+    // The very file that this process runs, also after an upgrade replaced it by name.
+    let executable = File::open("/proc/self/exe").map_err(Error::Program)?;
+    let children = signal::SignalFd::new(&[signal::CHILD])?;
+    let mut launcher = Launcher { socket, executable, warm: None };
+    loop {
+        if launcher.warm.is_none() {
+            launcher.warm = launcher.start(Role::Supervisor).ok();
+        }
+        let ready = poll::wait(&[(launcher.socket.as_fd(), Interest::READ), (children.as_fd(), Interest::READ)], None)?;
+        let mut ready = ready.into_iter();
+        if ready.next().is_some_and(poll::Ready::readable) && !launcher.answer()? {
+            return Ok(());
+        }
+        if ready.next().is_some_and(poll::Ready::readable) {
+            while children.next().is_some() {}
+            while pidfd::next_change()?.is_some() {}
+        }
+    }
+}
+
+impl Launcher {
+    fn start(&self, role: Role) -> Result<Warm, Error> {
+        let (ours, theirs) = fdpass::pair(Kind::Stream)?;
+        let child = start_self(self.executable.as_fd(), role.name(), theirs.as_fd())?;
+        Ok(Warm { child, control: ours })
+    }
+
+    /// A waiting supervisor that is still alive, or a fresh one.
+    fn take(&mut self, role: Role) -> Result<Warm, Error> {
+        match self.warm.take() {
+            Some(warm) if role == Role::Supervisor && pidfd::is_alive(warm.child.pidfd.as_fd()) => Ok(warm),
+            kept => {
+                self.warm = kept.filter(|_| role != Role::Supervisor);
+                self.start(role)
+            }
+        }
+    }
+
+    /// Answers one request; false when the broker is gone.
+    fn answer(&mut self) -> Result<bool, Error> {
+        let mut request = [0u8; 1];
+        let (length, _) = match fdpass::receive(self.socket.as_fd(), &mut request, 0) {
+            Ok(received) => received,
+            Err(PassError::Receive(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        if length == 0 {
+            return Ok(false);
+        }
+        let [byte] = request;
+        let started = Role::from_byte(byte).ok_or(Error::Gone).and_then(|role| self.take(role));
+        let sent = match &started {
+            Ok(started) => {
+                let reply = reply(0, started.child.pid);
+                fdpass::send(self.socket.as_fd(), &reply, &[started.child.pidfd.as_fd(), started.control.as_fd()])
+            }
+            Err(error) => fdpass::send(self.socket.as_fd(), &reply(errno_of(error), 0), &[]),
+        };
+        Ok(sent.is_ok())
+    }
+}
+
+fn reply(errno: i32, pid: i32) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (errno.to_ne_bytes(), pid.to_ne_bytes());
+    [a, b, c, d, e, f, g, h]
+}
+
+fn errno_of(error: &Error) -> i32 {
+    const EINVAL: i32 = 22;
+    match error {
+        Error::System(error) => error.errno(),
+        Error::Exec(error) => error.source.raw_os_error().unwrap_or(EINVAL),
+        Error::Program(error) => error.raw_os_error().unwrap_or(EINVAL),
+        Error::Gone | Error::Silent | Error::Refused(_) | Error::Pass(_) | Error::Poisoned => EINVAL,
+    }
+    .max(1)
+}

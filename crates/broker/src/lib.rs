@@ -13,3 +13,28 @@ pub mod launcher;
 pub mod names;
 pub mod spec;
 pub mod supervisor;
+
+/// Says on standard error why a role ended, the whole chain of causes; a closed standard error is no reason to fail.
+pub(crate) fn failed(role: &str, error: &dyn std::error::Error) -> std::process::ExitCode {
+    say(role, &chain(error));
+    std::process::ExitCode::FAILURE
+}
+
+/// A line on standard error.
+pub(crate) fn say(role: &str, text: &str) {
+    use std::io::Write;
+    let text = brevet_core::escape::terminal(text.as_bytes());
+    drop(writeln!(std::io::stderr(), "brevet-broker {role}: {text}"));
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}

@@ -31,7 +31,7 @@ pub enum Session {
 }
 
 /// Everything about one start.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Program<'a> {
     /// The open file that is executed.
     pub executable: BorrowedFd<'a>,

@@ -109,6 +109,38 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8], most: usize) -> Result
     Ok((received, descriptors))
 }
 
+/// Sends what fits now, whatever mode the socket is in; `None` when nothing does.
+///
+/// # Errors
+/// When the other side is gone.
+pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<Option<usize>> {
+    // SAFETY: the buffer is valid for its length.
+    let sent = unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+    now(sent)
+}
+
+/// Receives what is there now, whatever mode the socket is in; `None` when nothing is, zero at the end.
+/// Descriptors that come with it are closed by the kernel.
+///
+/// # Errors
+/// When the connection failed.
+pub fn receive_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    // SAFETY: the buffer is valid for its length.
+    let received = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), libc::MSG_DONTWAIT) };
+    now(received)
+}
+
+fn now(count: isize) -> io::Result<Option<usize>> {
+    if let Ok(count) = usize::try_from(count) {
+        return Ok(Some(count));
+    }
+    let error = io::Error::last_os_error();
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
+        _ => Err(error),
+    }
+}
+
 /// Which kind of unix socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

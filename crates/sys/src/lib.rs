@@ -4,6 +4,7 @@
 //! failed. Nothing here logs, keeps global state or starts a thread.
 
 pub mod cgroup;
+pub mod client;
 pub mod clock;
 mod clone;
 pub mod error;

@@ -16,6 +16,9 @@ pub const NO_SYMLINKS: u64 = 0x04;
 /// `RESOLVE_BENEATH`.
 pub const BENEATH: u64 = 0x08;
 
+/// A directory as a place only (`O_PATH | O_DIRECTORY`).
+pub const DIRECTORY: i32 = libc::O_PATH | libc::O_DIRECTORY;
+
 /// `struct open_how` of `linux/openat2.h`.
 #[repr(C)]
 struct How {

@@ -2,7 +2,7 @@
 
 use crate::error::{Doing, Error, Result, check};
 use std::collections::{HashMap, HashSet};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// The numbers of `/proc/PID/stat` that we use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,16 +182,30 @@ pub fn default_limits() -> Result<()> {
     Ok(())
 }
 
-/// Closes every descriptor from this number on.
-///
-/// # Safety contract of the caller
-/// Only for a role that has just begun: no `OwnedFd` may exist at or above the number.
+/// Closes every descriptor but 0, 1, 2 and those given: for a forked copy of a process that ends without returning
+/// (`exit_now`), where nothing that believes to own the closed ones is ever used or dropped.
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn close_from(first: u32) -> Result<()> {
-    // SAFETY: plain call; the caller owns nothing there, as documented.
-    crate::error::check_long("close descriptors", unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) }).map(drop)
+pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut numbers: Vec<u32> = kept.iter().filter_map(|fd| u32::try_from(fd.as_raw_fd()).ok()).filter(|fd| *fd > 2).collect();
+    numbers.sort_unstable();
+    let mut first = 3u32;
+    for number in numbers.into_iter().map(Some).chain([None]) {
+        let last = number.map_or(u32::MAX, |number| number.saturating_sub(1));
+        if first <= last {
+            // SAFETY: plain call; the caller uses none of the closed ones, as documented.
+            crate::error::check_long("close descriptors", unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+        first = number.map_or(u32::MAX, |number| number.saturating_add(1));
+    }
+    Ok(())
+}
+
+/// The kernel ends this process after so many seconds (`SIGALRM`), whatever foreign code is doing.
+pub fn end_after(seconds: u32) {
+    // SAFETY: plain call; the signal's default action is used.
+    unsafe { libc::alarm(seconds) };
 }
 
 /// Ends this process at once, without running anything of the process that it was forked from.

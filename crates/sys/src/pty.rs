@@ -144,6 +144,12 @@ impl Mode {
         Ok(Self(mode))
     }
 
+    /// Whether it hands over whole lines and echoes them: the mode that a shell leaves a program in.
+    #[must_use]
+    pub fn is_line_by_line(&self) -> bool {
+        self.0.c_lflag & (libc::ICANON | libc::ECHO) == libc::ICANON | libc::ECHO
+    }
+
     /// Byte by byte, no echo, no signals, output untouched.
     #[must_use]
     pub fn raw(mut self) -> Self {

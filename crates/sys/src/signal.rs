@@ -3,6 +3,31 @@
 use crate::error::{Result, check};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+/// Numbers of the signals that the roles use, the same on every architecture that we build for.
+pub const HANG_UP: i32 = libc::SIGHUP;
+/// From the keyboard.
+pub const INTERRUPT: i32 = libc::SIGINT;
+/// From the keyboard, with a core.
+pub const QUIT: i32 = libc::SIGQUIT;
+/// For programs to use.
+pub const USER_1: i32 = libc::SIGUSR1;
+/// For programs to use.
+pub const USER_2: i32 = libc::SIGUSR2;
+/// Please end.
+pub const TERMINATE: i32 = libc::SIGTERM;
+/// End.
+pub const KILL: i32 = libc::SIGKILL;
+/// Go on.
+pub const CONTINUE: i32 = libc::SIGCONT;
+/// A child changed.
+pub const CHILD: i32 = libc::SIGCHLD;
+/// Output from the background.
+pub const BACKGROUND_OUTPUT: i32 = libc::SIGTTOU;
+/// Stopped from the keyboard.
+pub const TERMINAL_STOP: i32 = libc::SIGTSTP;
+/// The window changed.
+pub const WINDOW: i32 = libc::SIGWINCH;
+
 /// Blocks the signals for this thread and makes them readable.
 #[derive(Debug)]
 pub struct SignalFd(OwnedFd);
@@ -107,17 +132,3 @@ pub fn send_group(group: i32, signal: i32) -> Result<()> {
     // SAFETY: plain call with integers.
     check("signal a process group", unsafe { libc::kill(-group, signal) }).map(drop)
 }
-
-/// The signal's name as a client would send it (`TERM`), and back.
-pub const NAMES: &[(&str, i32)] = &[
-    ("HUP", libc::SIGHUP),
-    ("INT", libc::SIGINT),
-    ("QUIT", libc::SIGQUIT),
-    ("TERM", libc::SIGTERM),
-    ("USR1", libc::SIGUSR1),
-    ("USR2", libc::SIGUSR2),
-    ("ALRM", libc::SIGALRM),
-    ("WINCH", libc::SIGWINCH),
-    ("TSTP", libc::SIGTSTP),
-    ("CONT", libc::SIGCONT),
-];

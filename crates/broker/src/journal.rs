@@ -1,0 +1,270 @@
+//! The journal on disk: segments of one record a line, appended and synced before anything elevated starts.
+//!
+//! Opening verifies the whole chain. A torn end (a line without its newline) is cut and reported; any other damage is an
+//! error: a journal is never patched. After a failed sync nothing is appended any more.
+
+mod batch;
+mod segment;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use brevet_core::document::Key;
+use brevet_core::journal::{Chain, ChainError, Header, MAX_BODY, Record};
+use brevet_core::record::{Body, SCHEMA};
+use brevet_core::time::Now;
+
+use crate::random;
+
+/// A segment longer than this is followed by another.
+const SEGMENT_BYTES: u64 = 4 << 20;
+/// Records kept in memory for `brevetd`.
+const TAIL: usize = 512;
+
+/// Why the journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file could not be read or written.
+    #[error("cannot {doing} {path}")]
+    File {
+        /// The step.
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Something was changed, removed or put in.
+    #[error(
+        "the journal is damaged at {path}, line {line}: nothing was started; keep a copy of the directory for inspection, then enrol this computer anew, which begins another journal"
+    )]
+    Damaged {
+        /// Which segment.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong.
+        #[source]
+        source: Damage,
+    },
+    /// A record has no form or is too long.
+    #[error("a record of kind {kind} cannot be written: {reason}")]
+    Record {
+        /// Its kind.
+        kind: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// No salt.
+    #[error(transparent)]
+    Random(#[from] random::RandomError),
+    /// An earlier write failed; what is on disk is not known.
+    #[error("an earlier write to the journal failed: nothing can be started until the broker starts anew")]
+    Broken,
+}
+
+/// What is wrong with a line.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// Not a record.
+    #[error("not a record: {0}")]
+    Unreadable(String),
+    /// A record that does not continue the chain.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The first record kept is no snapshot.
+    #[error("the first record is neither number 1 nor a snapshot of the state")]
+    Beginning,
+    /// A body is not what its kind says.
+    #[error("record {seq}: {reason}")]
+    Body {
+        /// Which.
+        seq: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The open journal.
+pub struct Journal {
+    directory: PathBuf,
+    file: File,
+    segment: PathBuf,
+    bytes: u64,
+    chain: Chain,
+    key: Key,
+    tail: VecDeque<(u64, Record)>,
+    broken: bool,
+}
+
+/// What opening found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Bytes of a torn end that were cut.
+    pub torn_bytes: Option<u64>,
+}
+
+impl Journal {
+    /// Opens and verifies every segment; each record goes to `each` in order.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or anything but the torn end is damaged.
+    pub fn open(
+        directory: &Path,
+        start: Chain,
+        key: Key,
+        each: &mut dyn FnMut(&Header, Option<&Body>),
+    ) -> Result<(Self, Opened), JournalError> {
+        std::fs::create_dir_all(directory).map_err(|source| file_error("make", directory, source))?;
+        let mut segments = segment::list(directory)?;
+        if segments.is_empty() {
+            segments.push(segment::create(directory, 1)?);
+        }
+        let mut chain = start;
+        let mut tail = VecDeque::new();
+        let mut opened = Opened::default();
+        let last = segments.len().saturating_sub(1);
+        for (index, path) in segments.iter().enumerate() {
+            let mut take = |header: &Header, body: Option<&Body>, record: Record| {
+                each(header, body);
+                push_tail(&mut tail, header.seq, record);
+            };
+            let torn = segment::read(path, &mut chain, index == 0, index == last, &mut take)?;
+            if torn > 0 {
+                opened.torn_bytes = Some(torn);
+            }
+        }
+        let segment = segments.pop().unwrap_or_default();
+        let (file, bytes) = segment::open_to_append(&segment)?;
+        Ok((Self { directory: directory.to_owned(), file, segment, bytes, chain, key, tail, broken: false }, opened))
+    }
+
+    /// Where the chain stands.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The key that signs heads.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Appends records and syncs them to disk in one go: all are durable when this returns.
+    ///
+    /// # Errors
+    /// When they are not; after a failed write nothing more is accepted.
+    pub fn append(&mut self, now: &Now, bodies: &[Body]) -> Result<Vec<Header>, JournalError> {
+        if self.broken {
+            return Err(JournalError::Broken);
+        }
+        let mut chain = self.chain.clone();
+        let mut lines = Vec::new();
+        let mut records = Vec::new();
+        for body in bodies {
+            let (header, record) = seal(&chain, now, body)?;
+            chain.seq = header.seq;
+            chain.head = record.hash();
+            serde_json::to_writer(&mut lines, &record).map_err(|error| record_error(body, error))?;
+            lines.push(b'\n');
+            records.push((header, record));
+        }
+        self.write(&lines)?;
+        self.chain = chain;
+        let mut headers = Vec::with_capacity(records.len());
+        for (header, record) in records {
+            push_tail(&mut self.tail, header.seq, record);
+            headers.push(header);
+        }
+        Ok(headers)
+    }
+
+    /// Refuses everything from here on.
+    pub fn stop(&mut self) {
+        self.broken = true;
+    }
+
+    fn write(&mut self, lines: &[u8]) -> Result<(), JournalError> {
+        // WHY: a write or sync that failed leaves unknown bytes, and a second sync may lie; only a fresh start looks again.
+        self.broken = true;
+        self.file.write_all(lines).map_err(|source| file_error("write to", &self.segment, source))?;
+        self.file.sync_data().map_err(|source| file_error("sync", &self.segment, source))?;
+        self.broken = false;
+        self.bytes = self.bytes.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    /// Whether the present segment is long enough for another.
+    #[must_use]
+    pub const fn wants_rotation(&self) -> bool {
+        self.bytes > SEGMENT_BYTES
+    }
+
+    /// Begins another segment with a snapshot of the state after every record so far. A state that is too large for a
+    /// record leaves the present segment in use.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn rotate(&mut self, now: &Now, snapshot: serde_json::Value) -> Result<Option<Header>, JournalError> {
+        if self.broken {
+            return Err(JournalError::Broken);
+        }
+        if serde_json::to_vec(&snapshot).map_or(usize::MAX, |bytes| bytes.len()) > MAX_BODY {
+            return Ok(None);
+        }
+        let path = segment::create(&self.directory, self.chain.seq.saturating_add(1))?;
+        let (file, bytes) = segment::open_to_append(&path)?;
+        self.file = file;
+        self.segment = path;
+        self.bytes = bytes;
+        let headers = self.append(now, &[Body::StateSnapshot(snapshot)])?;
+        Ok(headers.into_iter().next())
+    }
+
+    /// Removes segments whose every record is older than `seq`, as long as a later segment begins with a snapshot.
+    ///
+    /// # Errors
+    /// When a file cannot be removed.
+    pub fn trim_before(&mut self, seq: u64) -> Result<usize, JournalError> {
+        segment::trim(&self.directory, seq)
+    }
+}
+
+fn seal(chain: &Chain, now: &Now, body: &Body) -> Result<(Header, Record), JournalError> {
+    let header = Header {
+        computer: chain.computer.clone(),
+        incarnation: chain.incarnation.clone(),
+        seq: chain.seq.saturating_add(1),
+        prev: chain.head,
+        time: now.wall,
+        boot: now.boot.boot.clone(),
+        boottime: now.boot.millis,
+        kind: body.kind().to_owned(),
+        schema: SCHEMA,
+    };
+    let record = Record::seal(&header, &random::bytes::<32>()?, body).map_err(|error| record_error(body, error))?;
+    if record.body.as_ref().is_none_or(|body| body.len() > MAX_BODY) {
+        return Err(JournalError::Record { kind: body.kind(), reason: format!("longer than {MAX_BODY} bytes") });
+    }
+    Ok((header, record))
+}
+
+fn record_error(body: &Body, error: serde_json::Error) -> JournalError {
+    JournalError::Record { kind: body.kind(), reason: error.to_string() }
+}
+
+fn push_tail(tail: &mut VecDeque<(u64, Record)>, seq: u64, record: Record) {
+    if tail.len() >= TAIL {
+        tail.pop_front();
+    }
+    tail.push_back((seq, record));
+}
+
+fn file_error(doing: &'static str, path: &Path, source: io::Error) -> JournalError {
+    JournalError::File { doing, path: path.to_owned(), source }
+}
+

@@ -1,0 +1,83 @@
+//! The supervisor role: starts, contains and ends one session, and outlives the broker.
+//!
+//! One process a session, single-threaded. It decides nothing: what runs, as whom and until when comes from the broker,
+//! and the broker's record is on disk before anything is executed. It holds the deadline by itself: a broker that is gone
+//! changes nothing. It never touches the caller's own terminal.
+//!
+//! `start` prepares and executes · `session` is the loop · `tree` ends processes · `relay` moves the terminal's bytes ·
+//! `init` is pid 1 of a session with its own pid namespace · `state` is what a restarted broker finds · `link` frames
+//! without blocking · `client` is the broker's side.
+
+pub mod client;
+mod init;
+mod link;
+mod relay;
+mod session;
+mod start;
+pub mod state;
+mod tree;
+
+use crate::spec::{self, Report, SessionSpec};
+use brevet_api::frame::FrameError;
+use brevet_sys::{fdpass, process, signal};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+
+/// The most descriptors that come with a specification: executable, directory, client, and three passed through.
+const MOST_DESCRIPTORS: usize = 6;
+
+/// Every way in which the role ends badly.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    System(#[from] brevet_sys::Error),
+    #[error("cannot talk to the broker")]
+    Frame(#[from] FrameError),
+}
+
+/// The role's whole life.
+#[must_use]
+pub fn run() -> ExitCode {
+    match serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::failed("supervisor", &error),
+    }
+}
+
+fn serve() -> Result<(), Error> {
+    process::forbid_dumping()?;
+    process::become_subreaper()?;
+    process::default_limits()?;
+    // Read in the loop; blocked from here on, so that the terminal's hang-up or a background write cannot hurt us.
+    let signals = signal::SignalFd::new(&[
+        signal::CHILD,
+        signal::TERMINATE,
+        signal::INTERRUPT,
+        signal::HANG_UP,
+        signal::CONTINUE,
+        signal::BACKGROUND_OUTPUT,
+        signal::TERMINAL_STOP,
+    ])?;
+    let broker = UnixStream::from(fdpass::inherited(crate::launcher::CONTROL)?);
+    let (spec, descriptors): (SessionSpec, _) = match spec::receive_with(&broker, MOST_DESCRIPTORS) {
+        Ok(received) => received,
+        // Waited for a session that never came.
+        Err(FrameError::Closed) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let prepared = match start::prepare(spec, descriptors) {
+        Ok(prepared) => prepared,
+        Err(failure) => return Ok(spec::send_with(&broker, &Report::from(failure), &[])?),
+    };
+    if !prepared.spec().go {
+        spec::send_with(&broker, &Report::Prepared {}, &[])?;
+        if !start::wait_for_go(&broker) {
+            prepared.abandon();
+            return Ok(());
+        }
+    }
+    match prepared.launch() {
+        Ok(running) => session::Session::new(running, signals, broker)?.run(),
+        Err(failure) => Ok(spec::send_with(&broker, &Report::from(failure), &[])?),
+    }
+}

@@ -1,0 +1,283 @@
+//! The broker's side of a session: starting it in two steps, orders, reports, and finding it again after a restart.
+
+use super::state::StateDirectory;
+use crate::launcher::{self, Role};
+use crate::spec::{self, EndReason, Ended, Identity, MAX_ROLE, Order, Report, SessionSpec, Started, Status};
+use brevet_api::frame::{self, FrameError};
+use brevet_sys::cgroup::Group;
+use brevet_sys::{clock, pidfd, poll};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// How long a supervisor may take for each step of a start.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a sweep goes on.
+const SWEEP_MS: u64 = 10_000;
+
+/// The descriptors of a start, borrowed: copies travel to the supervisor, close yours when you like.
+#[derive(Debug)]
+pub struct Descriptors<'a> {
+    /// The open file that is executed.
+    pub executable: BorrowedFd<'a>,
+    /// The working directory.
+    pub directory: BorrowedFd<'a>,
+    /// The client's connection. After a successful start only the supervisor may use it.
+    pub client: BorrowedFd<'a>,
+    /// Those of 0, 1, 2 that are passed through, in order.
+    pub passed: Vec<BorrowedFd<'a>>,
+}
+
+/// Why nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No supervisor could be started.
+    #[error("cannot start a supervisor")]
+    Launcher(#[from] launcher::Error),
+    /// The connection to it failed: it did not execute anything that lives on.
+    #[error("the supervisor does not answer")]
+    Broken(#[from] FrameError),
+    /// The supervisor could not start the program.
+    #[error("cannot {step}: {reason}")]
+    Failed {
+        /// The step, as the end of a sentence that begins "cannot".
+        step: String,
+        /// The kernel's reason, 0 where there is none.
+        errno: i32,
+        /// The reason in words.
+        reason: String,
+    },
+}
+
+/// Why a session cannot be taken up again.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconnectError {
+    /// It ended while no broker ran.
+    #[error("the session has ended")]
+    Ended(Box<Ended>),
+    /// Its supervisor is gone without a word: killed, or the computer was started anew.
+    #[error("the session's supervisor is gone")]
+    Lost(Box<Identity>),
+    /// It never came as far as being a session.
+    #[error("the session's state is incomplete")]
+    Incomplete,
+    /// The state cannot be read.
+    #[error("cannot read the session's state")]
+    State(#[source] io::Error),
+    /// The supervisor does not answer as one.
+    #[error("the supervisor does not answer")]
+    Broken(#[from] FrameError),
+}
+
+/// Ready to start. Dropping it ends the supervisor, and nothing has run.
+#[derive(Debug)]
+#[must_use]
+pub struct Prepared {
+    control: UnixStream,
+    pidfd: OwnedFd,
+    go: bool,
+}
+
+/// A running session: orders from any thread, reports from one at a time.
+#[derive(Debug)]
+pub struct Session {
+    orders: Mutex<UnixStream>,
+    reports: Mutex<UnixStream>,
+}
+
+/// Starts a supervisor and has it check and make everything. With `spec.go` the program is executed at once.
+///
+/// # Errors
+/// When anything of it failed.
+pub fn prepare(launcher: &launcher::Client, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Prepared, StartError> {
+    let started = launcher.start_role(Role::Supervisor)?;
+    let mut all = vec![descriptors.executable, descriptors.directory, descriptors.client];
+    all.extend(&descriptors.passed);
+    started.control.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
+    started.control.set_write_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
+    spec::send_with(&started.control, spec, &all)?;
+    let prepared = Prepared { control: started.control, pidfd: started.pidfd, go: spec.go };
+    if !spec.go {
+        match prepared.next()? {
+            Report::Prepared {} => {}
+            other => return Err(unexpected(other)),
+        }
+    }
+    Ok(prepared)
+}
+
+impl Prepared {
+    /// Executes the program.
+    ///
+    /// # Errors
+    /// When it was not executed; with `Broken` the supervisor was killed, and what it may have started with it.
+    pub fn go(self) -> Result<(Session, Started), StartError> {
+        match self.execute() {
+            Ok(started) => Ok((Session::over(self.control)?, started)),
+            Err(error) => {
+                if matches!(error, StartError::Broken(_)) {
+                    // The program dies with its supervisor (PR_SET_PDEATHSIG); what it left is in the cgroup: `sweep`.
+                    drop(pidfd::send_signal(self.pidfd.as_fd(), brevet_sys::signal::KILL));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn execute(&self) -> Result<Started, StartError> {
+        if !self.go {
+            spec::send_with(&self.control, &Order::Go {}, &[])?;
+        }
+        match self.next()? {
+            Report::Started(started) => Ok(started),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    fn next(&self) -> Result<Report, StartError> {
+        let mut from = &self.control;
+        Ok(frame::read_control(&mut from, MAX_ROLE)?)
+    }
+}
+
+fn unexpected(report: Report) -> StartError {
+    match report {
+        Report::Failed { step, errno, reason } => StartError::Failed { step, errno, reason },
+        _ => StartError::Broken(FrameError::Content("a report out of order".to_owned())),
+    }
+}
+
+/// Takes up a session after the broker was restarted.
+///
+/// # Errors
+/// `Ended` or `Lost` when there is no supervisor any more.
+pub fn reconnect(state_directory: &Path) -> Result<(Session, Status), ReconnectError> {
+    let state = StateDirectory::open(state_directory).map_err(ReconnectError::State)?;
+    let identity = match state.identity() {
+        Ok(identity) => identity,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(ReconnectError::Incomplete),
+        Err(error) => return Err(ReconnectError::State(error)),
+    };
+    let stream = match state.connect() {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
+            // Looked at after the supervisor was found gone, so that a last word cannot be missed.
+            let ended = state.ended().map_err(ReconnectError::State)?;
+            return Err(ended.map_or_else(|| ReconnectError::Lost(Box::new(identity)), |ended| ReconnectError::Ended(Box::new(ended))));
+        }
+        Err(error) => return Err(ReconnectError::State(error)),
+    };
+    stream.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
+    let mut from = &stream;
+    match frame::read_control::<Report>(&mut from, MAX_ROLE)? {
+        Report::Status(status) => Ok((Session::over(stream)?, status)),
+        _ => Err(ReconnectError::Broken(FrameError::Content("a report out of order".to_owned()))),
+    }
+}
+
+/// Removes what is left of a session whose end is recorded.
+///
+/// # Errors
+/// As the file system says.
+pub fn forget(state_directory: &Path) -> io::Result<()> {
+    match StateDirectory::open(state_directory).and_then(|state| state.remove()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Ends what a lost supervisor left in its cgroup and removes the group; returns how many processes were ended.
+/// After a reboot there is nothing to end.
+///
+/// # Errors
+/// When the group cannot be emptied.
+pub fn sweep(identity: &Identity) -> brevet_sys::Result<u32> {
+    if clock::boot_id()? != identity.boot || !identity.cgroup.exists() {
+        return Ok(0);
+    }
+    let group = Group::open(&identity.cgroup)?;
+    let ended = u32::try_from(group.processes()?.len()).unwrap_or(u32::MAX);
+    let until = clock::boottime_ms().saturating_add(SWEEP_MS);
+    loop {
+        group.kill()?;
+        if !group.populated()? {
+            match group.remove() {
+                Ok(()) => return Ok(ended),
+                Err(error) if clock::boottime_ms() >= until => return Err(error),
+                Err(_) => {}
+            }
+        } else if clock::boottime_ms() >= until {
+            return Err(brevet_sys::Error {
+                doing: "empty a lost session's group",
+                source: io::Error::other("something in it cannot be killed"),
+            });
+        }
+        poll::wait(&[], Some(20))?;
+    }
+}
+
+impl Session {
+    fn over(stream: UnixStream) -> Result<Self, FrameError> {
+        let other = stream.try_clone()?;
+        Ok(Self { orders: Mutex::new(stream), reports: Mutex::new(other) })
+    }
+
+    /// Another hard end and other warnings, in milliseconds of `CLOCK_BOOTTIME`. A session that is being ended stays so.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn reschedule(&self, deadline_ms: u64, warn_at_ms: Vec<u64>) -> Result<(), FrameError> {
+        self.order(&Order::Reschedule { deadline_ms, warn_at_ms })
+    }
+
+    /// Ends it: `SIGTERM`, and after the grace the kill. `Report::Ended` follows.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn end(&self, reason: EndReason, grace_ms: u64) -> Result<(), FrameError> {
+        self.order(&Order::End { reason, grace_ms })
+    }
+
+    /// Asks for `Report::Status`.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub fn query(&self) -> Result<(), FrameError> {
+        self.order(&Order::Query {})
+    }
+
+    /// The end is recorded: the supervisor removes its state and ends.
+    ///
+    /// # Errors
+    /// When the supervisor is gone: `forget` the directory then.
+    pub fn acknowledge(&self) -> Result<(), FrameError> {
+        self.order(&Order::Acknowledge {})
+    }
+
+    fn order(&self, order: &Order) -> Result<(), FrameError> {
+        let stream = self.orders.lock().map_err(|_| FrameError::Content("an earlier order failed badly".to_owned()))?;
+        spec::send_with(&stream, order, &[])
+    }
+
+    /// The next report; `None` when none came in time.
+    ///
+    /// # Errors
+    /// `Closed` when the supervisor is gone: `reconnect` says how it ended.
+    pub fn next_report(&self, timeout: Option<Duration>) -> Result<Option<Report>, FrameError> {
+        let stream = self.reports.lock().map_err(|_| FrameError::Content("an earlier report failed badly".to_owned()))?;
+        let wait = timeout.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let ready = poll::wait(&[(stream.as_fd(), poll::Interest::READ)], wait).map_err(|error| FrameError::Io(error.source))?;
+        if !ready.iter().any(|ready| ready.readable()) {
+            return Ok(None);
+        }
+        let mut from = &*stream;
+        match frame::read_control(&mut from, MAX_ROLE) {
+            Ok(report) => Ok(Some(report)),
+            Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::ConnectionReset => Err(FrameError::Closed),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! From a specification to a running program, in two steps: everything is made ready, then, once the broker's record is
+//! on disk, the program is executed. Whatever fails takes back what was made and says which step it was.
+
+use super::init::{self, Said};
+use super::state::StateDirectory;
+use crate::spec::{Containment, Identity, Order, Report, SessionSpec, Started};
+use brevet_api::frame;
+use brevet_core::text::OsText;
+use brevet_sys::cgroup::Group;
+use brevet_sys::exec::{self, Child, Program, Session};
+use brevet_sys::fdpass::{self, Kind};
+use brevet_sys::mount::{self, Fork};
+use brevet_sys::pam::{Prompt, Transaction};
+use brevet_sys::pty::{self, Pty, WindowSize};
+use brevet_sys::{clock, process, signal};
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+/// How long the broker may take between `Prepared` and `Go`.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program never ran.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {step}")]
+pub(super) struct Failure {
+    step: String,
+    #[source]
+    source: io::Error,
+}
+
+impl Failure {
+    fn new(step: &str, source: io::Error) -> Self {
+        Self { step: step.to_owned(), source }
+    }
+
+    fn because(step: &str, why: &str) -> Self {
+        Self::new(step, io::Error::other(why.to_owned()))
+    }
+}
+
+impl From<brevet_sys::Error> for Failure {
+    fn from(error: brevet_sys::Error) -> Self {
+        Self::new(error.doing, error.source)
+    }
+}
+
+impl From<Failure> for Report {
+    fn from(failure: Failure) -> Self {
+        let errno = failure.source.raw_os_error().unwrap_or(0);
+        Self::Failed { step: failure.step, errno, reason: failure.source.to_string() }
+    }
+}
+
+/// The descriptors of a specification, told apart.
+struct Descriptors {
+    executable: OwnedFd,
+    directory: OwnedFd,
+    client: OwnedFd,
+    passed: Vec<OwnedFd>,
+}
+
+/// Ready, and nothing runs.
+pub(super) struct Prepared {
+    spec: SessionSpec,
+    descriptors: Descriptors,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+    state: StateDirectory,
+    listener: UnixListener,
+    group: Group,
+    pty: Option<Pty>,
+}
+
+/// Who leads the session's processes.
+#[derive(Debug)]
+pub(super) enum Leader {
+    /// The program is our own child.
+    Program(Child),
+    /// Pid 1 of its own namespace, and the channel to it.
+    Init(Child, OwnedFd),
+}
+
+/// The program runs.
+pub(super) struct Running {
+    pub(super) spec: SessionSpec,
+    pub(super) state: StateDirectory,
+    pub(super) listener: UnixListener,
+    pub(super) group: Group,
+    pub(super) client: UnixStream,
+    pub(super) pty: Option<Pty>,
+    pub(super) leader: Leader,
+    pub(super) started: Started,
+    pub(super) identity: Identity,
+    pub(super) pam: Option<Transaction<'static>>,
+}
+
+/// Checks and makes everything.
+pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Prepared, Failure> {
+    let descriptors = tell_apart(&spec, descriptors)?;
+    let arguments: Vec<CString> = spec.arguments.iter().map(|text| c_text(text.as_bytes())).collect::<Result<_, _>>()?;
+    if arguments.is_empty() {
+        return Err(Failure::because("read the arguments", "there is not even a name"));
+    }
+    let environment = environment(&spec.environment)?;
+    let state = StateDirectory::create(&spec.state_directory).map_err(|error| Failure::new("make the state directory", error))?;
+    match make(&spec, &state) {
+        Ok((listener, group, pty)) => Ok(Prepared { spec, descriptors, arguments, environment, state, listener, group, pty }),
+        Err(failure) => {
+            drop(state.remove());
+            Err(failure)
+        }
+    }
+}
+
+fn make(spec: &SessionSpec, state: &StateDirectory) -> Result<(UnixListener, Group, Option<Pty>), Failure> {
+    state.write_identity(&identity(spec)?).map_err(|error| Failure::new("write the session's state", error))?;
+    let listener = state.listen().map_err(|error| Failure::new("listen for the broker", error))?;
+    let pty = spec.terminal.map(|terminal| -> Result<Pty, Failure> {
+        let pty = pty::open()?;
+        let size = WindowSize { rows: terminal.window.rows, columns: terminal.window.columns, width: 0, height: 0 };
+        pty::set_window_size(pty.master.as_fd(), size)?;
+        pty::set_owner(pty.slave.as_fd(), spec.target.uid)?;
+        Ok(pty)
+    });
+    let pty = pty.transpose()?;
+    let group = Group::create(&spec.cgroup_parent.join(spec.session.as_str()))?;
+    Ok((listener, group, pty))
+}
+
+fn identity(spec: &SessionSpec) -> Result<Identity, Failure> {
+    Ok(Identity {
+        session: spec.session.clone(),
+        grant: spec.grant.clone(),
+        cgroup: spec.cgroup_parent.join(spec.session.as_str()),
+        boot: clock::boot_id()?,
+        supervisor: process::own_pid(),
+    })
+}
+
+fn tell_apart(spec: &SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Descriptors, Failure> {
+    let wanted = spec.terminal.map_or(3, |terminal| terminal.on.iter().filter(|on| !**on).count());
+    let mut all = descriptors.into_iter();
+    let (Some(executable), Some(directory), Some(client)) = (all.next(), all.next(), all.next()) else {
+        return Err(Failure::because("read the descriptors", "executable, directory or client is missing"));
+    };
+    let passed: Vec<OwnedFd> = all.collect();
+    if passed.len() != wanted {
+        return Err(Failure::because("read the descriptors", "not as many are passed through as are no terminal"));
+    }
+    Ok(Descriptors { executable, directory, client, passed })
+}
+
+fn c_text(bytes: &[u8]) -> Result<CString, Failure> {
+    CString::new(bytes).map_err(|_| Failure::because("read the arguments", "a NUL byte"))
+}
+
+/// `NAME=value`; each name once, so that no two readers can disagree.
+fn environment(variables: &[(OsText, OsText)]) -> Result<Vec<CString>, Failure> {
+    let mut names = HashSet::new();
+    let mut list = Vec::with_capacity(variables.len());
+    for (name, value) in variables {
+        if name.as_bytes().is_empty() || name.as_bytes().contains(&b'=') || !names.insert(name.as_bytes()) {
+            return Err(Failure::because("read the environment", "a name that is empty, contains '=' or stands twice"));
+        }
+        list.push(c_text(&[name.as_bytes(), b"=", value.as_bytes()].concat())?);
+    }
+    Ok(list)
+}
+
+/// Waits for `Go`. Anything else, silence or a broker that is gone means no.
+pub(super) fn wait_for_go(broker: &UnixStream) -> bool {
+    if broker.set_read_timeout(Some(PATIENCE)).is_err() {
+        return false;
+    }
+    let mut from = broker;
+    matches!(frame::read_control::<Order>(&mut from, frame::MAX_CLIENT), Ok(Order::Go {})) && broker.set_read_timeout(None).is_ok()
+}
+
+impl Prepared {
+    pub(super) fn spec(&self) -> &SessionSpec {
+        &self.spec
+    }
+
+    /// Takes back what was made.
+    pub(super) fn abandon(self) {
+        drop(self.group.remove());
+        drop(self.state.remove());
+    }
+
+    /// Executes the program.
+    pub(super) fn launch(self) -> Result<Running, Failure> {
+        let pam = match self.open_pam_session() {
+            Ok(pam) => pam,
+            Err(failure) => {
+                self.abandon();
+                return Err(failure);
+            }
+        };
+        match self.execute() {
+            Ok((leader, started, identity)) => Ok(Running {
+                spec: self.spec,
+                state: self.state,
+                listener: self.listener,
+                group: self.group,
+                client: self.descriptors.client.into(),
+                pty: self.pty,
+                leader,
+                started,
+                identity,
+                pam,
+            }),
+            Err(failure) => {
+                if let Some(mut pam) = pam {
+                    drop(pam.close_session());
+                }
+                // A child that failed before its exec is reaped; a namespace's init may still be ending.
+                drop(self.group.kill());
+                while brevet_sys::pidfd::has_children() && process::descendants(process::own_pid()).is_ok_and(|left| !left.is_empty()) {
+                    drop(brevet_sys::poll::wait(&[], Some(5)));
+                }
+                self.abandon();
+                Err(failure)
+            }
+        }
+    }
+
+    fn open_pam_session(&self) -> Result<Option<Transaction<'static>>, Failure> {
+        let Some(service) = &self.spec.pam_service else { return Ok(None) };
+        let failed = |error: brevet_sys::pam::PamError| Failure::because("open the PAM session", &error.to_string());
+        // Session modules may speak, but nobody answers here.
+        let silent = Box::new(|prompt, _: &[u8]| matches!(prompt, Prompt::Info | Prompt::Error).then(Default::default));
+        let mut transaction = Transaction::start(service, self.spec.target.name.as_bytes(), silent).map_err(failed)?;
+        transaction.set(brevet_sys::pam::Item::RequestingUser, self.spec.requester.name.as_bytes()).map_err(failed)?;
+        transaction.open_session().map_err(failed)?;
+        Ok(Some(transaction))
+    }
+
+    fn execute(&self) -> Result<(Leader, Started, Identity), Failure> {
+        if clock::boottime_ms() >= self.spec.deadline_ms {
+            return Err(Failure::because("start the program", "its time is over already"));
+        }
+        let identity = identity(&self.spec)?;
+        let target = exec::Identity { uid: self.spec.target.uid, gid: self.spec.target.gid, groups: self.spec.target.groups.clone() };
+        let descriptors = self.standard_descriptors()?;
+        let first_terminal = self.spec.terminal.and_then(|terminal| terminal.on.iter().position(|on| *on));
+        let session = first_terminal.and_then(|place| i32::try_from(place).ok()).map_or(Session::Group, Session::Foreground);
+        let namespaced = self.spec.containment == Containment::PidNamespace;
+        let program = Program {
+            executable: self.descriptors.executable.as_fd(),
+            keep_executable: self.spec.script,
+            arguments: &self.arguments,
+            environment: &self.environment,
+            descriptors: &descriptors,
+            directory: Some(self.descriptors.directory.as_fd()),
+            identity: Some(&target),
+            session,
+            umask: Some(self.spec.umask & 0o777),
+            // Init is born in the group already, and the outer path of a cgroup is the same inside.
+            cgroup: (!namespaced).then_some(self.group.as_fd()),
+            login_uid: self.spec.login_uid,
+            death_signal: Some(signal::KILL),
+        };
+        let (leader, pid) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
+        let audit = process::audit_session(pid).filter(|id| *id != process::NO_AUDIT_SESSION);
+        let audit_session = audit.filter(|id| process::audit_session(process::own_pid()) != Some(*id));
+        let started = Started { pid, cgroup: self.group.path().to_owned(), audit_session };
+        Ok((leader, started, identity))
+    }
+
+    fn execute_plainly(&self, program: &Program<'_>) -> Result<(Leader, i32), Failure> {
+        if let Some(pty) = &self.pty {
+            pty::make_controlling(pty.slave.as_fd())?;
+        }
+        let child = exec::spawn(program).map_err(|error| Failure::new(error.step.doing(), error.source))?;
+        let pid = child.pid;
+        Ok((Leader::Program(child), pid))
+    }
+
+    fn execute_namespaced(&self, program: &Program<'_>) -> Result<(Leader, i32), Failure> {
+        let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
+        let terminal = self.pty.as_ref().map(|pty| pty.slave.as_fd());
+        let child = match mount::fork_into_namespaces(Some(self.group.as_fd()))? {
+            Fork::Child => init::run(program, terminal, theirs.as_fd()),
+            Fork::Parent(child) => child,
+        };
+        drop(theirs);
+        match init::hear::<Said>(ours.as_fd()) {
+            Some(Said::Started) => {}
+            Some(Said::Failed { step, errno }) => return Err(Failure::new(&step, io::Error::from_raw_os_error(errno))),
+            Some(Said::Exited(_) | Said::Stopped(_)) | None => {
+                return Err(Failure::because("start the program", "the session's init ended first"));
+            }
+        }
+        // Init has started nothing else. A program that has ended already has no pid that means anything.
+        let inside = process::descendants(child.pid)?;
+        let pid = inside.first().copied().unwrap_or(child.pid);
+        Ok((Leader::Init(child, ours), pid))
+    }
+
+    /// Descriptors 0, 1, 2: the terminal's end, or what is passed through, in order.
+    fn standard_descriptors(&self) -> Result<Vec<BorrowedFd<'_>>, Failure> {
+        let on = self.spec.terminal.map_or([false; 3], |terminal| terminal.on);
+        let mut passed = self.descriptors.passed.iter();
+        on.iter()
+            .map(|on| if *on { self.pty.as_ref().map(|pty| pty.slave.as_fd()) } else { passed.next().map(AsFd::as_fd) })
+            .map(|descriptor| descriptor.ok_or_else(|| Failure::because("read the descriptors", "one is missing")))
+            .collect()
+    }
+}
