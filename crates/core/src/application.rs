@@ -2,12 +2,15 @@
 //!
 //! Matching is three-valued: a fact that could not be found out matches nothing that allows and everything that denies.
 
+mod arguments;
+mod conditions;
 mod matching;
 mod rule;
 mod version;
 
 pub use matching::{Against, Matched, Side, Specificity, matches_any, matches_rule};
-pub use rule::{Argument, Rule, RuleError};
+pub(crate) use matching::{Lists, Miss, hold_all, hold_everything};
+pub use rule::{Any, Argument, Glob, Rest, Rule, RuleError, True};
 pub use version::compare as compare_versions;
 
 use crate::digest::Digest;

@@ -5,7 +5,7 @@ use crate::time::Length;
 use serde::{Deserialize, Serialize};
 
 mod evaluate;
-pub use evaluate::{Condition, Evaluation, Subject, evaluate};
+pub use evaluate::{Condition, Evaluation, Subject, budget_day_start, evaluate};
 
 /// A rule as written; every condition in it must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

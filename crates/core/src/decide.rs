@@ -2,11 +2,18 @@
 //!
 //! Anything that does not clearly allow is a refusal with a reason.
 
+mod covers;
 mod evaluate;
+mod fit;
+mod rights;
+mod unsupported;
 mod validity;
 
-pub use evaluate::{covers, decide, explain, unsupported};
+pub use covers::covers;
+pub use evaluate::{decide, explain, names_user};
+pub use unsupported::{FEATURES, unknown_features, unsupported};
 pub use validity::{Holds, holds};
+pub(crate) use validity::{Recurring, day_start, find_zone, recurring_holds};
 
 use serde::Serialize;
 
@@ -110,7 +117,7 @@ pub enum Decision {
 /// Why not, and whom to turn to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
-    /// A stable code: `denied`, `no_policy`, `stale`, `outside_hours`, `expired`, `target_user`, `unreadable_policy`.
+    /// A stable code: `denied`, `no_policy`, `stale`, `outside_hours`, `expired`, `target_user`, `unreadable_policy`, `account`.
     pub code: &'static str,
     /// In words.
     pub reason: String,

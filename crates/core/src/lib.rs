@@ -17,4 +17,5 @@ pub mod record;
 pub mod request;
 pub mod text;
 pub mod time;
+mod truth;
 pub mod user;

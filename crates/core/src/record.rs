@@ -314,6 +314,9 @@ pub struct DocumentConfirmed {
     pub seq: Option<u64>,
     /// The grant that it was about, where it was.
     pub grant: Option<GrantId>,
+    /// The request that it was about, for a decline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
     /// For a revocation: processes ended.
     pub processes_ended: Option<u32>,
 }
@@ -356,6 +359,9 @@ pub struct ValidityStarted {
     pub policy: PolicyId,
     /// For which user, with `from = "first_use"`.
     pub user: Option<u32>,
+    /// `PolicyDocument::renewal` then: each renewal starts anew.
+    #[serde(default)]
+    pub renewal: u64,
     /// When, by both clocks.
     pub at: Now,
 }

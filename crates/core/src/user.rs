@@ -1,7 +1,11 @@
 //! Users as the computer sees them.
 
 use crate::application::Fact;
+use crate::escape;
+use crate::policy::Scope;
+use crate::truth::Truth;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// An account with the name that NSS gave for its uid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -21,4 +25,38 @@ pub struct Member {
     pub user: User,
     /// Names of all its OS groups, the primary one included.
     pub groups: Fact<Vec<String>>,
+}
+
+impl Member {
+    /// Whether a scope of users names this one, and by which entry. `user_groups` are the server's.
+    pub(crate) fn is_named(&self, scope: &Scope, user_groups: &BTreeMap<String, Vec<String>>) -> Truth {
+        let entries = match scope {
+            Scope::All => return Truth::Yes("all".into()),
+            Scope::Named(entries) => entries,
+        };
+        let none = || format!("\"{}\" is not among them", escape::terminal(self.user.name.as_bytes()));
+        Truth::any(entries.iter().map(|entry| self.is_meant(entry, user_groups)), none)
+    }
+
+    fn is_meant(&self, entry: &str, user_groups: &BTreeMap<String, Vec<String>>) -> Truth {
+        let shown = escape::terminal(entry.as_bytes());
+        let answer = |holds| if holds { Truth::Yes(shown.clone()) } else { Truth::No(String::new()) };
+        if let Some(group) = entry.strip_prefix("group:") {
+            match user_groups.get(group) {
+                Some(names) => answer(names.contains(&self.user.name)),
+                None => Truth::Unknown(format!("who is in {shown} is not known here")),
+            }
+        } else if let Some(group) = entry.strip_prefix("os-group:") {
+            match &self.groups {
+                Fact::Known(groups) => answer(groups.iter().any(|g| g == group)),
+                Fact::Unknown(why) => Truth::Unknown(format!(
+                    "whether \"{}\" is in {shown} could not be found out ({})",
+                    escape::terminal(self.user.name.as_bytes()),
+                    escape::terminal(why.as_bytes())
+                )),
+            }
+        } else {
+            answer(entry == self.user.name)
+        }
+    }
 }
