@@ -108,7 +108,8 @@ impl Installation {
         folder(&state, 0o755)?;
         folder(&state.join("homes"), 0o755)?;
         for name in PROGRAMS {
-            fs::copy(options.programs.join(name), bin.join(name)).with_context(|| format!("{name} is not built in {}", options.programs.display()))?;
+            fs::copy(options.programs.join(name), bin.join(name))
+                .with_context(|| format!("{name} is not built in {}", options.programs.display()))?;
         }
         fs::write(format!("/etc/pam.d/brevet-{tag}"), PAM_SERVICE)?;
         say("making the service users");
@@ -241,7 +242,13 @@ impl Installation {
         let log = self.log(name);
         let before = fs::metadata(&log).map_or(0, |m| m.len());
         let file = fs::File::options().append(true).create(true).open(&log)?;
-        let mut child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0).spawn().with_context(|| format!("starting {name}"))?;
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
         let said = || -> Result<String> {
             let text = fs::read(&log)?;
             Ok(String::from_utf8_lossy(text.get(usize::try_from(before)?..).unwrap_or_default()).into_owned())
@@ -264,7 +271,8 @@ impl Installation {
     /// The last lines that a part has said.
     #[must_use]
     pub fn last_words(&self, name: &str) -> String {
-        let lines: Vec<String> = fs::File::open(self.log(name)).map(|f| BufReader::new(f).lines().map_while(Result::ok).collect()).unwrap_or_default();
+        let lines: Vec<String> =
+            fs::File::open(self.log(name)).map(|f| BufReader::new(f).lines().map_while(Result::ok).collect()).unwrap_or_default();
         lines.iter().rev().take(20).rev().cloned().collect::<Vec<_>>().join("\n")
     }
 
@@ -297,7 +305,12 @@ impl Installation {
     #[must_use]
     pub fn ctl_command(&self) -> Command {
         let mut command = Command::new(self.bin.join("brevetctl"));
-        command.env("BREVET_SERVER", &self.url).env("BREVET_CA", &self.ca).env("BREVET_TOKEN", &self.token).env("HOME", &self.state).env_remove("XDG_CONFIG_HOME");
+        command
+            .env("BREVET_SERVER", &self.url)
+            .env("BREVET_CA", &self.ca)
+            .env("BREVET_TOKEN", &self.token)
+            .env("HOME", &self.state)
+            .env_remove("XDG_CONFIG_HOME");
         command
     }
 
@@ -326,20 +339,20 @@ impl Installation {
     pub fn wait_policy(&self, name: &str) -> Result<()> {
         wait::until(&format!("policy {name} to be applied"), Duration::from_secs(10), || {
             let policy = self.ctl(&["--json", "policy", "show", name])?.json()?;
-            let version = policy["version"].clone();
-            let applied = |s: &Value| s["state"] == "applied" && s["version"] == version;
-            Ok(policy["computers_state"].as_array().is_some_and(|all| all.iter().any(applied)).then_some(()))
+            let computer = self.ctl(&["--json", "computer", "show", &self.computer])?.json()?;
+            let applied = |p: &Value| p["id"] == policy["id"] && p["version"] == policy["version"] && p["state"] == "applied";
+            Ok(computer["policies"].as_array().is_some_and(|all| all.iter().any(applied)).then_some(()))
         })
     }
 
-    /// Waits until this computer has confirmed the newest manifest.
+    /// Waits until this computer holds every document that was sent to it.
     ///
     /// # Errors
     /// When it does not within ten seconds.
-    pub fn wait_autonomous(&self) -> Result<()> {
+    pub fn wait_documents(&self) -> Result<()> {
         wait::until("the computer to hold the newest documents", Duration::from_secs(10), || {
             let computer = self.ctl(&["--json", "computer", "show", &self.computer])?.json()?;
-            Ok(computer["up_to_date"].as_bool().unwrap_or(false).then_some(()))
+            Ok((computer["documents"]["held"] == computer["documents"]["sent"]).then_some(()))
         })
     }
 

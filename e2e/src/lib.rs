@@ -5,8 +5,8 @@
 
 pub mod installation;
 pub mod keeper;
-pub mod program;
 pub mod processes;
+pub mod program;
 pub mod record;
 pub mod signals;
 pub mod terminal;

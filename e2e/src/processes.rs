@@ -27,7 +27,8 @@ pub fn start_time(pid: u32) -> Option<u64> {
 /// Processes whose command line has this text as one of its arguments.
 #[must_use]
 pub fn with_argument(argument: &str) -> Vec<u32> {
-    let has = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.split(|b| *b == 0).any(|a| a == argument.as_bytes()));
+    let has =
+        |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.split(|b| *b == 0).any(|a| a == argument.as_bytes()));
     all().into_iter().filter(has).filter(|pid| is_alive(*pid)).collect()
 }
 

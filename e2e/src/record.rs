@@ -96,7 +96,8 @@ fn undo(made: &Made) -> Result<()> {
             let _ = fs::remove_file(format!("/var/mail/{name}"));
             let known = program::run(std::process::Command::new("getent").args(["passwd", name]), Duration::from_secs(10))?;
             if known.status.success() {
-                program::system("userdel", ["--force", "--remove", name]).or_else(|e| if e.to_string().contains("home") { program::system("true", [""; 0]) } else { Err(e) })?;
+                program::system("userdel", ["--force", "--remove", name])
+                    .or_else(|e| if e.to_string().contains("home") { program::system("true", [""; 0]) } else { Err(e) })?;
             }
             Ok(())
         }
@@ -138,7 +139,10 @@ fn end_processes(folder: &Path) -> Result<()> {
 #[must_use]
 pub fn cgroup_mount() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/mounts").ok()?;
-    mounts.lines().map(|l| l.split(' ').collect::<Vec<_>>()).find_map(|f| (f.get(2) == Some(&"cgroup2")).then(|| f.get(1).map(PathBuf::from))?)
+    mounts
+        .lines()
+        .map(|l| l.split(' ').collect::<Vec<_>>())
+        .find_map(|f| (f.get(2) == Some(&"cgroup2")).then(|| f.get(1).map(PathBuf::from))?)
 }
 
 fn cgroups_named(name: &str) -> Vec<PathBuf> {

@@ -25,8 +25,28 @@ struct Rule {
 
 /// Crate names, or their beginnings, that the broker must never link.
 const NOT_IN_BROKER: [&str; 22] = [
-    "rustls", "native-tls", "openssl", "ring", "aws-lc", "webpki", "hyper", "reqwest", "ureq", "h2", "http", "axum", "curl", "hickory", "trust-dns", "sqlx",
-    "sea-orm", "rusqlite", "libsqlite3", "postgres", "tokio", "socket2",
+    "rustls",
+    "native-tls",
+    "openssl",
+    "ring",
+    "aws-lc",
+    "webpki",
+    "hyper",
+    "reqwest",
+    "ureq",
+    "h2",
+    "http",
+    "axum",
+    "curl",
+    "hickory",
+    "trust-dns",
+    "sqlx",
+    "sea-orm",
+    "rusqlite",
+    "libsqlite3",
+    "postgres",
+    "tokio",
+    "socket2",
 ];
 
 /// Runs every check and says all that is wrong.
@@ -76,7 +96,10 @@ fn rules(root: &Path) -> Result<Vec<String>> {
 
 /// Rule 2: what the broker links.
 fn broker_links(root: &Path) -> Result<Vec<String>> {
-    let tree = Command::new("cargo").args(["tree", "--package", "brevet-broker", "--edges", "normal", "--prefix", "none", "--format", "{p}"]).current_dir(root).output()?;
+    let tree = Command::new("cargo")
+        .args(["tree", "--package", "brevet-broker", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .current_dir(root)
+        .output()?;
     anyhow::ensure!(tree.status.success(), "cargo tree: {}", String::from_utf8_lossy(&tree.stderr));
     let tree = String::from_utf8(tree.stdout)?;
     let mut wrong: Vec<String> = tree
@@ -105,7 +128,21 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// Rule 1: `core` reaches for nothing outside itself.
 fn purity(root: &Path) -> Result<Vec<String>> {
-    let forbidden = ["std::fs", "std::net", "std::process", "std::env", "std::thread", "std::io", "SystemTime", "Instant::now", "Timestamp::now", "Zoned::now", "getrandom", "async fn", "unsafe "];
+    let forbidden = [
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::env",
+        "std::thread",
+        "std::io",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "getrandom",
+        "async fn",
+        "unsafe ",
+    ];
     let mut wrong = Vec::new();
     for file in sources(&root.join("crates/core/src"))? {
         let text = fs::read_to_string(&file)?;

@@ -33,7 +33,8 @@ pub fn run(programs: PathBuf, once: bool) -> Result<()> {
 
 fn tell(programs: PathBuf, once: bool, stop: &Stop) -> Result<()> {
     println!("Brevet: administrator rights for one application, for a reason, for a limited time.\n");
-    let installation = Installation::start(Options { programs, directory: None, heartbeat_seconds: None }, &mut |step| println!("· {step}"))?;
+    let installation =
+        Installation::start(Options { programs, directory: None, heartbeat_seconds: None }, &mut |step| println!("· {step}"))?;
     let name = format!("demo-{}", installation.tag);
     println!("· making the user {name}, who has no administrator rights (password: {PASSWORD})");
     let user = OsUser::person(&installation.record, &name, &installation.state.join("homes"), PASSWORD)?;
@@ -117,14 +118,18 @@ impl Demo {
     /// A program that the user can run only with rights: says as whom it runs and leaves a tree of processes behind.
     /// The number is an argument by which those processes are found from outside.
     pub(crate) fn long_task(&self, name: &str, number: u64) -> Result<PathBuf> {
-        let text = format!("#!/bin/sh\necho \"$0 runs as uid $(id -u)\"\nsetsid sleep {number} &\n(sleep {number} & sleep {number}) &\nexec sleep {number}\n");
+        let text = format!(
+            "#!/bin/sh\necho \"$0 runs as uid $(id -u)\"\nsetsid sleep {number} &\n(sleep {number} & sleep {number}) &\nexec sleep {number}\n"
+        );
         self.installation.tool(name, &text)
     }
 
     /// Waits until a tree of `long_task` runs, and checks that all of it is root's.
     pub(crate) fn tree_runs_as_root(&self, number: u64) -> Result<usize> {
         let number = number.to_string();
-        let pids = wait::until("the process tree", Duration::from_secs(10), || Ok(Some(processes::with_argument(&number)).filter(|p| p.len() >= 4)))?;
+        let pids = wait::until("the process tree", Duration::from_secs(10), || {
+            Ok(Some(processes::with_argument(&number)).filter(|p| p.len() >= 4))
+        })?;
         ensure!(pids.iter().all(|pid| processes::uid(*pid) == Some(0)), "the tree does not run as root");
         Ok(pids.len())
     }
@@ -159,7 +164,9 @@ impl Demo {
 }
 
 fn shown(arguments: &[&str]) -> String {
-    let quote = |a: &&str| if a.chars().all(|c| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c)) { (*a).to_owned() } else { format!("'{a}'") };
+    let quote = |a: &&str| {
+        if a.chars().all(|c| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c)) { (*a).to_owned() } else { format!("'{a}'") }
+    };
     arguments.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
@@ -175,4 +182,3 @@ pub(crate) fn unusual_number(offset: u64) -> Result<u64> {
     let digits: String = seed.chars().filter(char::is_ascii_digit).take(7).collect();
     Ok(100_000_000 + digits.parse::<u64>().context("a number")? * 10 + offset)
 }
-

@@ -86,7 +86,10 @@ pub fn down(directory: &Path) -> Result<()> {
 /// In the background: sets up, writes the answer, stays until asked to end.
 pub fn hold(programs: PathBuf, directory: PathBuf) -> Result<()> {
     let stop = Stop::listen()?;
-    let installation = Installation::start(Options { programs, directory: Some(directory.clone()), heartbeat_seconds: None }, &mut |step| eprintln!("{step}"))?;
+    let installation =
+        Installation::start(Options { programs, directory: Some(directory.clone()), heartbeat_seconds: None }, &mut |step| {
+            eprintln!("{step}")
+        })?;
     let answer = json!({
         "server": installation.url,
         "ca": installation.ca,

@@ -96,7 +96,11 @@ request = {{ max_duration = "1h" }}
         self.screen(&terminal);
         ensure!(status.success(), "the report failed: {status}");
         let grants = self.installation.ctl(&["--json", "grant", "list"])?.json()?;
-        let grant = grants["items"].as_array().and_then(|all| all.iter().find(|g| g["request"] == request.as_str())).cloned().context("no grant for the request")?;
+        let grant = grants["items"]
+            .as_array()
+            .and_then(|all| all.iter().find(|g| g["request"] == request.as_str()))
+            .cloned()
+            .context("no grant for the request")?;
         ensure!(grant["duration"] == "10m", "the grant is for {}", grant["duration"]);
         self.checked("it waited, then ran as uid 0 by itself; the grant is for 10 minutes, not 30");
         Ok(())
@@ -126,13 +130,15 @@ request = {{ max_duration = "1h" }}
             report.display()
         ))?;
         self.admin(&["setting", "autonomous", "on"])?;
-        let arguments = |what: &'static str| ["run", "--reason", "a quick look", "--for", "5m", "--", report.to_str().unwrap_or_default(), what].map(str::to_owned);
+        let arguments = |what: &'static str| {
+            ["run", "--reason", "a quick look", "--for", "5m", "--", report.to_str().unwrap_or_default(), what].map(str::to_owned)
+        };
         let run = |demo: &Self, what| {
             let owned = arguments(what);
             let borrowed: Vec<&str> = owned.iter().map(String::as_str).collect();
             demo.user_runs(&borrowed)
         };
-        self.installation.wait_autonomous()?;
+        self.installation.wait_documents()?;
         let output = run(self, "yesterday")?;
         ensure!(output.stdout.contains("report yesterday, made as uid 0"), "it did not run as root");
         let event = self.installation.wait_event("request.auto_approved", |_| true)?;
@@ -176,7 +182,12 @@ request = {{ max_duration = "1h" }}
         self.screen(&terminal);
         let receipt = brevet_e2e::wait::until("the receipt", Duration::from_secs(10), || {
             let grant = self.installation.ctl(&["--json", "grant", "show", &grant])?.json()?;
-            Ok(grant["revocation"]["processes_ended"].as_u64())
+            let revocation = grant["deliveries"]
+                .as_array()
+                .and_then(|all| all.iter().find(|d| d["document"] == "revocation"))
+                .cloned()
+                .unwrap_or_default();
+            Ok(revocation["processes_ended"].as_u64())
         })?;
         ensure!(receipt >= 1, "the receipt names no process");
         self.checked(&format!("the tree is gone; the computer's receipt: {receipt} processes ended"));
