@@ -9,9 +9,15 @@
 //! It links no TLS, HTTP, DNS or SQL, and its broker role opens no network socket.
 
 pub mod authn;
+pub mod clock;
+pub mod documents;
+pub mod facts;
+pub mod journal;
 pub mod launcher;
 pub mod names;
+pub mod random;
 pub mod spec;
+pub mod state;
 pub mod supervisor;
 
 /// Says on standard error why a role ended, the whole chain of causes; a closed standard error is no reason to fail.

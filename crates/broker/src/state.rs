@@ -193,8 +193,8 @@ impl State {
 
     /// When a fixed validity began.
     #[must_use]
-    pub fn validity_of(&self, policy: &PolicyId, uid: Option<u32>) -> Option<&ValidityStarted> {
-        self.validity.iter().find(|started| started.policy == *policy && started.user == uid)
+    pub fn validity_of(&self, policy: &PolicyId, renewal: u64, uid: Option<u32>) -> Option<&ValidityStarted> {
+        self.validity.iter().find(|started| started.policy == *policy && started.renewal == renewal && started.user == uid)
     }
 
     /// How many approvals a rule gave a user since a moment.

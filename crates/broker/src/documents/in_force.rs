@@ -1,0 +1,165 @@
+//! What a manifest and the shared documents add up to: the policies, rules and settings in force, and what is refused.
+//!
+//! A policy that cannot be read or enforced is refused alone; where it may be a deny, or is named and missing, everything is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use brevet_core::decide::unsupported;
+use brevet_core::digest::Digest;
+use brevet_core::document::{
+    AutonomousDocument, DocumentError, Envelope, Kind, Manifest, ManifestEntry, PolicyDocument, SettingsDocument, Trust, open,
+};
+use brevet_core::id::PolicyId;
+use brevet_core::policy::{Mode, validate};
+
+/// A shared document as far as it could be read.
+#[derive(Debug, Clone)]
+pub(super) enum Shared {
+    Policy(Arc<PolicyDocument>),
+    /// Signed, and not readable by this version.
+    UnreadablePolicy {
+        reason: String,
+        version: Option<u64>,
+        may_deny: bool,
+    },
+    Autonomous(Arc<AutonomousDocument>),
+    Settings(SettingsDocument),
+    /// A rule or settings that are not readable count as absent: both only ever allow.
+    Unreadable,
+}
+
+impl Shared {
+    /// Verifies and reads; content that is signed and cannot be read is not an error.
+    pub(super) fn read(envelope: &Envelope, trust: &Trust) -> Result<Self, DocumentError> {
+        let readable = |error: &DocumentError| !matches!(error, DocumentError::Content(_) | DocumentError::Schema(_));
+        match envelope.kind() {
+            Some(Kind::Policy) => match open::<PolicyDocument>(envelope, &trust.keys_for(Kind::Policy)) {
+                Ok(document) => Ok(Self::Policy(Arc::new(document))),
+                Err(error) if readable(&error) => Err(error),
+                Err(error) => {
+                    let payload = envelope.verified_payload(Kind::Policy, &trust.keys_for(Kind::Policy))?;
+                    Ok(peek(&payload, error.to_string()))
+                }
+            },
+            Some(Kind::Autonomous) => match open::<AutonomousDocument>(envelope, &trust.keys_for(Kind::Autonomous)) {
+                Ok(document) if document.requires.is_empty() => Ok(Self::Autonomous(Arc::new(document))),
+                Err(error) if readable(&error) => Err(error),
+                Ok(_) | Err(_) => Ok(Self::Unreadable),
+            },
+            Some(Kind::Settings) => match open::<SettingsDocument>(envelope, &trust.keys_for(Kind::Settings)) {
+                Ok(document) if document.requires.is_empty() => Ok(Self::Settings(document)),
+                Err(error) if readable(&error) => Err(error),
+                Ok(_) | Err(_) => Ok(Self::Unreadable),
+            },
+            _ => Err(DocumentError::WrongKind { found: envelope.payload_type.clone(), expected: Kind::Policy.payload_type() }),
+        }
+    }
+}
+
+/// Looks into a policy that cannot be read, for its version and whether it may be a deny.
+fn peek(payload: &[u8], reason: String) -> Shared {
+    let value: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+    let mode = value.pointer("/policy/mode").and_then(serde_json::Value::as_str);
+    let may_deny = !matches!(mode, Some("automatic" | "justify" | "request"));
+    Shared::UnreadablePolicy { reason, version: value.get("version").and_then(serde_json::Value::as_u64), may_deny }
+}
+
+/// A policy that is not in force, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedPolicy {
+    /// Which.
+    pub id: PolicyId,
+    /// Its version, where readable.
+    pub version: Option<u64>,
+    /// Its name, where readable.
+    pub name: Option<String>,
+    /// The field, as in TOML.
+    pub field: String,
+    /// In words.
+    pub reason: String,
+}
+
+/// What is in force.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    /// Policies.
+    pub policies: Vec<Arc<PolicyDocument>>,
+    /// Autonomous rules.
+    pub autonomous: Vec<Arc<AutonomousDocument>>,
+    /// The switch for autonomous approval.
+    pub autonomous_enabled: bool,
+    /// Whether callers in another mount namespace are served.
+    pub other_mount_namespaces: bool,
+    /// Policies that are not.
+    pub refused: Vec<RefusedPolicy>,
+    /// Something that may be a deny is not readable or not there.
+    pub unreadable_deny: bool,
+    /// Named and not there.
+    pub missing: Vec<Digest>,
+}
+
+impl InForce {
+    pub(super) fn of(manifest: &Manifest, shared: &BTreeMap<Digest, Shared>) -> Self {
+        let mut found = Self::default();
+        for entry in &manifest.policies {
+            match shared.get(&entry.digest) {
+                Some(Shared::Policy(document)) => found.add_policy(entry, document),
+                Some(Shared::UnreadablePolicy { reason, version, may_deny }) => {
+                    found.unreadable_deny |= may_deny;
+                    found.refuse(&entry.id, *version, None, "policy", reason.clone());
+                }
+                Some(_) => {
+                    found.unreadable_deny = true;
+                    found.refuse(&entry.id, None, None, "policy", "the document is of another kind".to_owned());
+                }
+                None => {
+                    found.unreadable_deny = true;
+                    found.missing.push(entry.digest);
+                }
+            }
+        }
+        for entry in &manifest.autonomous {
+            match shared.get(&entry.digest) {
+                Some(Shared::Autonomous(document)) if document.id == entry.id => found.autonomous.push(Arc::clone(document)),
+                Some(_) => {}
+                None => found.missing.push(entry.digest),
+            }
+        }
+        match shared.get(&manifest.settings) {
+            Some(Shared::Settings(settings)) => {
+                found.autonomous_enabled = settings.autonomous;
+                found.other_mount_namespaces = settings.other_mount_namespaces;
+            }
+            Some(_) => {}
+            None => found.missing.push(manifest.settings),
+        }
+        found
+    }
+
+    fn add_policy(&mut self, entry: &ManifestEntry<PolicyId>, document: &Arc<PolicyDocument>) {
+        let wrong = if document.id == entry.id {
+            unsupported(document).into_iter().chain(validate(&document.policy)).next()
+        } else {
+            Some(brevet_core::policy::PolicyError { field: "id".to_owned(), reason: "the manifest names another policy".to_owned() })
+        };
+        match wrong {
+            None => self.policies.push(Arc::clone(document)),
+            Some(error) => {
+                self.unreadable_deny |= document.policy.mode == Mode::Deny || document.id != entry.id;
+                self.refuse(&entry.id, Some(document.version), Some(&document.policy.name), &error.field, error.reason);
+            }
+        }
+    }
+
+    fn refuse(&mut self, id: &PolicyId, version: Option<u64>, name: Option<&String>, field: &str, reason: String) {
+        let refused = RefusedPolicy { id: id.clone(), version, name: name.cloned(), field: field.to_owned(), reason };
+        self.refused.push(refused);
+    }
+
+    /// The policy of this id, where in force.
+    #[must_use]
+    pub fn policy(&self, id: &PolicyId) -> Option<&Arc<PolicyDocument>> {
+        self.policies.iter().find(|document| document.id == *id)
+    }
+}

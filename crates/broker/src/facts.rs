@@ -1,0 +1,363 @@
+//! Facts of an application, from the open descriptor that will be executed (DESIGN section 6).
+//!
+//! What was examined is what runs: a file that is root's alone by its own descriptor, any other from a sealed copy whose
+//! bytes are those that were hashed. Nothing here decides whether it may.
+
+mod content;
+mod dpkg;
+mod script;
+mod walk;
+
+pub use walk::Viewer;
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use brevet_core::application::{Fact, Facts, Interpreter, Parent};
+use brevet_core::text::OsText;
+use brevet_sys::open;
+
+use content::{Contents, MOST_COPIED, Stamp};
+use dpkg::Dpkg;
+use walk::{WalkError, Walked, walk};
+
+/// Why a command cannot be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum FactsError {
+    /// There is no such file.
+    #[error("\"{name}\" was not found")]
+    Absent {
+        /// As typed, escaped.
+        name: String,
+        /// Whether the caller could see that themself.
+        visible: bool,
+    },
+    /// It is there and cannot be run.
+    #[error("\"{name}\" cannot be run: {reason}")]
+    Unusable {
+        /// As typed, escaped.
+        name: String,
+        /// In words.
+        reason: String,
+        /// Whether the caller could see the file themself.
+        visible: bool,
+    },
+    /// The working directory is none.
+    #[error("the working directory cannot be used: {0}")]
+    Directory(String),
+}
+
+/// An examined application, ready to be executed.
+#[derive(Debug)]
+pub struct Examined {
+    /// What was found out.
+    pub facts: Facts,
+    /// What is executed: the file itself, or its sealed copy.
+    pub executable: File,
+    /// Whether an interpreter opens it.
+    pub script: bool,
+    /// Whether the caller could reach the file themself.
+    pub visible: bool,
+    /// The file's identity, where it is executed itself.
+    stamp: Option<Stamp>,
+}
+
+impl Examined {
+    /// Whether the content is still what was examined.
+    #[must_use]
+    pub fn unchanged(&self) -> bool {
+        match &self.stamp {
+            // INVARIANT: a sealed copy cannot change.
+            None => true,
+            Some(stamp) => self.executable.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == *stamp),
+        }
+    }
+}
+
+/// Finds facts out; keeps digests and the package index.
+#[derive(Debug)]
+pub struct Examiner {
+    contents: Contents,
+    dpkg: Dpkg,
+    search: Vec<PathBuf>,
+}
+
+/// Which command, as typed, and who asks from where.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The program as typed.
+    pub command: &'a OsText,
+    /// The caller's working directory.
+    pub directory: BorrowedFd<'a>,
+    /// The caller.
+    pub viewer: &'a Viewer,
+    /// The application that asks: its executable, as far as it could be seen.
+    pub parent: Option<PathBuf>,
+}
+
+impl Examiner {
+    /// Looks commands without a slash up in `path`.
+    #[must_use]
+    pub fn new(path: &str) -> Self {
+        let search = path.split(':').filter(|part| part.starts_with('/')).map(PathBuf::from).collect();
+        Self { contents: Contents::default(), dpkg: Dpkg::new(Path::new("/var/lib/dpkg")), search }
+    }
+
+    /// Examines a command. `owner` names the file's owner.
+    ///
+    /// # Errors
+    /// When there is no such file, or it cannot be run.
+    pub fn examine(&self, question: &Question<'_>, owner: &dyn Fn(u32) -> Fact<String>) -> Result<Examined, FactsError> {
+        let walked = self.locate(question)?;
+        let visible = walked.visible;
+        self.look(walked, question, owner).map_err(|reason| {
+            let name = question.command.to_string();
+            if visible { FactsError::Unusable { name, reason, visible } } else { FactsError::Absent { name, visible } }
+        })
+    }
+
+    fn locate(&self, question: &Question<'_>) -> Result<Walked, FactsError> {
+        let name = question.command.as_bytes();
+        if name.is_empty() {
+            return Err(FactsError::Unusable { name: String::new(), reason: "its name is empty".to_owned(), visible: true });
+        }
+        if name.contains(&b'/') {
+            let path = if name.starts_with(b"/") {
+                name.to_vec()
+            } else {
+                [directory_path(question.directory)?.as_bytes(), b"/", name].concat()
+            };
+            return walk(&path, question.viewer).map_err(|error| walk_failed(question.command, error));
+        }
+        for directory in &self.search {
+            let path = [directory.as_os_str().as_bytes(), b"/", name].concat();
+            if let Ok(walked) = walk(&path, question.viewer)
+                && open::metadata(walked.place.as_fd()).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o111 != 0)
+            {
+                return Ok(walked);
+            }
+        }
+        Err(FactsError::Absent { name: question.command.to_string(), visible: true })
+    }
+
+    fn look(&self, walked: Walked, question: &Question<'_>, owner: &dyn Fn(u32) -> Fact<String>) -> Result<Examined, String> {
+        let metadata = open::metadata(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
+        if !metadata.is_file() {
+            return Err("it is not a regular file".to_owned());
+        }
+        if metadata.mode() & 0o111 == 0 {
+            return Err("it is not executable".to_owned());
+        }
+        let (mut executable, content, stamp) = self.open(&walked)?;
+        let line = first_line(&mut executable)?;
+        let interpreter = line.as_ref().map(|line| self.interpreter(line)).transpose()?;
+        let package = match walked.path.as_str() {
+            Some(path) => self.dpkg.package_of(path, content.md5),
+            None => Fact::Known(None),
+        };
+        let facts = Facts {
+            store: store_of(&walked.path),
+            path: walked.path,
+            names: walked.names,
+            chain: walked.chain,
+            writable_by: walked.writable_by,
+            sha256: content.sha256,
+            size: metadata.len(),
+            owner: owner(metadata.uid()),
+            mode: metadata.mode() & 0o7777,
+            package,
+            interpreter,
+            parent: parent_of(question.parent.as_deref()),
+        };
+        Ok(Examined { facts, executable, script: line.is_some(), visible: walked.visible, stamp })
+    }
+
+    /// The file itself where only root can change it; else a sealed copy, and the digest is the copy's.
+    fn open(&self, walked: &Walked) -> Result<(File, content::Content, Option<Stamp>), String> {
+        let mut file = open::reopen_read(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
+        if walked.chain == Fact::Known(true) {
+            let (content, stamp) = self.contents.of_roots(&mut file).map_err(|error| format!("it cannot be read: {error}"))?;
+            return Ok((file, content, Some(stamp)));
+        }
+        if file.metadata().map_or(u64::MAX, |metadata| metadata.len()) > MOST_COPIED {
+            return Err(format!("it is not root's alone and too large to be run from a copy ({MOST_COPIED} bytes at most)"));
+        }
+        let mut copy = open::sealed_copy(c"brevet", &mut file, MOST_COPIED).map_err(|error| crate::chain(&error))?;
+        let content = content::read(&mut copy).map_err(|error| format!("it cannot be read: {error}"))?;
+        Ok((copy, content, None))
+    }
+
+    fn interpreter(&self, line: &script::FirstLine) -> Result<Interpreter, String> {
+        let named = &line.interpreter;
+        let walked = walk(named.as_bytes(), &Viewer::default()).map_err(|error| format!("its interpreter \"{named}\": {error}"))?;
+        let last = walked.path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if last == b"env" || named.as_bytes().ends_with(b"/env") {
+            return Err(format!("its interpreter is whatever \"{named}\" finds: name the interpreter itself in the first line"));
+        }
+        let metadata = open::metadata(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
+        if !metadata.is_file() || walked.chain != Fact::Known(true) {
+            let who = walked.writable_by.unwrap_or_else(|| "it is not known who could change it".to_owned());
+            return Err(format!("its interpreter \"{named}\" is not root's alone: {who}"));
+        }
+        let mut file = open::reopen_read(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
+        if first_line(&mut file)?.is_some() {
+            return Err(format!("its interpreter \"{named}\" is a script itself"));
+        }
+        let (content, _) = self.contents.of_roots(&mut file).map_err(|error| format!("its interpreter cannot be read: {error}"))?;
+        Ok(Interpreter {
+            named: named.clone(),
+            path: walked.path,
+            argument: line.argument.clone(),
+            sha256: content.sha256,
+            chain: walked.chain,
+        })
+    }
+}
+
+fn first_line(file: &mut File) -> Result<Option<script::FirstLine>, String> {
+    use std::os::unix::fs::FileExt as _;
+    let mut beginning = [0u8; 256];
+    let mut length: usize = 0;
+    while let Some(rest) = beginning.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        let offset = u64::try_from(length).unwrap_or(0);
+        match file.read_at(rest, offset).map_err(|error| format!("it cannot be read: {error}"))? {
+            0 => break,
+            read => length = length.saturating_add(read),
+        }
+    }
+    script::first_line(beginning.get(..length).unwrap_or_default()).map_err(|error| error.to_string())
+}
+
+fn parent_of(path: Option<&Path>) -> Fact<Parent> {
+    let unknown = |why: &str| Fact::Unknown(why.to_owned());
+    let Some(path) = path else { return unknown("the asking process's parent could not be seen") };
+    let Ok(text) = OsText::new(path.as_os_str().as_bytes()) else { return unknown("its path has a NUL byte") };
+    match walk(path.as_os_str().as_bytes(), &Viewer::default()) {
+        Ok(walked) => Fact::Known(Parent { path: text, chain: walked.chain }),
+        Err(error) => Fact::Unknown(format!("its executable: {error}")),
+    }
+}
+
+/// What belongs to a store lies in the store's own folders; which application it is, is not looked at.
+fn store_of(path: &OsText) -> Fact<Option<String>> {
+    let stores: [&[u8]; 3] = [b"/snap/", b"/var/lib/snapd/", b"/var/lib/flatpak/"];
+    if stores.iter().any(|store| path.as_bytes().starts_with(store)) {
+        return Fact::Unknown("applications of stores are not told apart by this version".to_owned());
+    }
+    Fact::Known(None)
+}
+
+/// The path of a directory that came as a descriptor.
+///
+/// # Errors
+/// When it is no directory, or has no path any more.
+pub fn directory_path(directory: BorrowedFd<'_>) -> Result<OsText, FactsError> {
+    let wrong = |reason: &str| FactsError::Directory(reason.to_owned());
+    let metadata = open::metadata(directory).map_err(|error| FactsError::Directory(crate::chain(&error)))?;
+    if !metadata.is_dir() {
+        return Err(wrong("it is not a directory"));
+    }
+    let path = open::fd_path(directory).map_err(|error| FactsError::Directory(crate::chain(&error)))?;
+    // The name alone could be imitated: the path must lead to the same directory.
+    let same = std::fs::symlink_metadata(&path).is_ok_and(|found| found.ino() == metadata.ino() && found.dev() == metadata.dev());
+    if !path.is_absolute() || !same {
+        return Err(wrong("it was removed or lies outside of what this computer shows"));
+    }
+    OsText::new(path.as_os_str().as_bytes()).map_err(|_| wrong("its path has a NUL byte"))
+}
+
+fn walk_failed(command: &OsText, error: WalkError) -> FactsError {
+    let name = command.to_string();
+    match error {
+        WalkError::Absent { visible } => FactsError::Absent { name, visible },
+        WalkError::Unusable(reason) => FactsError::Unusable { name, reason, visible: true },
+    }
+}
+
+/// A copy of a descriptor, for what outlives the asking.
+///
+/// # Errors
+/// When there are no more descriptors.
+pub fn keep(fd: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
+    fd.try_clone_to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+    use brevet_core::digest::Digest;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    fn examine(command: &str, directory: &Path) -> Result<Examined, FactsError> {
+        let examiner = Examiner::new("/usr/bin:/bin");
+        let directory = File::open(directory).unwrap();
+        let question =
+            Question { command: &command.into(), directory: directory.as_fd(), viewer: &Viewer { uid: 4242, gids: vec![] }, parent: None };
+        examiner.examine(&question, &|_| Fact::Known("root".to_owned()))
+    }
+
+    fn program(directory: &Path, name: &str, text: &str) -> PathBuf {
+        let path = directory.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_name_is_looked_up_in_the_brokers_path_and_a_relative_one_in_the_callers_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = examine("true", dir.path()).unwrap();
+        assert_eq!(found.facts.chain, Fact::Known(true));
+        assert!(matches!(&found.facts.package, Fact::Known(Some(package)) if package.name == "coreutils" && package.unchanged == Fact::Known(true)));
+        program(dir.path(), "tool", "#!/bin/sh\n");
+        let found = examine("./tool", dir.path()).unwrap();
+        assert!(found.script);
+        assert_eq!(found.facts.path.as_bytes(), dir.path().join("tool").as_os_str().as_bytes());
+        assert_eq!(found.facts.interpreter.unwrap().named.as_str(), Some("/bin/sh"));
+        assert!(matches!(examine("no-such-program", dir.path()), Err(FactsError::Absent { visible: true, .. })));
+    }
+
+    #[test]
+    fn a_file_that_a_user_could_write_is_run_from_a_copy_that_nobody_can_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = program(dir.path(), "tool", "#!/bin/sh\necho one\n");
+        chown(&path, Some(4242), None).unwrap();
+        let mut found = examine(path.to_str().unwrap(), dir.path()).unwrap();
+        std::fs::write(&path, "#!/bin/sh\necho two\n").unwrap();
+        assert_eq!(found.facts.sha256, Digest::of(b"#!/bin/sh\necho one\n"));
+        let mut text = String::new();
+        found.executable.read_to_string(&mut text).unwrap();
+        assert!(text.contains("one") && found.unchanged());
+    }
+
+    #[test]
+    fn a_changed_file_is_noticed_before_it_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = program(dir.path(), "tool", "#!/bin/sh\necho one\n");
+        let found = examine(path.to_str().unwrap(), dir.path()).unwrap();
+        assert!(found.unchanged());
+        std::fs::write(&path, "#!/bin/sh\necho two\n").unwrap();
+        assert!(!found.unchanged());
+    }
+
+    #[test]
+    fn an_interpreter_that_is_chosen_at_run_time_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = program(dir.path(), "tool", "#!/usr/bin/env sh\n");
+        let error = examine(path.to_str().unwrap(), dir.path()).unwrap_err();
+        assert!(error.to_string().contains("name the interpreter itself"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_a_program_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = program(dir.path(), "data", "x");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(examine(path.to_str().unwrap(), dir.path()).unwrap_err().to_string().contains("not executable"));
+        assert!(examine("/dev/null", dir.path()).unwrap_err().to_string().contains("not a regular file"));
+    }
+}

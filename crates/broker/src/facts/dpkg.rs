@@ -1,0 +1,263 @@
+//! The package that owns a file, as dpkg knows it: name, version, vendor, and whether the content is as installed.
+//!
+//! The index is built when first asked and dropped when dpkg's status file changes. It holds a short hash of each path;
+//! the package's own list is read again to confirm a hit.
+
+use std::collections::HashMap;
+use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use brevet_core::application::{Fact, Package};
+
+use super::content::Stamp;
+
+/// dpkg's database, looked at when asked.
+#[derive(Debug)]
+pub struct Dpkg {
+    directory: PathBuf,
+    index: Mutex<Option<Arc<Index>>>,
+}
+
+#[derive(Debug)]
+struct Index {
+    stamp: Stamp,
+    hasher: RandomState,
+    /// Hash of a listed path and the place of its package in `packages`, sorted.
+    paths: Vec<(u64, u32)>,
+    packages: Vec<Listed>,
+    diversions: Vec<Diversion>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    /// As in the file names of `info/`: `name` or `name:architecture`.
+    file: String,
+    package: String,
+    version: String,
+    vendor: Option<String>,
+}
+
+#[derive(Debug)]
+struct Diversion {
+    from: String,
+    to: String,
+    by: String,
+}
+
+impl Dpkg {
+    /// The database in this directory (`/var/lib/dpkg`).
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), index: Mutex::default() }
+    }
+
+    /// The package that owns a final path whose content has this MD5.
+    pub fn package_of(&self, path: &str, md5: [u8; 16]) -> Fact<Option<Package>> {
+        if !self.directory.join("status").exists() {
+            return Fact::Unknown("this computer has no dpkg database".to_owned());
+        }
+        match self.find(path, md5) {
+            Ok(found) => Fact::Known(found),
+            Err(error) => Fact::Unknown(format!("the dpkg database cannot be read: {error}")),
+        }
+    }
+
+    fn find(&self, path: &str, md5: [u8; 16]) -> io::Result<Option<Package>> {
+        let index = self.index()?;
+        for name in aliases(path) {
+            // The file lies where a diversion put it: its package lists the name that was diverted.
+            let (wanted, diverted_by) = match index.diversions.iter().find(|d| d.to == name) {
+                Some(diversion) => (diversion.from.clone(), Some((&diversion.by, false))),
+                None => match index.diversions.iter().find(|d| d.from == name) {
+                    Some(diversion) => (name.clone(), Some((&diversion.by, true))),
+                    None => (name.clone(), None),
+                },
+            };
+            let owner = index.listed(&wanted).find(|listed| {
+                diverted_by.is_none_or(|(by, owns)| (listed.package == *by) == owns) && self.lists(listed, &wanted).unwrap_or(false)
+            });
+            if let Some(listed) = owner {
+                let unchanged = self.unchanged(listed, &wanted, md5);
+                let (name, version) = (listed.package.clone(), listed.version.clone());
+                return Ok(Some(Package { name, version, vendor: listed.vendor.clone(), unchanged }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn index(&self) -> io::Result<Arc<Index>> {
+        let stamp = Stamp::of(&fs::metadata(self.directory.join("status"))?);
+        let mut kept = self.index.lock().map_err(|_| io::Error::other("an earlier look failed badly"))?;
+        if let Some(index) = kept.as_ref().filter(|index| index.stamp == stamp) {
+            return Ok(Arc::clone(index));
+        }
+        let index = Arc::new(Index::build(&self.directory, stamp)?);
+        *kept = Some(Arc::clone(&index));
+        Ok(index)
+    }
+
+    fn lists(&self, listed: &Listed, path: &str) -> io::Result<bool> {
+        let text = fs::read(self.directory.join(format!("info/{}.list", listed.file)))?;
+        Ok(text.split(|byte| *byte == b'\n').any(|line| line == path.as_bytes()))
+    }
+
+    fn unchanged(&self, listed: &Listed, path: &str, md5: [u8; 16]) -> Fact<bool> {
+        let file = self.directory.join(format!("info/{}.md5sums", listed.file));
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) => return Fact::Unknown(format!("the package's checksums cannot be read: {error}")),
+        };
+        let wanted = path.trim_start_matches('/');
+        let sum = text.lines().find_map(|line| line.split_once("  ").filter(|(_, name)| *name == wanted).map(|(sum, _)| sum));
+        match sum {
+            Some(sum) => Fact::Known(sum == hexadecimal(md5)),
+            None => Fact::Unknown("the package has no checksum of this file".to_owned()),
+        }
+    }
+}
+
+impl Index {
+    fn build(directory: &Path, stamp: Stamp) -> io::Result<Self> {
+        let status = fs::read(directory.join("status"))?;
+        let installed = parse_status(&String::from_utf8_lossy(&status));
+        let hasher = RandomState::new();
+        let (mut paths, mut packages) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(directory.join("info"))? {
+            let entry = entry?;
+            let Some(file) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".list")).map(str::to_owned) else { continue };
+            let package = file.split(':').next().unwrap_or(&file).to_owned();
+            let Some((version, vendor)) = installed.get(&file).or_else(|| installed.get(&package)).cloned() else { continue };
+            let place = u32::try_from(packages.len()).unwrap_or(u32::MAX);
+            for line in fs::read(entry.path())?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                paths.push((hasher.hash_one(line), place));
+            }
+            packages.push(Listed { file, package, version, vendor });
+        }
+        paths.sort_unstable();
+        let diversions = fs::read_to_string(directory.join("diversions")).unwrap_or_default();
+        Ok(Self { stamp, hasher, paths, packages, diversions: parse_diversions(&diversions) })
+    }
+
+    fn listed(&self, path: &str) -> impl Iterator<Item = &Listed> {
+        let hash = self.hasher.hash_one(path.as_bytes());
+        let start = self.paths.partition_point(|(found, _)| *found < hash);
+        self.paths
+            .iter()
+            .skip(start)
+            .take_while(move |(found, _)| *found == hash)
+            .filter_map(|(_, place)| self.packages.get(usize::try_from(*place).ok()?))
+    }
+}
+
+/// Names of a file in merged `/usr` (`/bin` is a link to `/usr/bin`): lists may still have the old one.
+fn aliases(path: &str) -> Vec<String> {
+    let mut names = vec![path.to_owned()];
+    if let Some(rest) = path.strip_prefix("/usr")
+        && ["/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/"].iter().any(|top| rest.starts_with(top))
+    {
+        names.push(rest.to_owned());
+    }
+    names
+}
+
+/// By `name` and `name:architecture`, version and vendor of what is installed.
+fn parse_status(status: &str) -> HashMap<String, (String, Option<String>)> {
+    let mut installed = HashMap::new();
+    for paragraph in status.split("\n\n") {
+        let field = |name: &str| {
+            paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned()))
+        };
+        let (Some(package), Some(version)) = (field("Package"), field("Version")) else { continue };
+        if !field("Status").is_some_and(|status| status.ends_with(" installed") || status.ends_with("triggers-pending")) {
+            continue;
+        }
+        let vendor = field("Origin").filter(|origin| !origin.is_empty()).or_else(|| field("Maintainer").map(|text| name_only(&text)));
+        if let Some(architecture) = field("Architecture") {
+            installed.insert(format!("{package}:{architecture}"), (version.clone(), vendor.clone()));
+        }
+        installed.insert(package, (version, vendor));
+    }
+    installed
+}
+
+/// `Team Name <team@example.org>` without the address.
+fn name_only(maintainer: &str) -> String {
+    maintainer.split('<').next().unwrap_or(maintainer).trim().trim_matches('"').to_owned()
+}
+
+fn parse_diversions(text: &str) -> Vec<Diversion> {
+    let mut lines = text.lines();
+    let mut found = Vec::new();
+    while let (Some(from), Some(to), Some(by)) = (lines.next(), lines.next(), lines.next()) {
+        found.push(Diversion { from: from.to_owned(), to: to.to_owned(), by: by.to_owned() });
+    }
+    found
+}
+
+fn hexadecimal(bytes: [u8; 16]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("info")).unwrap();
+        let status = "Package: tool\nStatus: install ok installed\nMaintainer: Tool Team <tool@example.org>\nArchitecture: amd64\nVersion: 1.2-3\n\n\
+                      Package: other\nStatus: install ok installed\nMaintainer: Someone <s@example.org>\nOrigin: Example\nArchitecture: all\nVersion: 9\n\n\
+                      Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n";
+        fs::write(dir.path().join("status"), status).unwrap();
+        fs::write(dir.path().join("info/tool:amd64.list"), "/.\n/bin\n/bin/tool\n/usr/bin/shared\n").unwrap();
+        fs::write(dir.path().join("info/tool:amd64.md5sums"), "900150983cd24fb0d6963f7d28e17f72  bin/tool\n").unwrap();
+        fs::write(dir.path().join("info/other.list"), "/usr/bin/shared\n").unwrap();
+        fs::write(dir.path().join("info/gone.list"), "/usr/bin/gone\n").unwrap();
+        fs::write(dir.path().join("diversions"), "/usr/bin/shared\n/usr/bin/shared.distrib\nother\n").unwrap();
+        dir
+    }
+
+    const ABC: [u8; 16] = [0x90, 0x01, 0x50, 0x98, 0x3c, 0xd2, 0x4f, 0xb0, 0xd6, 0x96, 0x3f, 0x7d, 0x28, 0xe1, 0x7f, 0x72];
+
+    #[test]
+    fn an_old_name_in_merged_usr_version_vendor_and_change_are_found() {
+        let dir = database();
+        let dpkg = Dpkg::new(dir.path());
+        let Fact::Known(Some(package)) = dpkg.package_of("/usr/bin/tool", ABC) else { panic!() };
+        assert_eq!((package.name.as_str(), package.version.as_str()), ("tool", "1.2-3"));
+        assert_eq!(package.vendor.as_deref(), Some("Tool Team"));
+        assert_eq!(package.unchanged, Fact::Known(true));
+        let Fact::Known(Some(package)) = dpkg.package_of("/usr/bin/tool", [0; 16]) else { panic!() };
+        assert_eq!(package.unchanged, Fact::Known(false));
+        assert_eq!(dpkg.package_of("/usr/bin/nothing", ABC), Fact::Known(None));
+        assert_eq!(dpkg.package_of("/usr/bin/gone", ABC), Fact::Known(None));
+    }
+
+    #[test]
+    fn a_diverted_file_belongs_to_the_package_that_it_came_from() {
+        let dir = database();
+        let dpkg = Dpkg::new(dir.path());
+        let name = |path| match dpkg.package_of(path, ABC) {
+            Fact::Known(Some(package)) => package.name,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(name("/usr/bin/shared.distrib"), "tool");
+        assert_eq!(name("/usr/bin/shared"), "other");
+    }
+
+    #[test]
+    fn the_index_follows_the_status_file() {
+        let dir = database();
+        let dpkg = Dpkg::new(dir.path());
+        assert!(matches!(dpkg.package_of("/usr/bin/tool", ABC), Fact::Known(Some(_))));
+        fs::write(dir.path().join("status"), "").unwrap();
+        assert_eq!(dpkg.package_of("/usr/bin/tool", ABC), Fact::Known(None));
+    }
+}
