@@ -3,11 +3,13 @@
 //! Matching is three-valued: a fact that could not be found out matches nothing that allows and everything that denies.
 
 mod arguments;
+mod check;
 mod conditions;
 mod matching;
 mod rule;
 mod version;
 
+pub use check::{MAX_ARGUMENTS, validate_list_rule, validate_rule};
 pub use matching::{Against, Matched, Side, Specificity, matches_any, matches_rule};
 pub(crate) use matching::{Lists, Miss, hold_all, hold_everything};
 pub use rule::{Any, Argument, Glob, Rest, Rule, RuleError, True};

@@ -1,6 +1,6 @@
 //! Autonomous approval (DESIGN section 8): rules that answer a request which some policy allowed. The broker decides.
 
-use crate::policy::{Applications, ClockTime, Scope, Weekday};
+use crate::policy::{Applications, ClockTime, Findings, PolicyError, Scope, Weekday, names};
 use crate::time::Length;
 use serde::{Deserialize, Serialize};
 
@@ -54,4 +54,20 @@ pub struct Hours {
     pub end: ClockTime,
     /// IANA name.
     pub zone: String,
+}
+
+/// Every error of a rule; empty when it is sound.
+#[must_use]
+pub fn validate(rule: &AutonomousRule) -> Vec<PolicyError> {
+    let mut found = Findings::default();
+    found.result("name", names::name(&rule.name));
+    found.scope("users", &rule.users, names::user_entry);
+    found.scope("computers", &rule.computers, names::computer_entry);
+    found.applications("applications", &rule.applications);
+    found.positive("max_duration", rule.max_duration);
+    if let Some(hours) = &rule.hours {
+        found.hours("hours", &hours.days, &hours.zone);
+    }
+    found.unless(rule.per_user_per_day != Some(0), "per_user_per_day", "must be at least 1");
+    found.0
 }

@@ -12,6 +12,7 @@ pub mod escape;
 pub mod file;
 pub mod id;
 pub mod journal;
+pub mod json;
 pub mod policy;
 pub mod record;
 pub mod request;

@@ -4,10 +4,14 @@ use crate::application::Rule;
 use crate::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
 
+mod environment;
+pub(crate) mod names;
 mod scope;
 mod validate;
+pub use environment::may_keep;
 pub use scope::{Applications, Scope};
-pub use validate::{PolicyError, validate};
+pub(crate) use validate::Findings;
+pub use validate::{MAX_RULES, PolicyError, validate};
 
 /// Who may run what, where, how and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +66,14 @@ const fn week() -> Length {
     Length::from_hours(7 * 24)
 }
 
+/// A policy from JSON, as strict as TOML: an unknown field, a missing one and a key that is there twice are errors.
+///
+/// # Errors
+/// When the text is not a policy, naming the field.
+pub fn parse_json(text: &str) -> Result<Policy, PolicyError> {
+    crate::json::parse(text.as_bytes()).map_err(|error| PolicyError { field: error.field, reason: error.reason })
+}
+
 impl Policy {
     /// The authentication that applies: as written, else `password` for automatic and justify, `none` otherwise.
     #[must_use]
@@ -100,7 +112,7 @@ pub enum Authentication {
 
 /// When a policy holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", from = "WrittenValidity")]
 pub enum Validity {
     /// While it exists.
     #[default]
@@ -130,6 +142,27 @@ pub enum Validity {
         /// IANA name.
         zone: String,
     },
+}
+
+/// `Validity` as it is read. WHY: serde looks for unknown fields beside a tag only in variants that have fields.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum WrittenValidity {
+    Always {},
+    Fixed { duration: Length, from: FixedFrom },
+    Window { start: Timestamp, end: Timestamp },
+    Recurring { days: Vec<Weekday>, start: ClockTime, end: ClockTime, zone: String },
+}
+
+impl From<WrittenValidity> for Validity {
+    fn from(written: WrittenValidity) -> Self {
+        match written {
+            WrittenValidity::Always {} => Self::Always,
+            WrittenValidity::Fixed { duration, from } => Self::Fixed { duration, from },
+            WrittenValidity::Window { start, end } => Self::Window { start, end },
+            WrittenValidity::Recurring { days, start, end, zone } => Self::Recurring { days, start, end, zone },
+        }
+    }
 }
 
 /// What starts a fixed validity.

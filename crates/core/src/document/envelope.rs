@@ -165,7 +165,7 @@ pub fn open<C: Content>(envelope: &Envelope, keys: &[PublicKey]) -> Result<C, Do
     if version.schema > SCHEMA {
         return Err(DocumentError::Schema(version.schema));
     }
-    serde_json::from_slice(&payload).map_err(|e| DocumentError::Content(e.to_string()))
+    crate::json::parse(&payload).map_err(|e| DocumentError::Content(e.to_string()))
 }
 
 impl Envelope {
