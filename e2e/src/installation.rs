@@ -163,23 +163,39 @@ impl Installation {
         fs::copy(text("ca")?, &self.ca)?;
         fs::set_permissions(&self.ca, fs::Permissions::from_mode(0o644))?;
         say("enrolling this computer");
-        self.enrol()?;
+        self.enrol(&self.config)?;
         say("starting brevet-broker and brevetd");
         self.start_broker()?;
         self.start_agent()?;
         self.wait_connected()
     }
 
-    fn enrol(&mut self) -> Result<()> {
+    fn enrol(&self, config: &Path) -> Result<()> {
         let token = self.ctl(&["--json", "enrolment-token", "create"])?.json()?;
         let file = self.state.join("enrolment-token");
         fs::write(&file, token["token"].as_str().context("no enrolment token")?)?;
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
         let mut enrol = Command::new(self.bin.join("brevetd"));
-        enrol.args(["enrol", "--config"]).arg(&self.config).arg("--token-file").arg(&file);
+        enrol.args(["enrol", "--config"]).arg(config).arg("--token-file").arg(&file);
         program::run(&mut enrol, Duration::from_secs(60))?.ok().context("brevetd enrol")?;
         fs::remove_file(file)?;
         Ok(())
+    }
+
+    /// Enrols a second computer, which then is silent: its id and its name on the server.
+    ///
+    /// # Errors
+    /// When enrolment fails.
+    pub fn enrol_another(&self, folder: &str) -> Result<(String, String)> {
+        let config = self.state.join(format!("{folder}.toml"));
+        let text = fs::read_to_string(&self.config)?
+            .replace(&self.state.join("agent").display().to_string(), &self.state.join(folder).display().to_string());
+        fs::write(&config, text)?;
+        self.enrol(&config)?;
+        let identity: Value = serde_json::from_slice(&fs::read(self.state.join(folder).join("broker/identity.json"))?)?;
+        let id = identity["computer"].as_str().context("no id")?.to_owned();
+        let shown = self.ctl(&["--json", "computer", "show", &id])?.json()?;
+        Ok((id, shown["name"].as_str().context("no name")?.to_owned()))
     }
 
     /// The server's data folder.
@@ -294,8 +310,8 @@ impl Installation {
     pub fn wait_connected(&mut self) -> Result<()> {
         let found = wait::until("the computer to be connected", Duration::from_secs(30), || {
             let computers = self.ctl(&["--json", "computer", "list"])?.json()?;
-            let first = computers["items"].get(0).cloned().unwrap_or_default();
-            Ok(first["connected"].as_bool().unwrap_or(false).then(|| first["name"].as_str().unwrap_or_default().to_owned()))
+            let connected = computers["items"].as_array().and_then(|all| all.iter().find(|c| c["connected"] == true)).cloned();
+            Ok(connected.map(|c| c["name"].as_str().unwrap_or_default().to_owned()))
         });
         self.computer = found.with_context(|| format!("brevetd said: {}", self.last_words("brevetd")))?;
         Ok(())
