@@ -110,7 +110,9 @@ fn verdict_of(error: &PamError) -> Verdict {
     let reason = error.to_string();
     let PamError::Answer { code, .. } = error else { return Verdict::Error { reason } };
     match *code {
-        code::AUTH_ERR | code::USER_UNKNOWN | code::MAXTRIES | code::CONV_ERR => Verdict::Failed { reason },
+        code::AUTH_ERR | code::USER_UNKNOWN | code::MAXTRIES | code::CONV_ERR | code::AUTHTOK_ERR | code::AUTHTOK_RECOVERY_ERR => {
+            Verdict::Failed { reason }
+        }
         code::ACCT_EXPIRED => Verdict::AccountExpired { reason },
         code::PERM_DENIED => Verdict::Locked { reason },
         code::NEW_AUTHTOK_REQD | code::AUTHTOK_EXPIRED => Verdict::MustChangePassword { reason },

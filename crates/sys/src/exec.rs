@@ -4,6 +4,7 @@
 //! allocates nothing and takes no lock: it makes system calls over data that was prepared before.
 
 use crate::clone;
+use crate::process::control;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -405,6 +406,9 @@ fn place_descriptors(plan: &mut Plan<'_>) -> Done<RawFd> {
     }
 }
 
+/// `PR_CAP_AMBIENT_CLEAR_ALL`.
+const AMBIENT_CLEAR_ALL: libc::c_ulong = 4;
+
 /// Groups, then gid, then uid, by raw system calls (libc's would signal other threads), each checked and all read back.
 fn take_identity(identity: &Identity, back: &mut [u32]) -> Done<()> {
     let (uid, gid) = (identity.uid, identity.gid);
@@ -418,7 +422,7 @@ fn take_identity(identity: &Identity, back: &mut [u32]) -> Done<()> {
         ok(Step::Groups, libc::syscall(libc::SYS_setgroups, identity.groups.len(), identity.groups.as_ptr()))?;
         ok(Step::Gid, libc::syscall(libc::SYS_setresgid, gid, gid, gid))?;
         ok(Step::Uid, libc::syscall(libc::SYS_setresuid, uid, uid, uid))?;
-        ok(Step::Identity, i64::from(libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)))?;
+        ok(Step::Identity, i64::from(control(libc::PR_CAP_AMBIENT, AMBIENT_CLEAR_ALL)))?;
         let (mut real, mut effective, mut saved) = (0, 0, 0);
         ok(Step::Identity, i64::from(libc::getresuid(&raw mut real, &raw mut effective, &raw mut saved)))?;
         let uids = [real, effective, saved] == [uid; 3];
@@ -441,7 +445,7 @@ fn bind_life(signal: Option<i32>, parent: i32) -> Done<()> {
     let Some(signal) = signal else { return Ok(()) };
     // SAFETY: plain calls with integers.
     unsafe {
-        ok(Step::DeathSignal, i64::from(libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0)))?;
+        ok(Step::DeathSignal, i64::from(control(libc::PR_SET_PDEATHSIG, libc::c_ulong::try_from(signal).unwrap_or(0))))?;
         if libc::getppid() != parent {
             *libc::__errno_location() = libc::ESRCH;
             return Err(Step::DeathSignal);

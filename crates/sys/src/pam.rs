@@ -60,6 +60,10 @@ pub mod code {
     pub const PERM_DENIED: i32 = 6;
     /// The password has expired.
     pub const AUTHTOK_EXPIRED: i32 = 27;
+    /// The password could not be read.
+    pub const AUTHTOK_ERR: i32 = 20;
+    /// The password could not be recovered.
+    pub const AUTHTOK_RECOVERY_ERR: i32 = 21;
     /// The conversation was broken off.
     pub const CONV_ERR: i32 = 19;
 }

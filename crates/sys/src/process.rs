@@ -122,13 +122,23 @@ pub fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// `prctl` with one argument; the others are zero in their whole width, which a variadic call would not promise for an `int`.
+///
+/// # Safety
+/// As the operation asks; none of ours passes a pointer.
+pub(crate) unsafe fn control(operation: libc::c_int, argument: libc::c_ulong) -> libc::c_int {
+    const NOTHING: libc::c_ulong = 0;
+    // SAFETY: integers only.
+    unsafe { libc::prctl(operation, argument, NOTHING, NOTHING, NOTHING) }
+}
+
 /// Orphaned descendants become our children.
 ///
 /// # Errors
 /// When the kernel refuses.
 pub fn become_subreaper() -> Result<()> {
     // SAFETY: plain call with integers.
-    check("become a subreaper", unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+    check("become a subreaper", unsafe { control(libc::PR_SET_CHILD_SUBREAPER, 1) }).map(drop)
 }
 
 /// No core dump, and no ptrace by our own uid.
@@ -137,7 +147,7 @@ pub fn become_subreaper() -> Result<()> {
 /// When the kernel refuses.
 pub fn forbid_dumping() -> Result<()> {
     // SAFETY: plain call with integers.
-    check("forbid dumping", unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) }).map(drop)
+    check("forbid dumping", unsafe { control(libc::PR_SET_DUMPABLE, 0) }).map(drop)
 }
 
 /// This signal when our parent ends.
@@ -146,7 +156,8 @@ pub fn forbid_dumping() -> Result<()> {
 /// When the kernel refuses.
 pub fn die_with_parent(signal: i32) -> Result<()> {
     // SAFETY: plain call with integers.
-    check("bind our life to our parent's", unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) }).map(drop)
+    check("bind our life to our parent's", unsafe { control(libc::PR_SET_PDEATHSIG, libc::c_ulong::try_from(signal).unwrap_or(0)) })
+        .map(drop)
 }
 
 /// A new session, and we its leader.

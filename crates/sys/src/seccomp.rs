@@ -88,7 +88,7 @@ pub fn confine_to_unix_sockets() -> Result<()> {
     let mut filter = program();
     let bpf = libc::sock_fprog { len: u16::try_from(filter.len()).unwrap_or(0), filter: filter.as_mut_ptr() };
     // SAFETY: plain call with integers.
-    check("forbid new privileges", unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+    check("forbid new privileges", unsafe { crate::process::control(libc::PR_SET_NO_NEW_PRIVS, 1) })?;
     // SAFETY: `bpf` points to `len` valid instructions; the kernel copies them.
     let set = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_TSYNC, &raw const bpf) };
     match set {

@@ -68,7 +68,7 @@ impl Relay {
     }
 
     /// Handles a ready client connection.
-    pub(super) fn from_client(&mut self, leader: &Leader, main: i32) {
+    pub(super) fn read_client(&mut self, leader: &Leader, main: i32) {
         let Some(link) = &mut self.client else { return };
         let frames = link.flush().and_then(|()| link.receive());
         match frames {
@@ -89,7 +89,7 @@ impl Relay {
         if frame.kind == frame::TERMINAL {
             if self.master.is_some() {
                 self.input.extend_from_slice(&frame.payload);
-                self.to_program();
+                self.write_program();
             }
             return Ok(());
         }
@@ -163,8 +163,8 @@ impl Relay {
     }
 
     /// Handles a ready terminal.
-    pub(super) fn from_terminal(&mut self) {
-        self.to_program();
+    pub(super) fn serve_terminal(&mut self) {
+        self.write_program();
         let mut chunk = [0; CHUNK];
         self.read_some(&mut chunk);
     }
@@ -189,7 +189,7 @@ impl Relay {
         }
     }
 
-    fn to_program(&mut self) {
+    fn write_program(&mut self) {
         let Some(master) = &mut self.master else { return };
         while !self.input.is_empty() {
             match master.write(&self.input) {

@@ -112,7 +112,7 @@ impl Session {
         while self.ended.is_none() {
             self.reap()?;
             self.advance(clock::boottime_ms());
-            if self.exit.is_some() && self.is_over(clock::boottime_ms()) {
+            if self.is_over(clock::boottime_ms()) {
                 self.finish();
                 break;
             }
@@ -120,9 +120,9 @@ impl Session {
             self.wait(None)?;
         }
         let until = clock::boottime_ms().saturating_add(LINGER_MS);
-        while !self.acknowledged && !(self.brokers.is_empty() && self.relay.is_done()) {
+        while !self.acknowledged {
             let left = until.saturating_sub(clock::boottime_ms());
-            if left == 0 {
+            if left == 0 || (self.brokers.is_empty() && self.relay.is_done()) {
                 break;
             }
             self.wait(Some(left))?;
@@ -234,12 +234,12 @@ impl Session {
 
     /// Nothing runs any more, or what does cannot be killed.
     fn is_over(&mut self, now: u64) -> bool {
-        match self.phase {
-            Phase::Running | Phase::Asked { .. } => self.tree.is_empty() && (self.phase == Phase::Running || !self.tree.has_strays()),
-            Phase::Killing { since, .. } => {
-                now.saturating_sub(since) >= KILL_PATIENCE_MS || (self.tree.is_empty() && !self.tree.has_strays())
-            }
+        if let Phase::Killing { since, .. } = self.phase
+            && now.saturating_sub(since) >= KILL_PATIENCE_MS
+        {
+            return true;
         }
+        self.exit.is_some() && self.tree.is_empty() && (self.phase == Phase::Running || !self.tree.has_strays())
     }
 
     fn finish(&mut self) {
@@ -299,9 +299,9 @@ impl Session {
                 // Read when it is looked at.
                 Source::Group => drop(self.tree.is_empty()),
                 Source::Init => self.hear_init(),
-                Source::Client => self.relay.from_client(&self.leader, main),
-                Source::Terminal => self.relay.from_terminal(),
-                Source::Broker(index) => self.from_broker(index),
+                Source::Client => self.relay.read_client(&self.leader, main),
+                Source::Terminal => self.relay.serve_terminal(),
+                Source::Broker(index) => self.read_broker(index),
             }
         }
         Ok(())
@@ -345,7 +345,7 @@ impl Session {
         self.brokers.push(link);
     }
 
-    fn from_broker(&mut self, index: usize) {
+    fn read_broker(&mut self, index: usize) {
         let Some(link) = self.brokers.get_mut(index) else { return };
         let frames = link.flush().and_then(|()| link.receive());
         let orders = frames

@@ -1,7 +1,7 @@
 //! A session's state directory: `session.json` (which session, which cgroup), `control.sock` (how to reach its supervisor)
 //! and `ended.json` (how it ended), so that a broker that was down finds and finishes it.
 //!
-//! Root's alone. Every file is whole or absent: written beside, synced, renamed.
+//! Root's alone. Every file is whole or absent: written beside, then renamed.
 
 use crate::spec::{Ended, Identity};
 use brevet_sys::fdpass;
@@ -49,7 +49,8 @@ impl StateDirectory {
     /// # Errors
     /// As the file system says.
     pub fn write_identity(&self, identity: &Identity) -> io::Result<()> {
-        self.write(IDENTITY, identity)
+        // WHY no sync: after a crash of the computer the session is lost either way, and a start need not wait for the disk.
+        self.write(IDENTITY, identity, false)
     }
 
     /// Writes how it ended.
@@ -57,7 +58,7 @@ impl StateDirectory {
     /// # Errors
     /// As the file system says.
     pub fn write_ended(&self, ended: &Ended) -> io::Result<()> {
-        self.write(ENDED, ended)
+        self.write(ENDED, ended, true)
     }
 
     /// Which session this is.
@@ -117,13 +118,15 @@ impl StateDirectory {
         fs::remove_dir(&self.path)
     }
 
-    fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
+    fn write(&self, name: &str, value: &impl Serialize, sync: bool) -> io::Result<()> {
         let beside = self.path.join(format!("{name}.new"));
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(&serde_json::to_vec(value)?)?;
-        file.sync_all()?;
+        if sync {
+            file.sync_all()?;
+        }
         fs::rename(&beside, self.path.join(name))?;
-        self.directory.sync_all()
+        if sync { self.directory.sync_all() } else { Ok(()) }
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<T> {

@@ -29,10 +29,6 @@ impl Tree {
         self.events.as_fd()
     }
 
-    pub(super) fn group(&self) -> &Group {
-        &self.group
-    }
-
     /// Whether nothing of it runs. Children are waited for by the loop; here they only count.
     pub(super) fn is_empty(&mut self) -> bool {
         self.events.populated() != Some(true) && !pidfd::has_children()

@@ -1,0 +1,212 @@
+use crate::rig::{Rig, Running, STRANGER, runs, wait_until};
+use brevet_broker::spec::{EndReason, Exit, Report};
+use brevet_broker::supervisor::client::{ReconnectError, StartError, reconnect};
+use brevet_core::text::OsText;
+use brevet_sys::process;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+
+#[test]
+fn the_program_is_the_target_user_and_carries_the_requesters_login_uid() {
+    let rig = Rig::new();
+    let script = "id -u; id -g; id -G; umask; pwd; cat /proc/self/loginuid; echo; grep -E 'Sig(Blk|Ign)' /proc/self/status";
+    let mut running = rig.start(&rig.spec(&["/bin/sh", "-c", script]));
+    let text = running.person.piped();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], [STRANGER.to_string(), STRANGER.to_string()]);
+    assert_eq!(lines[2], format!("{STRANGER} {}", STRANGER + 1));
+    assert_eq!(lines[3..5], ["0027", "/tmp"]);
+    assert_eq!(lines[5], (STRANGER + 7).to_string());
+    assert_eq!(lines[6..], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000"]);
+    assert!(running.started.audit_session.is_some());
+    let ended = running.ended();
+    assert_eq!((ended.reason, ended.exit, ended.processes_ended), (EndReason::Exited, Some(Exit::Status(0)), 0));
+}
+
+#[test]
+fn nothing_is_inherited_but_three_descriptors_and_the_given_environment() {
+    let rig = Rig::new();
+    let mut running = rig.start(&rig.spec(&["/bin/ls", "/proc/self/fd"]));
+    // 3 is the directory that ls itself reads.
+    assert_eq!(running.person.piped(), "0\n1\n2\n3\n");
+    running.ended();
+    let mut running = rig.start(&rig.spec(&["/usr/bin/env"]));
+    assert_eq!(running.person.piped(), "PATH=/usr/bin:/bin\nTERM=xterm\n");
+    running.ended();
+}
+
+#[test]
+fn arguments_arrive_byte_for_byte() {
+    let rig = Rig::new();
+    let mut spec = rig.spec(&["/usr/bin/printf", "[%s]", "", "a b", "new\nline", "%s"]);
+    spec.arguments.push(OsText::new(b"\xff\xfe".to_vec()).unwrap());
+    let mut running = rig.start(&spec);
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut running.person.output.take().unwrap(), &mut bytes).unwrap();
+    assert_eq!(bytes, b"[][a b][new\nline][%s][\xff\xfe]");
+    running.ended();
+}
+
+#[test]
+fn the_person_gets_the_programs_own_status_and_the_state_goes_with_the_acknowledgement() {
+    let rig = Rig::new();
+    let spec = rig.spec(&["/bin/sh", "-c", "exit 37"]);
+    let mut running = rig.start(&spec);
+    assert_eq!(running.person.ended().status, Some(37));
+    assert_eq!(running.ended().exit, Some(Exit::Status(37)));
+    wait_until("the state directory is gone", || !spec.state_directory.exists());
+    assert!(!running.started.cgroup.exists());
+
+    let mut running = rig.start(&rig.spec(&["/bin/sh", "-c", "kill -9 $$"]));
+    assert_eq!(running.person.ended().signal, Some(9));
+    assert_eq!(running.ended().exit, Some(Exit::Signal(9)));
+}
+
+#[test]
+fn nothing_runs_before_go_and_nothing_is_left_without_it() {
+    let rig = Rig::new();
+    let marker = rig.directory.path().join("ran");
+    let spec = rig.root(&["/usr/bin/touch", marker.to_str().unwrap()]);
+    let (prepared, _person) = rig.prepare(&spec).unwrap();
+    assert!(spec.state_directory.exists());
+    assert_eq!(spec.state_directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    drop(prepared);
+    wait_until("the supervisor took everything back", || !spec.state_directory.exists());
+    assert!(!rig.group.join(spec.session.as_str()).exists());
+    assert!(!marker.exists());
+    // The control: with go, the same program runs.
+    let spec = rig.root(&["/usr/bin/touch", marker.to_str().unwrap()]);
+    rig.start(&spec).ended();
+    assert!(marker.exists());
+}
+
+#[test]
+fn a_failed_exec_says_which_step_and_is_never_a_session() {
+    let rig = Rig::new();
+    let file = rig.directory.path().join("not-executable");
+    std::fs::write(&file, "#!/bin/sh\n").unwrap();
+    for namespaced in [false, true] {
+        let mut spec = rig.spec(&[file.to_str().unwrap()]);
+        if namespaced {
+            spec.containment = brevet_broker::spec::Containment::PidNamespace;
+        }
+        let (prepared, _person) = rig.prepare(&spec).unwrap();
+        match prepared.go().unwrap_err() {
+            StartError::Failed { step, errno, .. } => assert_eq!((step.as_str(), errno), ("execute the program", 13)),
+            other => panic!("{other:?}"),
+        }
+        wait_until("the supervisor took everything back", || !spec.state_directory.exists());
+        assert!(!rig.group.join(spec.session.as_str()).exists());
+    }
+}
+
+#[test]
+fn ids_that_mean_none_and_doubled_environment_names_are_refused() {
+    let rig = Rig::new();
+    let mut spec = rig.spec(&["/bin/true"]);
+    spec.target.uid = u32::MAX;
+    let (prepared, _person) = rig.prepare(&spec).unwrap();
+    assert!(matches!(prepared.go().unwrap_err(), StartError::Failed { .. }));
+    let mut spec = rig.spec(&["/bin/true"]);
+    spec.environment.push((OsText::from("PATH"), OsText::from("/tmp")));
+    assert!(matches!(rig.prepare(&spec).err().unwrap(), StartError::Failed { step, .. } if step == "read the environment"));
+}
+
+#[test]
+fn a_script_runs_through_a_descriptor_that_its_interpreter_can_open() {
+    let rig = Rig::new();
+    let file = rig.directory.path().join("script");
+    std::fs::write(&file, "#!/bin/sh\necho \"$1 from $0\"\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut spec = rig.spec(&[file.to_str().unwrap(), "hello"]);
+    spec.script = true;
+    let mut running = rig.start(&spec);
+    assert_eq!(running.person.piped(), "hello from /dev/fd/3\n");
+    running.ended();
+    // The control: without it the interpreter finds nothing.
+    let spec = rig.spec(&[file.to_str().unwrap(), "hello"]);
+    let (prepared, _person) = rig.prepare(&spec).unwrap();
+    assert!(matches!(prepared.go().unwrap_err(), StartError::Failed { errno: 2, .. }));
+}
+
+#[test]
+fn a_session_outlives_broker_and_launcher_and_is_found_again() {
+    let mut rig = Rig::new();
+    let spec = rig.spec(&["/bin/sleep", "1000"]);
+    let running = rig.start(&spec);
+    let pid = running.started.pid;
+    drop(running.session);
+    let old = std::mem::replace(&mut rig.launcher, std::sync::Arc::new(new_launcher()));
+    let pidfd = old.pidfd().try_clone_to_owned().unwrap();
+    drop(old);
+    wait_until("the launcher ended with its broker", || !brevet_sys::pidfd::is_alive(pidfd.as_fd()));
+    assert!(runs(pid));
+    let (session, status) = reconnect(&spec.state_directory).unwrap();
+    assert_eq!(status.started.unwrap().pid, pid);
+    assert_eq!((status.identity.session, status.deadline_ms), (spec.session.clone(), spec.deadline_ms));
+    session.end(EndReason::Revoked, 0).unwrap();
+    while !matches!(session.next_report(None).unwrap(), Some(Report::Ended(_))) {}
+    assert!(!runs(pid));
+    session.acknowledge().unwrap();
+    wait_until("the state directory is gone", || !spec.state_directory.exists());
+}
+
+fn new_launcher() -> brevet_broker::launcher::Client {
+    brevet_broker::launcher::Client::start(std::path::Path::new(env!("CARGO_BIN_EXE_brevet-broker"))).unwrap()
+}
+
+#[test]
+fn an_end_while_no_broker_ran_is_on_disk_and_a_killed_supervisor_is_lost() {
+    let rig = Rig::new();
+    let mut spec = rig.spec(&["/bin/sleep", "1000"]);
+    spec.deadline_ms = brevet_sys::clock::boottime_ms() + 500;
+    let Running { session, started, person } = rig.start(&spec);
+    let pid = started.pid;
+    drop(session);
+    wait_until("the deadline held without a broker", || !runs(pid));
+    let mut outcome = None;
+    wait_until("the outcome is on disk", || match reconnect(&spec.state_directory) {
+        Err(ReconnectError::Ended(ended)) => {
+            outcome = Some(ended);
+            true
+        }
+        _ => false,
+    });
+    drop(person);
+    let ended = outcome.unwrap();
+    assert_eq!((ended.reason, ended.session.clone(), ended.processes_ended), (EndReason::Expired, spec.session.clone(), 1));
+    brevet_broker::supervisor::client::forget(&spec.state_directory).unwrap();
+
+    let daemon = rig.directory.path().join("daemon");
+    let spec = rig.root(&["/bin/sh", "-c", &format!("setsid sleep 1000 & echo $! > {}; sleep 1000", daemon.display())]);
+    let running = rig.start(&spec);
+    let left = crate::rig::pid_in(&daemon);
+    let supervisor = process::stat(running.started.pid).unwrap().parent;
+    brevet_sys::signal::send(supervisor, 9).unwrap();
+    wait_until("the program died with its supervisor", || !runs(running.started.pid));
+    let Err(ReconnectError::Lost(identity)) = reconnect(&spec.state_directory) else { panic!("not lost") };
+    assert!(runs(left), "the control: a daemon of it still runs");
+    assert!(brevet_broker::supervisor::client::sweep(&identity).unwrap() >= 1);
+    assert!(!runs(left));
+    brevet_broker::supervisor::client::forget(&spec.state_directory).unwrap();
+}
+
+/// The broker role's filter cannot be taken off again, so it is tried in a process of its own: this test, run again.
+#[test]
+fn a_confined_broker_starts_sessions_and_they_do_not_inherit_its_filter() {
+    if std::env::var_os("BREVET_CONFINED_CHILD").is_none() {
+        let done = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "start::a_confined_broker_starts_sessions_and_they_do_not_inherit_its_filter"])
+            .env("BREVET_CONFINED_CHILD", "1")
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+        return;
+    }
+    let rig = Rig::new();
+    brevet_sys::seccomp::confine_to_unix_sockets().unwrap();
+    assert!(std::net::UdpSocket::bind("127.0.0.1:0").is_err(), "the control: we are confined");
+    let mut running = rig.start(&rig.spec(&["/bin/grep", "-E", "^(Seccomp|NoNewPrivs):", "/proc/self/status"]));
+    assert_eq!(running.person.piped(), "NoNewPrivs:\t0\nSeccomp:\t0\n");
+    running.ended();
+}

@@ -1,0 +1,106 @@
+use crate::rig::{Rig, runs, wait_until};
+use brevet_api::broker::{Reply, Tell, Window};
+use brevet_broker::spec::{Containment, SessionSpec, Terminal};
+use brevet_sys::process;
+
+#[test]
+fn a_program_gets_a_terminal_of_its_own_with_the_persons_size() {
+    let rig = Rig::new();
+    for containment in [Containment::Cgroup, Containment::PidNamespace] {
+        let script = "tty; stty size; ls -l /proc/self/fd | grep -c pts; : < /dev/tty && echo controlling";
+        let spec = SessionSpec { containment, ..rig.on_terminal(&["/bin/sh", "-c", script]) };
+        let mut running = rig.start(&spec);
+        assert_eq!(running.person.ended().status, Some(0));
+        let text = String::from_utf8(running.person.seen.clone()).unwrap();
+        let lines: Vec<&str> = text.lines().map(|line| line.trim_end_matches('\r')).collect();
+        assert!(lines[0].starts_with("/dev/pts/"), "{text}");
+        // 1 and 2 of ls: its standard output is the pipe to grep.
+        assert_eq!(lines[1..], ["33 101", "2", "controlling"], "{text}");
+        running.ended();
+    }
+}
+
+#[test]
+fn what_is_typed_arrives_and_a_window_change_is_told() {
+    let rig = Rig::new();
+    let script = "trap 'stty size' WINCH; echo ready; read line; echo \"got $line\"; read line; read line";
+    let mut running = rig.start(&rig.on_terminal(&["/bin/bash", "-c", script]));
+    running.person.expect("ready");
+    running.person.press(b"hello\r");
+    running.person.expect("got hello");
+    running.person.reply(&Reply::Window(Window { rows: 12, columns: 34 }));
+    running.person.press(b"\r");
+    running.person.expect("12 34");
+    running.person.press(b"\r");
+    running.ended();
+}
+
+#[test]
+fn control_c_ends_the_foreground_and_so_does_a_signal_that_the_client_passes_on() {
+    let rig = Rig::new();
+    for namespaced in [false, true] {
+        let containment = if namespaced { Containment::PidNamespace } else { Containment::Cgroup };
+        let spec = |rig: &Rig| SessionSpec { containment, ..rig.on_terminal(&["/bin/sh", "-c", "echo ready; exec sleep 1000"]) };
+        let mut running = rig.start(&spec(&rig));
+        running.person.expect("ready");
+        running.person.press(b"\x03");
+        assert_eq!(running.person.ended().signal, Some(2));
+        running.ended();
+        let mut running = rig.start(&spec(&rig));
+        running.person.expect("ready");
+        running.person.reply(&Reply::Signal { signal: 15 });
+        assert_eq!(running.person.ended().signal, Some(15));
+        running.ended();
+    }
+}
+
+#[test]
+fn control_z_stops_and_the_client_continues() {
+    let rig = Rig::new();
+    for containment in [Containment::Cgroup, Containment::PidNamespace] {
+        // WHY no child: a shell that is stopped between vfork and exec is not stopped itself, on any terminal.
+        let script = "trap 'echo again; exit 3' CONT; echo ready; while :; do read -t 0.05 line; done";
+        let mut running = rig.start(&SessionSpec { containment, ..rig.on_terminal(&["/bin/bash", "-c", script]) });
+        running.person.expect("ready");
+        running.person.press(b"\x1a");
+        assert_eq!(running.person.tell(), Tell::Stopped { signal: 20 });
+        assert_eq!(process::stat(running.started.pid).unwrap().state, b'T');
+        running.person.reply(&Reply::Continue {});
+        running.person.expect("again");
+        assert_eq!(running.person.ended().status, Some(3));
+        running.ended();
+    }
+}
+
+#[test]
+fn a_client_that_goes_away_is_a_terminal_that_hangs_up() {
+    let rig = Rig::new();
+    let mut running = rig.start(&rig.on_terminal(&["/bin/sh", "-c", "echo ready; exec sleep 1000"]));
+    running.person.expect("ready");
+    let pid = running.started.pid;
+    drop(std::mem::replace(&mut running.person.connection, std::os::unix::net::UnixStream::pair().unwrap().0));
+    wait_until("it was hung up on", || !runs(pid));
+    running.ended();
+}
+
+#[test]
+fn a_pipe_stays_a_pipe_beside_the_terminal() {
+    let rig = Rig::new();
+    let mut spec = rig.on_terminal(&["/bin/sh", "-c", "[ -t 0 ] || echo in; [ -t 1 ] && echo out; echo piped >&2"]);
+    spec.terminal = Some(Terminal { on: [false, true, false], window: Window { rows: 24, columns: 80 } });
+    let mut running = rig.start(&spec);
+    assert_eq!(running.person.ended().status, Some(0));
+    assert_eq!(String::from_utf8_lossy(&running.person.seen), "in\r\nout\r\n");
+    assert_eq!(running.person.piped(), "piped\n");
+    running.ended();
+}
+
+#[test]
+fn much_output_arrives_whole() {
+    let rig = Rig::new();
+    let mut running = rig.start(&rig.on_terminal(&["/bin/sh", "-c", "stty -onlcr; seq 1 200000"]));
+    assert_eq!(running.person.ended().status, Some(0));
+    let expected: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
+    assert!(running.person.seen == expected.as_bytes(), "{} bytes of {}", running.person.seen.len(), expected.len());
+    running.ended();
+}
