@@ -69,7 +69,12 @@ enum Error {
 fn serve() -> Result<(), Error> {
     process::forbid_dumping()?;
     let control = UnixStream::from(fdpass::inherited(launcher::CONTROL)?);
-    let (attempt, descriptors): (Attempt, _) = spec::receive_with(&control, 1)?;
+    let (attempt, descriptors): (Attempt, _) = match spec::receive_with(&control, 1) {
+        Ok(received) => received,
+        // Started for an attempt that never came.
+        Err(FrameError::Closed) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     let timeout = attempt.timeout_ms.min(MAX_TIMEOUT_MS);
     process::end_after(u32::try_from(timeout.div_ceil(1000)).unwrap_or(1).max(1));
     let conversation = descriptors.into_iter().next().map(UnixStream::from);

@@ -252,6 +252,8 @@ pub struct Identity {
     pub boot: String,
     /// Its supervisor.
     pub supervisor: i32,
+    /// Its audit session id, once the program runs and where it has one of its own.
+    pub audit_session: Option<u32>,
 }
 
 /// One authentication attempt. With it comes the conversation's descriptor, except for `AccountOnly`.

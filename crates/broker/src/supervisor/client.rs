@@ -5,7 +5,8 @@ use crate::launcher::{self, Role};
 use crate::spec::{self, EndReason, Ended, Identity, MAX_ROLE, Order, Report, SessionSpec, Started, Status};
 use brevet_api::frame::{self, FrameError};
 use brevet_sys::cgroup::Group;
-use brevet_sys::{clock, pidfd, poll};
+use brevet_sys::{clock, pidfd, poll, process, signal};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -120,7 +121,7 @@ impl Prepared {
             Err(error) => {
                 if matches!(error, StartError::Broken(_)) {
                     // The program dies with its supervisor (PR_SET_PDEATHSIG); what it left is in the cgroup: `sweep`.
-                    drop(pidfd::send_signal(self.pidfd.as_fd(), brevet_sys::signal::KILL));
+                    drop(pidfd::send_signal(self.pidfd.as_fd(), signal::KILL));
                 }
                 Err(error)
             }
@@ -189,31 +190,34 @@ pub fn forget(state_directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Ends what a lost supervisor left in its cgroup and removes the group; returns how many processes were ended.
-/// After a reboot there is nothing to end.
+/// Ends what a lost supervisor left, in its cgroup and by its audit session, and removes the group; returns how many
+/// processes were ended. After a reboot there is nothing to end.
 ///
 /// # Errors
-/// When the group cannot be emptied.
+/// When something of it cannot be ended.
 pub fn sweep(identity: &Identity) -> brevet_sys::Result<u32> {
-    if clock::boot_id()? != identity.boot || !identity.cgroup.exists() {
+    if clock::boot_id()? != identity.boot {
         return Ok(0);
     }
-    let group = Group::open(&identity.cgroup)?;
-    let ended = u32::try_from(group.processes()?.len()).unwrap_or(u32::MAX);
+    let group = if identity.cgroup.exists() { Some(Group::open(&identity.cgroup)?) } else { None };
+    let mut ended: BTreeSet<i32> = BTreeSet::new();
     let until = clock::boottime_ms().saturating_add(SWEEP_MS);
     loop {
-        group.kill()?;
-        if !group.populated()? {
-            match group.remove() {
-                Ok(()) => return Ok(ended),
-                Err(error) if clock::boottime_ms() >= until => return Err(error),
-                Err(_) => {}
-            }
-        } else if clock::boottime_ms() >= until {
-            return Err(brevet_sys::Error {
-                doing: "empty a lost session's group",
-                source: io::Error::other("something in it cannot be killed"),
-            });
+        let mut left = group.as_ref().map(Group::processes).transpose()?.unwrap_or_default();
+        if let Some(group) = &group {
+            group.kill()?;
+        }
+        for pid in identity.audit_session.map(process::of_audit_session).transpose()?.unwrap_or_default() {
+            let _gone = process::signal_if(pid, signal::KILL, |pid| process::audit_session(pid) == identity.audit_session);
+            left.push(pid);
+        }
+        ended.extend(&left);
+        if left.is_empty() && group.as_ref().is_none_or(|group| group.remove().is_ok()) {
+            return Ok(u32::try_from(ended.len()).unwrap_or(u32::MAX));
+        }
+        if clock::boottime_ms() >= until {
+            let source = io::Error::other("something of it cannot be killed");
+            return Err(brevet_sys::Error { doing: "end what a lost session left", source });
         }
         poll::wait(&[], Some(20))?;
     }

@@ -74,7 +74,9 @@ pub(super) fn run(program: &Program<'_>, terminal: Option<BorrowedFd<'_>>, chann
         }
         Ok(child) => {
             say(channel, &Said::Started);
-            let ended = serve(child.pid, terminal, channel);
+            // What was passed through is the program's alone: a pipe must end when the program does, not when we do.
+            let kept: Vec<BorrowedFd<'_>> = terminal.into_iter().chain([channel]).collect();
+            let ended = process::close_all_but(&kept).and_then(|()| serve(child.pid, terminal, channel));
             process::exit_now(i32::from(ended.is_err()))
         }
     }

@@ -138,6 +138,7 @@ fn identity(spec: &SessionSpec) -> Result<Identity, Failure> {
         cgroup: spec.cgroup_parent.join(spec.session.as_str()),
         boot: clock::boot_id()?,
         supervisor: process::own_pid(),
+        audit_session: None,
     })
 }
 
@@ -243,7 +244,7 @@ impl Prepared {
         if clock::boottime_ms() >= self.spec.deadline_ms {
             return Err(Failure::because("start the program", "its time is over already"));
         }
-        let identity = identity(&self.spec)?;
+        let mut identity = identity(&self.spec)?;
         let target = exec::Identity { uid: self.spec.target.uid, gid: self.spec.target.gid, groups: self.spec.target.groups.clone() };
         let descriptors = self.standard_descriptors()?;
         let first_terminal = self.spec.terminal.and_then(|terminal| terminal.on.iter().position(|on| *on));
@@ -267,6 +268,11 @@ impl Prepared {
         let (leader, pid) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
         let audit = process::audit_session(pid).filter(|id| *id != process::NO_AUDIT_SESSION);
         let audit_session = audit.filter(|id| process::audit_session(process::own_pid()) != Some(*id));
+        identity.audit_session = audit_session;
+        // The program runs: what cannot be written now only makes a later sweep see less.
+        if let Err(error) = self.state.write_identity(&identity) {
+            crate::say("supervisor", &format!("cannot write the session's state: {error}"));
+        }
         let started = Started { pid, cgroup: self.group.path().to_owned(), audit_session };
         Ok((leader, started, identity))
     }

@@ -2,7 +2,8 @@ use crate::rig::Rig;
 use brevet_api::broker::{Prompt, PromptKind};
 use brevet_api::frame;
 use brevet_broker::authn;
-use brevet_broker::spec::{Attempt, AttemptMode, Verdict};
+use brevet_broker::spec::{Attempt, AttemptMode, SessionSpec, Verdict};
+use brevet_broker::supervisor::client::StartError;
 use brevet_sys::fdpass::{self, Kind};
 use brevet_sys::process;
 use std::io::Write;
@@ -126,13 +127,40 @@ fn a_person_who_does_not_answer_is_a_no_in_time() {
 fn a_stack_that_authenticates_somebody_else_is_a_no() {
     let rig = Rig::new();
     let account = Account::new("d");
-    // The module that lets everybody in, as the control, and no service at all.
+    // The module that lets everybody in, as the control.
     std::fs::write(account.path(), "auth required pam_permit.so\naccount required pam_permit.so\n").unwrap();
     assert_eq!(try_password(&rig, &account, b"").0, Verdict::Ok {});
     let attempt = Attempt { user: String::new(), ..account.attempt(AttemptMode::Authenticate) };
     let (ours, theirs) = fdpass::pair(Kind::Stream).unwrap();
-    // Without a user PAM asks for a name, or a module takes one: never the one that was asked about.
+    // The same module puts `nobody` in the place of an empty name.
     let person = answering(ours.into(), b"root".to_vec());
-    assert_ne!(authn::attempt(&rig.launcher, &attempt, Some(theirs)), Verdict::Ok {});
+    let verdict = authn::attempt(&rig.launcher, &attempt, Some(theirs));
+    assert!(matches!(&verdict, Verdict::Failed { reason } if reason.contains("another user")), "{verdict:?}");
     person.join().unwrap();
+}
+
+#[test]
+fn session_modules_run_around_the_program() {
+    let rig = Rig::new();
+    let account = Account::new("e");
+    let log = rig.directory.path().join("log");
+    let hook = rig.directory.path().join("hook");
+    std::fs::write(&hook, format!("#!/bin/sh\necho \"$PAM_TYPE $PAM_USER $PAM_RUSER\" >> {}\n", log.display())).unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let modules = format!("auth required pam_permit.so\nsession required pam_exec.so {}\n", hook.display());
+    std::fs::write(account.path(), modules).unwrap();
+    let mut spec = rig.root(&["/bin/sh", "-c", &format!("echo program >> {}", log.display())]);
+    spec.pam_service = Some(account.service.clone());
+    spec.target.name = account.name.clone();
+    rig.start(&spec).ended();
+    let name = &account.name;
+    let expected = format!("open_session {name} somebody\nprogram\nclose_session {name} somebody\n");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), expected);
+    // A module that refuses: nothing runs.
+    std::fs::write(account.path(), "auth required pam_permit.so\nsession required pam_deny.so\n").unwrap();
+    let mut spec = SessionSpec { session: rig.spec(&["/bin/true"]).session, ..spec };
+    spec.state_directory = rig.directory.path().join(spec.session.as_str());
+    let (prepared, _person) = rig.prepare(&spec).unwrap();
+    assert!(matches!(prepared.go().unwrap_err(), StartError::Failed { step, .. } if step == "open the PAM session"));
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), expected);
 }

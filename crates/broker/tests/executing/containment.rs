@@ -111,10 +111,11 @@ fn ending_a_pid_namespace_ends_also_what_left_the_cgroup() {
 fn a_pid_namespace_gives_the_programs_status_and_waits_for_its_daemons() {
     let rig = Rig::new();
     let file = rig.directory.path().join("go");
-    let script = format!("setsid sh -c 'while [ ! -e {} ]; do sleep 0.02; done' & exit 5", file.display());
+    let script = format!("setsid sh -c 'while [ ! -e {} ]; do sleep 0.02; done' >/dev/null 2>&1 & exit 5", file.display());
     let mut running = rig.start(&namespaced(rig.root(&["/bin/sh", "-c", &script])));
     assert_eq!(running.person.ended().status, Some(5));
     assert!(matches!(running.report(), Report::Exited { .. }));
+    assert_eq!(running.person.piped(), "", "the pipe ends with the program although a daemon goes on");
     std::fs::write(&file, "").unwrap();
     let ended = running.ended();
     assert_eq!((ended.reason, ended.processes_ended), (EndReason::Exited, 0));

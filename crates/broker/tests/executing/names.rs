@@ -1,4 +1,4 @@
-use crate::rig::Rig;
+use crate::rig::{Rig, wait_until};
 use brevet_broker::launcher::Role;
 use brevet_broker::names::{Answer, Client};
 use std::time::Duration;
@@ -46,7 +46,10 @@ fn each_role_is_a_process_of_its_own_without_our_descriptors() {
             numbers.push(entry.unwrap().file_name().into_string().unwrap());
         }
         assert!(numbers.contains(&"3".to_owned()));
-        let environment = std::fs::read(format!("/proc/{}/environ", started.pid)).unwrap();
+        // The kernel lets the starter go on a moment before the new program's environment is in place.
+        let read = || std::fs::read(format!("/proc/{}/environ", started.pid)).unwrap();
+        wait_until("the role's environment is there", || !read().is_empty());
+        let environment = read();
         assert!(environment.starts_with(b"PATH=") && environment.iter().filter(|byte| **byte == 0).count() == 1);
     }
 }

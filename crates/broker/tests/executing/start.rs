@@ -178,16 +178,21 @@ fn an_end_while_no_broker_ran_is_on_disk_and_a_killed_supervisor_is_lost() {
     brevet_broker::supervisor::client::forget(&spec.state_directory).unwrap();
 
     let daemon = rig.directory.path().join("daemon");
-    let spec = rig.root(&["/bin/sh", "-c", &format!("setsid sleep 1000 & echo $! > {}; sleep 1000", daemon.display())]);
+    let root = brevet_sys::cgroup::mount_point().unwrap();
+    // One daemon stays in the cgroup, one leaves it and is found by its audit session.
+    let escaped = rig.directory.path().join("escaped");
+    let leave = format!("setsid sh -c 'echo $$ > {}/cgroup.procs && echo $$ > {}; exec sleep 1000' &", root.display(), escaped.display());
+    let stay = format!("setsid sleep 1000 & echo $! > {}; sleep 1000", daemon.display());
+    let spec = rig.root(&["/bin/sh", "-c", &format!("{leave} {stay}")]);
     let running = rig.start(&spec);
-    let left = crate::rig::pid_in(&daemon);
+    let left = [crate::rig::pid_in(&daemon), crate::rig::pid_in(&escaped)];
     let supervisor = process::stat(running.started.pid).unwrap().parent;
     brevet_sys::signal::send(supervisor, 9).unwrap();
     wait_until("the program died with its supervisor", || !runs(running.started.pid));
     let Err(ReconnectError::Lost(identity)) = reconnect(&spec.state_directory) else { panic!("not lost") };
-    assert!(runs(left), "the control: a daemon of it still runs");
-    assert!(brevet_broker::supervisor::client::sweep(&identity).unwrap() >= 1);
-    assert!(!runs(left));
+    assert!(left.iter().all(|pid| runs(*pid)), "the control: its daemons still run");
+    assert!(brevet_broker::supervisor::client::sweep(&identity).unwrap() >= 2);
+    assert!(left.iter().all(|pid| !runs(*pid)));
     brevet_broker::supervisor::client::forget(&spec.state_directory).unwrap();
 }
 
