@@ -14,10 +14,13 @@
 //!
 //! // sessions (module supervisor::client)
 //! let prepared = supervisor::client::prepare(&client, &spec, &Descriptors { executable, directory, client, passed })?;
+//!     // passed: only what supervisor::passed::check(fd) lets through (never a terminal), else Failed { step: "pass a descriptor through" }
 //!     // spec: spec::SessionSpec; everything is checked and ready, nothing runs; dropping `prepared` ends the supervisor
 //! // ... write the journal record session.started durably, send Tell::Started to the client, then:
 //! let (session, started) = prepared.go()?;               // started: spec::Started { pid, cgroup, audit_session }
+//!     // close your copies of the descriptors now; from here on the client's connection is the supervisor's
 //!     // Err(StartError::Failed { step, errno, reason }): the program never ran; the client's connection is still yours
+//!     // Err(StartError::Broken(_)): the supervisor was killed; reconnect(state_directory) says Lost or Incomplete
 //! let (session, status) = supervisor::client::reconnect(state_directory)?;  // after a broker restart
 //!     // Err(ReconnectError::Ended(spec::Ended)): it ended meanwhile; record it, then supervisor::client::forget(state_directory)
 //!     // Err(ReconnectError::Lost(spec::Identity)): supervisor killed or computer rebooted; supervisor::client::sweep(&identity)

@@ -4,13 +4,14 @@
 //! and the broker's record is on disk before anything is executed. It holds the deadline by itself: a broker that is gone
 //! changes nothing. It never touches the caller's own terminal.
 //!
-//! `start` prepares and executes · `session` is the loop · `tree` ends processes · `relay` moves the terminal's bytes ·
-//! `init` is pid 1 of a session with its own pid namespace · `state` is what a restarted broker finds · `link` frames
-//! without blocking · `client` is the broker's side.
+//! `start` prepares and executes · `passed` says which descriptors may be the program's · `session` is the loop ·
+//! `tree` ends processes · `relay` moves the terminal's bytes · `init` is pid 1 of a session with its own pid namespace ·
+//! `state` is what a restarted broker finds · `link` frames without blocking · `client` is the broker's side.
 
 pub mod client;
 mod init;
 mod link;
+pub mod passed;
 mod relay;
 mod session;
 mod start;

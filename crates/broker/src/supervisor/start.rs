@@ -2,6 +2,7 @@
 //! on disk, the program is executed. Whatever fails takes back what was made and says which step it was.
 
 use super::init::{self, Said};
+use super::passed;
 use super::state::StateDirectory;
 use crate::spec::{Containment, Identity, Order, Report, SessionSpec, Started};
 use brevet_api::frame;
@@ -151,6 +152,9 @@ fn tell_apart(spec: &SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Descripto
     let passed: Vec<OwnedFd> = all.collect();
     if passed.len() != wanted {
         return Err(Failure::because("read the descriptors", "not as many are passed through as are no terminal"));
+    }
+    for descriptor in &passed {
+        passed::check(descriptor.as_fd()).map_err(|why| Failure::because("pass a descriptor through", &why.to_string()))?;
     }
     Ok(Descriptors { executable, directory, client, passed })
 }
