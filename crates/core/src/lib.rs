@@ -5,11 +5,13 @@
 
 pub mod application;
 pub mod autonomous;
+pub mod corpus;
 pub mod decide;
 pub mod digest;
 pub mod document;
 pub mod escape;
 pub mod file;
+pub mod grant;
 pub mod id;
 pub mod journal;
 pub mod json;

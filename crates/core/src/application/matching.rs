@@ -148,18 +148,22 @@ fn unresolved(mut conditions: Vec<Condition>, side: Side, why: String, rule: &Ru
     all(conditions, side, 0).map(|_| matched(rule, why))
 }
 
-/// All must hold. A definite no wins over what is unknown.
+/// All must hold. A definite no wins over what is unknown; what is only unknown came nearer than a no.
 fn all(conditions: Vec<Condition>, side: Side, before: usize) -> Result<usize, Miss> {
     let mut held = before;
-    let mut unknown: Option<Miss> = None;
+    let mut unknown = None;
     for Condition { field, truth } in conditions {
-        match (truth, side) {
-            (Truth::Yes(_), _) | (Truth::Unknown(_), Side::Deny) => held += 1,
-            (Truth::No(reason), _) => return Err(Miss { field, reason, held }),
-            (Truth::Unknown(reason), Side::Allow) => unknown = unknown.or(Some(Miss { field, reason, held })),
+        match truth {
+            Truth::No(reason) => return Err(Miss { field, reason, held }),
+            Truth::Unknown(reason) if side == Side::Allow => unknown = unknown.or(Some((field, reason))),
+            Truth::Yes(_) | Truth::Unknown(_) => {}
         }
+        held += 1;
     }
-    unknown.map_or(Ok(held), Err)
+    match unknown {
+        Some((field, reason)) => Err(Miss { field, reason, held }),
+        None => Ok(held),
+    }
 }
 
 /// Whether every application may be meant: the ground that what allows needs even where no rule is asked.
