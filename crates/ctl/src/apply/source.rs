@@ -1,0 +1,185 @@
+//! The files of one `apply`: read, parsed, put together, and where in them each table stands.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use brevet_core::file::{self, File};
+
+use crate::error::{CtlError, Result};
+use crate::profile::io;
+
+/// Larger than any file that the server would take.
+const LARGEST: u64 = 4 << 20;
+
+/// A table's header: where it stands, and its name.
+#[derive(Debug, Clone)]
+struct Place {
+    file: String,
+    line: usize,
+    name: String,
+}
+
+/// Every file, as one.
+#[derive(Debug, Default)]
+pub struct Sources {
+    file: File,
+    /// For each kind (`policy`, …), the place of its first, second, … table.
+    places: BTreeMap<&'static str, Vec<Place>>,
+}
+
+impl Sources {
+    /// Reads files and the `*.toml` of folders, in the order of their names.
+    ///
+    /// # Errors
+    /// With every error of every file, each as `FILE:LINE: message`.
+    pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut sources = Self::default();
+        let mut errors = Vec::new();
+        for path in expand(paths)? {
+            let size = std::fs::metadata(&path).map_err(|source| io("read", &path, source))?.len();
+            let shown = brevet_core::escape::terminal(path.as_os_str().as_encoded_bytes());
+            if size > LARGEST {
+                errors.push(format!("{shown}:1: larger than {LARGEST} bytes"));
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).map_err(|source| io("read", &path, source))?;
+            match file::parse(&text) {
+                Ok(parsed) => sources.add(&shown, &text, parsed),
+                Err(error) => errors.push(format!("{shown}:{}: {}", error.line, escape_lines(&error.message))),
+            }
+        }
+        errors.extend(sources.doubled());
+        errors.extend(sources.unsound());
+        if errors.is_empty() { Ok(sources) } else { Err(CtlError::Usage(errors.join("\n"))) }
+    }
+
+    /// Everything together.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// `policy[3].mode` as `FILE:LINE: policy 'NAME': mode`; anything else as it is.
+    #[must_use]
+    pub fn locate(&self, field: &str) -> String {
+        let found = field.split_once('[').and_then(|(kind, rest)| {
+            let (index, rest) = rest.split_once(']')?;
+            let place = self.places.get(kind)?.get(index.parse::<usize>().ok()?)?;
+            let rest = rest.strip_prefix('.').unwrap_or(rest);
+            let end = if rest.is_empty() { String::new() } else { format!(": {rest}") };
+            let name = brevet_core::escape::terminal(place.name.as_bytes());
+            Some(format!("{}:{}: {kind} '{name}'{end}", place.file, place.line))
+        });
+        found.unwrap_or_else(|| field.to_owned())
+    }
+
+    fn add(&mut self, shown: &str, text: &str, parsed: File) {
+        let names: [(&'static str, Vec<String>); 4] = [
+            ("group", parsed.group.iter().map(|item| item.name.clone()).collect()),
+            ("list", parsed.list.iter().map(|item| item.name.clone()).collect()),
+            ("policy", parsed.policy.iter().map(|item| item.name.clone()).collect()),
+            ("autonomous", parsed.autonomous.iter().map(|item| item.name.clone()).collect()),
+        ];
+        for (kind, names) in names {
+            let lines = header_lines(text, kind);
+            let places = names.into_iter().enumerate().map(|(index, name)| Place {
+                file: shown.to_owned(),
+                line: lines.get(index).copied().unwrap_or(1),
+                name,
+            });
+            self.places.entry(kind).or_default().extend(places);
+        }
+        self.file.group.extend(parsed.group);
+        self.file.list.extend(parsed.list);
+        self.file.policy.extend(parsed.policy);
+        self.file.autonomous.extend(parsed.autonomous);
+    }
+
+    /// Names that stand twice.
+    fn doubled(&self) -> Vec<String> {
+        let mut errors = Vec::new();
+        for (kind, places) in &self.places {
+            let mut first: BTreeMap<&str, &Place> = BTreeMap::new();
+            for place in places {
+                if let Some(earlier) = first.insert(&place.name, place) {
+                    let name = brevet_core::escape::terminal(place.name.as_bytes());
+                    let (file, line) = (&earlier.file, earlier.line);
+                    errors.push(format!("{}:{}: {kind} '{name}' is defined already at {file}:{line}", place.file, place.line));
+                }
+            }
+        }
+        errors
+    }
+
+    /// What the types cannot say.
+    fn unsound(&self) -> Vec<String> {
+        let wrong = |(index, policy)| {
+            let errors = brevet_core::policy::validate(policy);
+            errors.into_iter().map(move |error| (format!("policy[{index}].{}", error.field), error.reason))
+        };
+        self.file.policy.iter().enumerate().flat_map(wrong).map(|(field, reason)| format!("{}: {reason}", self.locate(&field))).collect()
+    }
+}
+
+/// A message of several lines stays so; everything else in it that would act on a terminal does not.
+fn escape_lines(message: &str) -> String {
+    message.lines().map(|line| brevet_core::escape::terminal(line.as_bytes()).replace("\\\\", "\\")).collect::<Vec<_>>().join(" ")
+}
+
+/// Lines (from 1) on which a table of the kind begins.
+fn header_lines(text: &str, kind: &str) -> Vec<usize> {
+    let header = format!("[[{kind}]]");
+    let is_header = |line: &str| line.split('#').next().is_some_and(|code| code.split_whitespace().collect::<String>() == header);
+    text.lines().enumerate().filter(|(_, line)| is_header(line)).map(|(index, _)| index + 1).collect()
+}
+
+fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            all.push(path.clone());
+            continue;
+        }
+        let mut found = toml_files(path).map_err(|source| io("read the folder", path, source))?;
+        if found.is_empty() {
+            return Err(CtlError::Usage(format!("the folder '{}' has no *.toml file", path.display())));
+        }
+        found.sort();
+        all.extend(found);
+    }
+    Ok(all)
+}
+
+fn toml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_the_whole_lead_back_to_file_and_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = "[[group]]\nname = \"a\"\nusers = []\n";
+        std::fs::write(folder.path().join("1.toml"), format!("# first\n{group}")).unwrap();
+        std::fs::write(folder.path().join("2.toml"), "\n\n[[ group ]] # second\nname = \"b\"\nusers = []\n").unwrap();
+        std::fs::write(folder.path().join("not.txt"), "nonsense").unwrap();
+        let sources = Sources::read(&[folder.path().to_owned()]).unwrap();
+        let place = |line: &str| format!("{}/{line}", folder.path().display());
+        assert_eq!(sources.locate("group[0].users"), place("1.toml:2: group 'a': users"));
+        assert_eq!(sources.locate("group[1]"), place("2.toml:3: group 'b'"));
+        assert_eq!(sources.locate("group[9].users"), "group[9].users");
+        std::fs::write(folder.path().join("3.toml"), group).unwrap();
+        let error = Sources::read(&[folder.path().to_owned()]).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: group 'a' is defined already at {}", place("3.toml:1"), place("1.toml:2")));
+    }
+}

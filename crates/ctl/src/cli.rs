@@ -1,0 +1,158 @@
+//! The command line: what every command shares. Each feature defines its own commands beside what they do.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::client::Client;
+use crate::error::Result;
+use crate::output::Output;
+use crate::{apply, autonomous, computer, enrolment, event, grant, group, list, person, policy, profile, request, session, setting, token};
+
+const AFTER: &str = "\
+Server, token and certificate come from these options, else from BREVET_SERVER, BREVET_TOKEN and BREVET_CA, else from a profile:
+~/.config/brevet/profiles.toml has a table a profile with the keys server, token_file and ca; 'default' is used where none is named.
+
+An ID may be shortened as long as it stays unique; a request may also be named by its short code, everything with a name by its name.
+Moments are UTC. Actions that end or delete something ask first when a person sits at the terminal, unless --yes is given.
+
+Exit status: 0 done · 1 failed, or refused as not valid · 2 wrong usage or a file with errors · 3 not found ·
+4 not signed in or not allowed · 5 conflict (no longer possible, in use, changed meanwhile) · 6 a journal does not verify";
+
+/// Everything the console can do, from a terminal, over the same REST API.
+#[derive(Parser)]
+#[command(name = "brevetctl", version, after_help = AFTER, max_term_width = 120)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The server's address, https://… [env: BREVET_SERVER]
+    #[arg(long, global = true, value_name = "URL")]
+    pub server: Option<String>,
+    /// A file with the API token, or - for standard input [env: BREVET_TOKEN has the token itself]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The API token itself; other users of this computer can see it
+    #[arg(long, global = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// PEM of the certificate to trust, where the server made its own [env: BREVET_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// A profile of ~/.config/brevet/profiles.toml
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Print the API's own types as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Do not ask before something is ended or deleted
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make the server's groups, lists, policies and autonomous rules as a file says
+    Apply(apply::Apply),
+    /// Policies: who may run what, where, how and when
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Application lists
+    #[command(subcommand)]
+    List(list::List),
+    /// Groups of computers and of users
+    #[command(subcommand)]
+    Group(group::Group),
+    /// Rules that approve by themselves
+    #[command(subcommand)]
+    Autonomous(autonomous::Autonomous),
+    /// Requests, and decisions on them
+    #[command(subcommand)]
+    Request(request::Request),
+    /// Grants: what was given, and what became of it
+    #[command(subcommand)]
+    Grant(grant::Grant),
+    /// Sessions: each elevated run
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Computers
+    #[command(subcommand)]
+    Computer(computer::Computer),
+    /// Tokens that let a computer enrol
+    #[command(subcommand)]
+    EnrolmentToken(enrolment::EnrolmentToken),
+    /// Settings
+    #[command(subcommand)]
+    Setting(setting::Setting),
+    /// The audit log, and the computers' journals
+    #[command(subcommand)]
+    Event(event::Event),
+    /// Persons who sign in
+    #[command(subcommand)]
+    Person(person::Person),
+    /// API tokens
+    #[command(subcommand)]
+    Token(token::Token),
+}
+
+/// What a command works with.
+pub struct Session {
+    global: Global,
+    /// Where results go.
+    pub output: Output,
+}
+
+impl Session {
+    /// For these options.
+    #[must_use]
+    pub const fn new(global: Global) -> Self {
+        let output = Output { json: global.json, yes: global.yes };
+        Self { global, output }
+    }
+
+    /// The connection; commands that need no server do not ask for it.
+    ///
+    /// # Errors
+    /// When it is not said which server, or with which token.
+    pub fn client(&self) -> Result<Client> {
+        Client::new(profile::resolve(&self.global)?)
+    }
+}
+
+/// How much of a list.
+#[derive(Debug, Args)]
+pub struct Limit {
+    /// How many at most
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub limit: usize,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// As the command's own.
+pub fn run(cli: Cli) -> Result<()> {
+    let session = Session::new(cli.global);
+    match cli.command {
+        Command::Apply(command) => apply::run(&session, &command),
+        Command::Policy(command) => policy::run(&session, command),
+        Command::List(command) => list::run(&session, command),
+        Command::Group(command) => group::run(&session, command),
+        Command::Autonomous(command) => autonomous::run(&session, command),
+        Command::Request(command) => request::run(&session, command),
+        Command::Grant(command) => grant::run(&session, command),
+        Command::Session(command) => session::run(&session, command),
+        Command::Computer(command) => computer::run(&session, command),
+        Command::EnrolmentToken(command) => enrolment::run(&session, command),
+        Command::Setting(command) => setting::run(&session, command),
+        Command::Event(command) => event::run(&session, command),
+        Command::Person(command) => person::run(&session, command),
+        Command::Token(command) => token::run(&session, command),
+    }
+}

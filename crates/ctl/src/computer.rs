@@ -1,0 +1,139 @@
+//! `brevetctl computer`.
+
+use brevet_api::rest::Page;
+use brevet_api::rest::computer::{Because, Computer as Item, ComputerQuery, ComputerState, PolicyHere};
+use clap::Subcommand;
+
+use crate::cli::{Limit, Session};
+use crate::error::Result;
+use crate::output::{fields, mark, moment, page_table, shown, table, word};
+use crate::stored;
+
+/// What to do with computers.
+#[derive(Subcommand)]
+pub enum Computer {
+    /// List computers
+    List {
+        /// enrolled, quarantined or removed; removed ones are left out unless asked for
+        #[arg(long)]
+        state: Option<String>,
+        /// Part of the name
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show a computer and which policies are in force there
+    Show {
+        /// Name or id
+        computer: String,
+    },
+    /// Give a computer no more rights, and take nothing from it, until an owner releases it
+    Quarantine {
+        /// Name or id
+        computer: String,
+        /// Why
+        #[arg(long)]
+        comment: String,
+    },
+    /// Take a computer out of quarantine
+    Release {
+        /// Name or id
+        computer: String,
+        /// Why
+        #[arg(long)]
+        comment: String,
+    },
+    /// Remove a computer: it can no longer connect
+    Remove {
+        /// Name or id
+        computer: String,
+    },
+}
+
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub fn run(session: &Session, command: Computer) -> Result<()> {
+    let client = session.client()?;
+    match command {
+        Computer::List { state, name, limit } => {
+            let query = ComputerQuery { state, name, ..ComputerQuery::default() };
+            let page: Page<Item> = client.list(&["computers"], &query, limit.limit)?;
+            let headings = ["name", "state", "connected", "last contact", "journal", "id", "platform"];
+            session.output.print(&page, |page| page_table(page, &headings, row))
+        }
+        Computer::Show { computer } => {
+            let item: Item = client.get(&["computers", &computer])?;
+            session.output.print(&item, describe)
+        }
+        Computer::Quarantine { computer, comment } => {
+            session.output.confirm(&format!("quarantine '{}'; it gets no more rights, and its journal is not taken", shown(&computer)))?;
+            let item: Item = client.post(&["computers", &computer, "quarantine"], &Because { comment })?;
+            session.output.print(&item, |item| format!("quarantined '{}'\n", shown(&item.name)))
+        }
+        Computer::Release { computer, comment } => {
+            let item: Item = client.post(&["computers", &computer, "release"], &Because { comment })?;
+            session.output.print(&item, |item| format!("released '{}'\n", shown(&item.name)))
+        }
+        Computer::Remove { computer } => {
+            session.output.confirm(&format!("remove '{}'; it can no longer connect and must be enrolled anew", shown(&computer)))?;
+            client.delete(&["computers", &computer], &())?;
+            stored::done(session, "removed", &computer)
+        }
+    }
+}
+
+fn presence(item: &Item) -> String {
+    match (item.connected, item.lost) {
+        (true, _) => "yes".into(),
+        (false, true) => "lost".into(),
+        (false, false) => "no".into(),
+    }
+}
+
+fn row(item: &Item) -> Vec<String> {
+    vec![
+        shown(&item.name),
+        word(&item.state),
+        presence(item),
+        moment(item.last_contact),
+        item.journal.as_ref().map(|journal| journal.seq.to_string()).unwrap_or_default(),
+        item.id.to_string(),
+        shown(&item.platform),
+    ]
+}
+
+fn describe(item: &Item) -> String {
+    let state = match item.state {
+        ComputerState::Enrolled => String::new(),
+        ComputerState::Quarantined | ComputerState::Removed => item.because.as_deref().map(shown).unwrap_or_default(),
+    };
+    let journal = item.journal.as_ref();
+    let mut text = fields(&[
+        ("computer", shown(&item.name)),
+        ("id", item.id.to_string()),
+        ("hostname", shown(&item.hostname)),
+        ("platform", shown(&item.platform)),
+        ("version", shown(&item.agent_version)),
+        ("state", word(&item.state)),
+        ("because", state),
+        ("connected", presence(item)),
+        ("lost", mark(item.lost).into()),
+        ("enrolled", moment(item.enrolled)),
+        ("last contact", moment(item.last_contact)),
+        ("groups", shown(&item.groups.join(", "))),
+        ("documents", format!("holds {} of {} (epoch {})", item.documents.held, item.documents.sent, item.documents.epoch)),
+        ("journal", journal.map(|j| format!("record {} of {}", j.seq, j.incarnation)).unwrap_or_default()),
+        ("journal's head", journal.map(|j| shown(&j.head)).unwrap_or_default()),
+    ]);
+    if !item.policies.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&["policy", "version", "state", "because"], item.policies.iter().map(policy_row).collect()));
+    }
+    text
+}
+
+fn policy_row(policy: &PolicyHere) -> Vec<String> {
+    let because = [&policy.field, &policy.reason].into_iter().flatten().map(|text| shown(text)).collect::<Vec<_>>().join(": ");
+    vec![shown(&policy.name), policy.version.to_string(), word(&policy.state), because]
+}

@@ -1,0 +1,84 @@
+//! `brevetctl enrolment-token`: rights to enrol a computer.
+
+use brevet_api::rest::Page;
+use brevet_api::rest::computer::{EnrolmentToken as Item, EnrolmentTokenCreated, NewEnrolmentToken};
+use brevet_api::rest::page::PageQuery;
+use brevet_core::time::Length;
+use clap::Subcommand;
+
+use crate::cli::{Limit, Session};
+use crate::error::Result;
+use crate::output::{mark, moment, page_table, shown};
+use crate::{reference, stored};
+
+/// What to do with enrolment tokens.
+#[derive(Subcommand)]
+pub enum EnrolmentToken {
+    /// Make an enrolment token; it is shown this once
+    Create {
+        /// For people
+        #[arg(long, default_value = "")]
+        name: String,
+        /// How many computers
+        #[arg(long, default_value_t = 1)]
+        uses: u32,
+        /// How long it is good for, at most 30d [default: 1h]
+        #[arg(long, value_name = "DURATION")]
+        expires_in: Option<Length>,
+        /// A computer group that the computers join; may be given again
+        #[arg(long = "group", value_name = "NAME")]
+        groups: Vec<String>,
+    },
+    /// List enrolment tokens
+    List {
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Revoke an enrolment token; computers that used it stay enrolled
+    Revoke {
+        /// Id
+        id: String,
+    },
+}
+
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub fn run(session: &Session, command: EnrolmentToken) -> Result<()> {
+    let client = session.client()?;
+    match command {
+        EnrolmentToken::Create { name, uses, expires_in, groups } => {
+            let body = NewEnrolmentToken { name, uses, expires_in, groups };
+            let made: EnrolmentTokenCreated = client.post(&["enrolment-tokens"], &body)?;
+            // The token alone on standard output, so that it can go into a file or a pipe.
+            if !session.output.json {
+                eprintln!(
+                    "enrolment token {}, good until {}; on the computer, as root: brevetd enrol --token-file FILE",
+                    made.id,
+                    moment(made.expires)
+                );
+            }
+            session.output.print(&made, |made| format!("{}\n", shown(&made.token)))
+        }
+        EnrolmentToken::List { limit } => {
+            let page: Page<Item> = client.list(&["enrolment-tokens"], &PageQuery::default(), limit.limit)?;
+            session.output.print(&page, |page| page_table(page, &["id", "used", "expires", "revoked", "groups", "name"], row))
+        }
+        EnrolmentToken::Revoke { id } => {
+            let id = reference::enrolment_token(&client, &id)?;
+            session.output.confirm(&format!("revoke the enrolment token {id}"))?;
+            client.delete(&["enrolment-tokens", &id], &())?;
+            stored::done(session, "revoked", &id)
+        }
+    }
+}
+
+fn row(item: &Item) -> Vec<String> {
+    vec![
+        item.id.to_string(),
+        format!("{} of {}", item.used, item.uses),
+        moment(item.expires),
+        mark(item.revoked).into(),
+        shown(&item.groups.join(", ")),
+        shown(&item.name),
+    ]
+}

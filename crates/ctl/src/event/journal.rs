@@ -1,0 +1,127 @@
+//! Getting journals: page by page from the server, or from a file with one page a line.
+
+use std::io::{BufRead as _, Write};
+use std::path::Path;
+
+use brevet_api::rest::Page;
+use brevet_api::rest::computer::{Computer, ComputerQuery, JournalPage, JournalQuery};
+use brevet_core::id::Incarnation;
+
+use crate::client::Client;
+use crate::error::{CtlError, Result};
+use crate::profile::io;
+
+/// What verification takes in: the pages of every journal, one journal after the other.
+pub type Pages<'a> = Box<dyn Iterator<Item = Result<JournalPage>> + 'a>;
+
+/// Pages of all computers' journals, or of one's, every life of each; fetched as they are asked for.
+///
+/// # Errors
+/// When the computers cannot be listed.
+pub fn download<'a>(client: &'a Client, computer: Option<&str>) -> Result<Vec<JournalPage>> {
+    pages(client, computer)?.collect()
+}
+
+fn pages<'a>(client: &'a Client, computer: Option<&str>) -> Result<Pages<'a>> {
+    let names: Vec<String> = match computer {
+        Some(name) => vec![name.to_owned()],
+        None => computers(client)?,
+    };
+    Ok(Box::new(names.into_iter().flat_map(move |name| Walk { client, name, left: None, after: None, over: false })))
+}
+
+/// Removed computers too: their history stays.
+fn computers(client: &Client) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for state in [None, Some("removed".to_owned())] {
+        let query = ComputerQuery { state, ..ComputerQuery::default() };
+        let page: Page<Computer> = client.list(&["computers"], &query, usize::MAX)?;
+        ids.extend(page.items.into_iter().map(|item| item.id.to_string()));
+    }
+    ids.dedup();
+    Ok(ids)
+}
+
+/// One computer's pages.
+struct Walk<'a> {
+    client: &'a Client,
+    name: String,
+    /// Lives still to come, the present one last; absent before the first answer.
+    left: Option<Vec<Incarnation>>,
+    after: Option<u64>,
+    over: bool,
+}
+
+impl Walk<'_> {
+    fn fetch(&self, incarnation: Option<Incarnation>) -> Result<JournalPage> {
+        let query = JournalQuery { after: self.after, incarnation, limit: Some(1000) };
+        self.client.get_with(&["computers", &self.name, "journal"], &query)
+    }
+
+    fn step(&mut self) -> Result<Option<JournalPage>> {
+        let left = match &mut self.left {
+            Some(left) => left,
+            None => {
+                let first = self.fetch(None)?;
+                let mut all = first.incarnations.clone();
+                all.reverse();
+                if all.is_empty() {
+                    self.over = true;
+                    return Ok(Some(first));
+                }
+                self.left.insert(all)
+            }
+        };
+        let Some(incarnation) = left.last().cloned() else { return Ok(None) };
+        let page = self.fetch(Some(incarnation))?;
+        self.after = page.next;
+        if page.next.is_none() {
+            let _ = self.left.as_mut().and_then(Vec::pop);
+        }
+        Ok(Some(page))
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Result<JournalPage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let step = self.step();
+        self.over |= step.is_err();
+        step.transpose()
+    }
+}
+
+/// Writes journals so that `from_file` reads them.
+///
+/// # Errors
+/// When the server cannot be reached or refuses, or writing fails.
+pub fn export(client: &Client, computer: Option<&str>, to: &mut dyn Write) -> Result<()> {
+    for page in pages(client, computer)? {
+        let text = serde_json::to_string(&page?).map_err(|error| CtlError::Failed(error.to_string()))?;
+        writeln!(to, "{text}").map_err(|source| CtlError::Io { what: "write the journal".into(), source })?;
+    }
+    to.flush().map_err(|source| CtlError::Io { what: "write the journal".into(), source })
+}
+
+/// Pages from a file, one a line.
+///
+/// # Errors
+/// When it cannot be read or a line is not a page.
+pub fn from_file(file: &Path) -> Result<Vec<JournalPage>> {
+    let reader = std::io::BufReader::new(std::fs::File::open(file).map_err(|source| io("read", file, source))?);
+    let mut pages = Vec::new();
+    for (index, line) in reader.lines().enumerate() {
+        let line = line.map_err(|source| io("read", file, source))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let page = serde_json::from_str(&line)
+            .map_err(|error| CtlError::Verification(format!("{}:{}: not a page of a journal: {error}", file.display(), index + 1)))?;
+        pages.push(page);
+    }
+    if pages.is_empty() { Err(CtlError::Usage(format!("'{}' has no journal in it", file.display()))) } else { Ok(pages) }
+}

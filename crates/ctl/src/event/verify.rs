@@ -1,0 +1,187 @@
+//! Verifying journals: nothing that the server says of them is believed but the key that signs their heads, and that is printed.
+
+use brevet_api::rest::computer::JournalPage;
+use brevet_core::document::PublicKey;
+use brevet_core::id::Incarnation;
+use brevet_core::journal::{Chain, ChainError, Record, SignedHead};
+use serde::Serialize;
+
+use crate::cli::Session;
+use crate::error::{CtlError, Result};
+use crate::output::shown;
+
+/// A journal that is wrong in many places is wrong; this many are shown.
+const MOST_FINDINGS: usize = 20;
+
+/// What was found out about one life of one computer's journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// The computer's id.
+    pub id: String,
+    /// Its name on the server.
+    pub computer: String,
+    /// Which life of its journal.
+    pub incarnation: Incarnation,
+    /// How many records there are.
+    pub records: u64,
+    /// How many of them have no body any more.
+    pub redacted: u64,
+    /// The last record's hash, as computed here.
+    pub head: String,
+    /// The first 16 bytes of the SHA-256 of the key that signs, as the computer's own `brevetd` would show it.
+    pub key: String,
+    /// Whether every record follows from the one before, up to the signed head.
+    pub verified: bool,
+    /// What is wrong, and where.
+    pub findings: Vec<Finding>,
+}
+
+/// Something wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The record's number, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    verified: bool,
+    items: Vec<Verified>,
+}
+
+/// Verifies and prints.
+///
+/// # Errors
+/// When a journal does not verify.
+pub fn report(session: &Session, pages: &[JournalPage]) -> Result<()> {
+    let items = verify(pages);
+    let wrong = items.iter().filter(|item| !item.verified).count();
+    let answer = Answer { verified: wrong == 0, items };
+    session.output.print(&answer, |answer| answer.items.iter().map(describe).collect())?;
+    if wrong > 0 {
+        let all = answer.items.len();
+        return Err(CtlError::Verification(format!("{wrong} of {all} journals do not verify: somebody changed what was recorded")));
+    }
+    Ok(())
+}
+
+fn describe(item: &Verified) -> String {
+    let mut text = format!("computer '{}' ({}), journal {}: ", shown(&item.computer), item.id, item.incarnation);
+    if item.records == 0 && item.verified {
+        return text + "empty\n";
+    }
+    let redacted = if item.redacted > 0 { format!(", {} of them redacted", item.redacted) } else { String::new() };
+    if item.verified {
+        text.push_str(&format!("{} records verified{redacted}\n  head {} signed by key {}\n", item.records, item.head, item.key));
+        return text;
+    }
+    text.push_str(&format!("DOES NOT VERIFY ({} records{redacted})\n", item.records));
+    for finding in item.findings.iter().take(MOST_FINDINGS) {
+        text.push_str(&format!("  {}\n", shown(&finding.problem)));
+    }
+    if item.findings.len() > MOST_FINDINGS {
+        text.push_str(&format!("  and {} more\n", item.findings.len() - MOST_FINDINGS));
+    }
+    text
+}
+
+/// Verifies each journal among the pages; the pages of one stand together, in order.
+#[must_use]
+pub fn verify(pages: &[JournalPage]) -> Vec<Verified> {
+    let same = |a: &JournalPage, b: &JournalPage| a.computer.id == b.computer.id && a.incarnation == b.incarnation;
+    pages.chunk_by(same).filter_map(verify_one).collect()
+}
+
+fn verify_one(pages: &[JournalPage]) -> Option<Verified> {
+    let (first, last) = (pages.first()?, pages.last()?);
+    let mut walk = Walk { chain: Chain::new(first.computer.id.clone(), first.incarnation.clone()), findings: Vec::new(), signed: None };
+    let (mut records, mut redacted) = (0u64, 0u64);
+    for record in pages.iter().flat_map(|page| &page.records) {
+        records += 1;
+        redacted += u64::from(record.body.is_none());
+        walk.take(record, last.head.as_ref());
+    }
+    if pages.iter().any(|page| page.journal_key != last.journal_key) {
+        walk.find(None, "the key changes between pages");
+    }
+    walk.check_head(last.head.as_ref(), &last.journal_key, records);
+    Some(Verified {
+        id: first.computer.id.to_string(),
+        computer: first.computer.name.clone(),
+        incarnation: first.incarnation.clone(),
+        records,
+        redacted,
+        head: walk.chain.head.to_string(),
+        key: last.journal_key.id(),
+        verified: walk.findings.is_empty(),
+        findings: walk.findings,
+    })
+}
+
+struct Walk {
+    chain: Chain,
+    findings: Vec<Finding>,
+    /// The hash of the record that the signed head names, once it was passed.
+    signed: Option<brevet_core::digest::Digest>,
+}
+
+impl Walk {
+    fn find(&mut self, record: Option<u64>, problem: impl Into<String>) {
+        self.findings.push(Finding { record, problem: problem.into() });
+    }
+
+    /// Takes the next record. After an error it goes on from the record found, so that one change is one finding or two.
+    fn take(&mut self, record: &Record, head: Option<&SignedHead>) {
+        match self.chain.follow(record) {
+            Ok(_) => {}
+            Err(error) => {
+                self.find(place(&error), error.to_string());
+                // A header that cannot be read still takes its place; the next record then does not fit it.
+                let seq = record.parse_header().map_or(self.chain.seq.saturating_add(1), |header| header.seq);
+                self.chain.seq = seq;
+                self.chain.head = record.hash();
+            }
+        }
+        if head.is_some_and(|head| head.chain.seq == self.chain.seq) {
+            self.signed = Some(self.chain.head);
+        }
+    }
+
+    fn check_head(&mut self, head: Option<&SignedHead>, key: &PublicKey, records: u64) {
+        let Some(head) = head else {
+            if records > 0 {
+                self.find(None, "there is no signed head: the records are not the computer's own word");
+            }
+            return;
+        };
+        let (signed, last) = (head.chain.seq, self.chain.seq);
+        if !head.verifies(key) {
+            self.find(None, "the signature of the head is not the computer's");
+        } else if head.chain.computer != self.chain.computer || head.chain.incarnation != self.chain.incarnation {
+            self.find(None, "the signed head is of another journal");
+        } else if signed > last {
+            self.find(
+                Some(last.saturating_add(1)),
+                format!("records {} to {signed} are missing: the computer signed {signed}", last.saturating_add(1)),
+            );
+        } else if self.signed != Some(head.chain.head) {
+            self.find(Some(signed), format!("record {signed} is not the one that the computer signed"));
+        } else if signed < last {
+            self.find(Some(last), format!("the records after {signed} are not signed"));
+        }
+    }
+}
+
+const fn place(error: &ChainError) -> Option<u64> {
+    match error {
+        ChainError::Header { after, .. } => Some(after.saturating_add(1)),
+        ChainError::Body(seq) | ChainError::Foreign(seq) | ChainError::Broken(seq) => Some(*seq),
+        ChainError::Gap { expected, .. } => Some(*expected),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! `brevetctl grant`: what was given, what became of it, and its end.
+
+use std::time::{Duration, Instant};
+
+use brevet_api::rest::Page;
+use brevet_api::rest::grant::{Delivery, DeliveryState, Extend, GrantItem, GrantQuery, Revoke};
+use brevet_core::document::Kind;
+use brevet_core::time::Length;
+use clap::Subcommand;
+
+use crate::cli::{Limit, Session};
+use crate::client::Client;
+use crate::error::{CtlError, Result};
+use crate::output::{fields, moment, optional_moment, page_table, shown, table, word};
+use crate::reference;
+use crate::request::describe_decision;
+
+/// What to do with grants.
+#[derive(Subcommand)]
+pub enum Grant {
+    /// List grants, newest first
+    List {
+        /// issued, active, expired, revoked, finished or unused
+        #[arg(long)]
+        state: Option<String>,
+        /// A computer's name or id
+        #[arg(long)]
+        computer: Option<String>,
+        /// An OS user's name
+        #[arg(long)]
+        user: Option<String>,
+        /// A policy's name or id
+        #[arg(long)]
+        policy: Option<String>,
+        /// approved, automatic, justify or autonomous
+        #[arg(long)]
+        origin: Option<String>,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show a grant, its approvals, and what the computer said of it
+    Show {
+        /// Id
+        grant: String,
+    },
+    /// Give an approved grant more time: a new decision
+    Extend {
+        /// Id
+        grant: String,
+        /// How much longer
+        #[arg(long, value_name = "DURATION")]
+        by: Length,
+        /// For the user
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
+    /// End a grant and everything that runs under it
+    Revoke {
+        /// Id
+        grant: String,
+        /// For the user
+        #[arg(long, default_value = "")]
+        comment: String,
+        /// Kill at once, without grace
+        #[arg(long)]
+        now: bool,
+        /// Wait until the computer has confirmed, and say how many processes were ended
+        #[arg(long)]
+        wait: bool,
+        /// How long to wait at most
+        #[arg(long, value_name = "DURATION", default_value = "1m")]
+        timeout: Length,
+    },
+}
+
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub fn run(session: &Session, command: Grant) -> Result<()> {
+    let client = session.client()?;
+    match command {
+        Grant::List { state, computer, user, policy, origin, limit } => {
+            let query = GrantQuery { state, computer, user, policy, origin, ..GrantQuery::default() };
+            let page: Page<GrantItem> = client.list(&["grants"], &query, limit.limit)?;
+            let headings = ["id", "state", "origin", "computer", "user", "for", "ends", "policy", "command"];
+            session.output.print(&page, |page| page_table(page, &headings, row))
+        }
+        Grant::Show { grant } => {
+            let item: GrantItem = client.get(&["grants", &reference::grant(&client, &grant)?])?;
+            session.output.print(&item, describe)
+        }
+        Grant::Extend { grant, by, comment } => {
+            let id = reference::grant(&client, &grant)?;
+            let item: GrantItem = client.post(&["grants", &id, "extend"], &Extend { by, comment })?;
+            session.output.print(&item, |item| format!("extended {}: {} in all, ends {}\n", item.id, item.duration, moment(item.ends)))
+        }
+        Grant::Revoke { grant, comment, now, wait, timeout } => {
+            let id = reference::grant(&client, &grant)?;
+            let how = if now { "at once" } else { "after their grace" };
+            session.output.confirm(&format!("revoke {id}; what runs under it is ended {how}"))?;
+            let item: GrantItem = client.post(&["grants", &id, "revoke"], &Revoke { comment, now })?;
+            let item = if wait { wait_for_receipt(&client, item, timeout)? } else { item };
+            session.output.print(&item, revoked)
+        }
+    }
+}
+
+fn revocation(item: &GrantItem) -> Option<&Delivery> {
+    item.deliveries.iter().rev().find(|delivery| delivery.document == Kind::Revocation)
+}
+
+/// Asks until the computer has confirmed. A grant that ended by itself before has no revocation to wait for.
+fn wait_for_receipt(client: &Client, mut item: GrantItem, timeout: Length) -> Result<GrantItem> {
+    let deadline = Instant::now().checked_add(Duration::from_millis(timeout.millis()));
+    let mut pause = Duration::from_millis(100);
+    while revocation(&item).is_some_and(|delivery| delivery.state != DeliveryState::Confirmed) {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            let id = &item.id;
+            return Err(CtlError::Failed(format!(
+                "{id} is revoked, but computer '{}' has not confirmed it within {timeout}; see: brevetctl grant show {id}",
+                shown(&item.computer.name)
+            )));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_secs(1));
+        item = client.get(&["grants", item.id.as_str()])?;
+    }
+    Ok(item)
+}
+
+fn revoked(item: &GrantItem) -> String {
+    let computer = shown(&item.computer.name);
+    match revocation(item) {
+        None => format!("{} is {} since {}; nothing was left to end\n", item.id, word(&item.state), optional_moment(item.ended)),
+        Some(delivery) if delivery.state == DeliveryState::Confirmed => {
+            let count = delivery.processes_ended.unwrap_or(0);
+            let processes = if count == 1 { "1 process" } else { &format!("{count} processes") };
+            format!("revoked {}; computer '{computer}' confirmed at {}: {processes} ended\n", item.id, optional_moment(delivery.confirmed))
+        }
+        Some(_) => format!("revoked {}; computer '{computer}' has not confirmed it yet\n", item.id),
+    }
+}
+
+fn row(item: &GrantItem) -> Vec<String> {
+    vec![
+        item.id.to_string(),
+        word(&item.state),
+        word(&item.origin),
+        shown(&item.computer.name),
+        shown(&item.user),
+        item.duration.to_string(),
+        moment(item.ends),
+        shown(&item.policy.name),
+        shown(&item.command),
+    ]
+}
+
+fn describe(item: &GrantItem) -> String {
+    let narrowed = if item.command_only { "this command only" } else { "" };
+    let mut text = fields(&[
+        ("grant", item.id.to_string()),
+        ("state", word(&item.state)),
+        ("because", item.detail.as_deref().map(shown).unwrap_or_default()),
+        ("origin", word(&item.origin)),
+        ("request", item.request.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("computer", shown(&item.computer.name)),
+        ("user", shown(&item.user)),
+        ("runs as", shown(&item.target_user)),
+        ("command", shown(&item.command)),
+        ("narrowed to", narrowed.into()),
+        ("reason", item.reason.as_deref().map(shown).unwrap_or_default()),
+        ("policy", format!("{} (version {})", shown(&item.policy.name), item.policy.version)),
+        ("for", item.duration.to_string()),
+        ("created", moment(item.created)),
+        ("use before", moment(item.use_before)),
+        ("first used", optional_moment(item.activated)),
+        ("ends", moment(item.ends)),
+        ("ended", optional_moment(item.ended)),
+    ]);
+    for decision in &item.approvals {
+        text.push_str(&describe_decision("approved", decision));
+    }
+    if !item.deliveries.is_empty() {
+        text.push('\n');
+        text.push_str(&table(
+            &["document", "state", "sent", "delivered", "confirmed", "processes ended"],
+            item.deliveries.iter().map(delivery_row).collect(),
+        ));
+    }
+    text
+}
+
+fn delivery_row(delivery: &Delivery) -> Vec<String> {
+    vec![
+        word(&delivery.document),
+        word(&delivery.state),
+        moment(delivery.sent),
+        optional_moment(delivery.delivered),
+        optional_moment(delivery.confirmed),
+        delivery.processes_ended.map(|n| n.to_string()).unwrap_or_default(),
+    ]
+}

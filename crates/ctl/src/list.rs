@@ -1,0 +1,52 @@
+//! `brevetctl list`: application lists.
+
+use brevet_api::rest::Page;
+use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::policy::StoredList;
+use brevet_core::file::File;
+use brevet_core::id::ListId;
+use clap::Subcommand;
+
+use crate::cli::{Limit, Session};
+use crate::error::Result;
+use crate::output::{moment, page_table, shown};
+use crate::stored;
+
+/// What to do with application lists.
+#[derive(Subcommand)]
+pub enum List {
+    /// List application lists
+    List {
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show an application list as TOML that apply takes
+    Show {
+        /// Name or id
+        list: String,
+    },
+    /// Delete an application list that nothing uses
+    Delete {
+        /// Name or id
+        list: String,
+    },
+}
+
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub fn run(session: &Session, command: List) -> Result<()> {
+    match command {
+        List::List { limit } => {
+            let page: Page<StoredList> = session.client()?.list(&["lists"], &PageQuery::default(), limit.limit)?;
+            session.output.print(&page, |page| page_table(page, &["name", "rules", "version", "changed"], row))
+        }
+        List::Show { list } => {
+            stored::show::<ListId, _>(session, "lists", &list, |content| File { list: vec![content], ..File::default() })
+        }
+        List::Delete { list } => stored::delete(session, "application list", "lists", &list, ""),
+    }
+}
+
+fn row(list: &StoredList) -> Vec<String> {
+    vec![shown(&list.content.name), list.content.rules.len().to_string(), list.version.to_string(), moment(list.changed)]
+}

@@ -1,0 +1,166 @@
+//! What people see: tables, fields, questions. With `--json` the API's own types instead.
+//!
+//! INVARIANT: text that somebody else chose passes `shown` before it reaches the terminal.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use brevet_core::escape;
+use brevet_core::time::Timestamp;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::error::{CtlError, Result};
+
+/// Text that somebody else chose, escaped. What the server has escaped already is left as it is.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    escape::terminal(text.as_bytes()).replace("\\\\", "\\")
+}
+
+/// A moment in UTC to the second.
+#[must_use]
+pub fn moment(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+/// The same, or nothing.
+#[must_use]
+pub fn optional_moment(time: Option<Timestamp>) -> String {
+    time.map(moment).unwrap_or_default()
+}
+
+/// A state, kind or mode, as the API writes it.
+#[must_use]
+pub fn word<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => shown(&text),
+        Ok(other) => shown(&other.to_string()),
+        Err(_) => String::new(),
+    }
+}
+
+/// `yes` or nothing, so that what is unusual stands out.
+#[must_use]
+pub const fn mark(value: bool) -> &'static str {
+    if value { "yes" } else { "" }
+}
+
+/// Where results go.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// `--json`.
+    pub json: bool,
+    /// `--yes`.
+    pub yes: bool,
+}
+
+impl Output {
+    /// Prints the API's own type, or what people see of it.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn print<T: Serialize>(self, value: &T, people: impl FnOnce(&T) -> String) -> Result<()> {
+        if self.json {
+            let text = serde_json::to_string_pretty(value).map_err(|error| CtlError::Failed(format!("no JSON form: {error}")))?;
+            self.text(&format!("{text}\n"))
+        } else {
+            self.text(&people(value))
+        }
+    }
+
+    /// Prints text as it is.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn text(self, text: &str) -> Result<()> {
+        let written = std::io::stdout().lock().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
+        written.map_err(|source| CtlError::Io { what: "write the result".into(), source })
+    }
+
+    /// Says what will be done and, where a person sits at the terminal, asks.
+    ///
+    /// # Errors
+    /// When they say no.
+    pub fn confirm(self, what: &str) -> Result<()> {
+        if self.yes || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Ok(());
+        }
+        eprint!("{what}\ngo on? [y/N] ");
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map_err(|source| CtlError::Io { what: "read the answer".into(), source })?;
+        if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(CtlError::NotConfirmed) }
+    }
+}
+
+/// A table with these headings; the last column is the one that may be broken into lines.
+#[must_use]
+pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+    if rows.is_empty() {
+        return "none\n".into();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings.iter().map(|h| h.to_uppercase()));
+    let mut wide = vec![0usize; headings.len()];
+    for row in rows {
+        for (width, cell) in wide.iter_mut().zip(&row) {
+            *width = (*width).max(cell.chars().count());
+        }
+        table.add_row(row);
+    }
+    let last = headings.len().saturating_sub(1);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        // Ids, moments and names are copied by hand: they stay whole. Long text is broken to fit.
+        if index != last && wide.get(index).is_some_and(|width| *width <= 40) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    let mut text = table.trim_fmt();
+    text.push('\n');
+    text
+}
+
+/// A page as a table, saying when there is more.
+#[must_use]
+pub fn page_table<T>(page: &brevet_api::rest::Page<T>, headings: &[&str], row: impl Fn(&T) -> Vec<String>) -> String {
+    let mut text = table(headings, page.items.iter().map(row).collect());
+    if page.next.is_some() {
+        text.push_str(&format!("there are more than these {}; see --limit\n", page.items.len()));
+    }
+    text
+}
+
+/// Names and values, one a line; those without a value are left out.
+#[must_use]
+pub fn fields(pairs: &[(&str, String)]) -> String {
+    let width = pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        text.push_str(&format!("{name:width$}  {value}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_acts_on_a_terminal_gets_through_and_escapes_are_not_doubled() {
+        assert_eq!(shown("a\x1b[2J\u{202e}b\n"), "a\\u{1b}[2J\\u{202e}b\\n");
+        assert_eq!(shown(&escape::terminal(b"a\x1b[2J")), "a\\u{1b}[2J");
+    }
+
+    #[test]
+    fn moments_are_utc_to_the_second() {
+        assert_eq!(moment(Timestamp::from_millis(1_700_000_000_123)), "2023-11-14T22:13:20Z");
+    }
+
+    #[test]
+    fn an_empty_table_says_so_and_empty_fields_are_left_out() {
+        assert_eq!(table(&["a"], vec![]), "none\n");
+        assert_eq!(fields(&[("name", "x".into()), ("because", String::new())]), "name  x\n");
+    }
+}

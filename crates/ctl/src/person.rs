@@ -1,0 +1,170 @@
+//! `brevetctl person`: who signs in, with which roles, and which OS users they are.
+
+use brevet_api::rest::Page;
+use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person as Item, Role, Roles, SignIn};
+use clap::Subcommand;
+use reqwest::Method;
+
+use crate::cli::{Limit, Session};
+use crate::client;
+use crate::error::{CtlError, Result};
+use crate::output::{fields, mark, moment, page_table, shown, word};
+
+/// What to do with persons.
+#[derive(Subcommand)]
+pub enum Person {
+    /// List persons
+    List {
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Show a person
+    Show {
+        /// Name or id
+        person: String,
+    },
+    /// Make a person
+    Create {
+        /// Unique
+        name: String,
+        /// owner, administrator, approver or auditor; may be given again
+        #[arg(long = "role", value_name = "ROLE", value_parser = parse_role)]
+        roles: Vec<Role>,
+        /// An OS user that they are; may be given again
+        #[arg(long = "os-user", value_name = "USER")]
+        os_users: Vec<String>,
+    },
+    /// Give a person exactly these roles
+    Roles {
+        /// Name or id
+        person: String,
+        /// owner, administrator, approver or auditor
+        #[arg(value_name = "ROLE", value_parser = parse_role)]
+        roles: Vec<Role>,
+    },
+    /// Let a person sign in again
+    Enable {
+        /// Name or id
+        person: String,
+    },
+    /// Let a person no longer sign in; their tokens stop working
+    Disable {
+        /// Name or id
+        person: String,
+    },
+    /// Record which OS user a person is, so that they cannot decide on their own requests
+    Link {
+        /// Name or id
+        person: String,
+        /// The OS user's name
+        user: String,
+        /// Only on this computer
+        #[arg(long)]
+        computer: Option<String>,
+    },
+    /// Take such a record back
+    Unlink {
+        /// Name or id
+        person: String,
+        /// The OS user's name
+        user: String,
+        /// Only on this computer
+        #[arg(long)]
+        computer: Option<String>,
+    },
+    /// Record that a person has no OS user (another owner does this)
+    NoOsUser {
+        /// Name or id
+        person: String,
+        /// on or off
+        #[arg(value_parser = ["on", "off"], default_value = "on")]
+        none: String,
+    },
+    /// Make a one-time sign-in link
+    SignIn {
+        /// Name or id
+        person: String,
+    },
+}
+
+/// # Errors
+/// When it is none of the four.
+pub fn parse_role(text: &str) -> std::result::Result<Role, String> {
+    serde_json::from_value(text.into()).map_err(|_| "a role is owner, administrator, approver or auditor".into())
+}
+
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub fn run(session: &Session, command: Person) -> Result<()> {
+    let client = session.client()?;
+    let print = |item: &Item| session.output.print(item, describe);
+    match command {
+        Person::List { limit } => {
+            let page: Page<Item> = client.list(&["persons"], &PageQuery::default(), limit.limit)?;
+            session.output.print(&page, |page| page_table(page, &["name", "roles", "enabled", "id", "os users"], row))
+        }
+        Person::Show { person } => print(&client.get(&["persons", &person])?),
+        Person::Create { name, roles, os_users } => {
+            let os_users = os_users.into_iter().map(|user| OsUser { user, computer: None }).collect();
+            print(&client.post(&["persons"], &NewPerson { name, roles, os_users })?)
+        }
+        Person::Roles { person, roles } => {
+            if roles.is_empty() {
+                session.output.confirm(&format!("take every role from '{}'", shown(&person)))?;
+            }
+            print(&client.send_body(Method::PUT, &["persons", &person, "roles"], &Roles { roles })?)
+        }
+        Person::Enable { person } => print(&client.send_body(Method::PUT, &["persons", &person, "enabled"], &Enabled { enabled: true })?),
+        Person::Disable { person } => {
+            session.output.confirm(&format!("disable '{}'; they cannot sign in, and their tokens stop working", shown(&person)))?;
+            print(&client.send_body(Method::PUT, &["persons", &person, "enabled"], &Enabled { enabled: false })?)
+        }
+        Person::Link { person, user, computer } => print(&client.post(&["persons", &person, "os-users"], &OsUser { user, computer })?),
+        Person::Unlink { person, user, computer } => {
+            let query: Vec<(&str, String)> = computer.into_iter().map(|computer| ("computer", computer)).collect();
+            let response = client.delete(&["persons", &person, "os-users", &user], &query)?;
+            if response.status() == reqwest::StatusCode::NO_CONTENT {
+                return print(&client.get(&["persons", &person])?);
+            }
+            print(&client::read(response)?)
+        }
+        Person::NoOsUser { person, none } => {
+            print(&client.send_body(Method::PUT, &["persons", &person, "no-os-user"], &NoOsUser { no_os_user: none == "on" })?)
+        }
+        Person::SignIn { person } => {
+            let link: SignIn = client.post_empty(&["persons", &person, "sign-in"])?;
+            if !link.sign_in.starts_with("https://") {
+                return Err(CtlError::Answer("the sign-in link is not an https address".into()));
+            }
+            session.output.print(&link, |link| format!("{}\n", shown(&link.sign_in)))
+        }
+    }
+}
+
+fn roles(roles: &[Role]) -> String {
+    roles.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+fn os_users(item: &Item) -> String {
+    let named = |user: &OsUser| match &user.computer {
+        Some(computer) => format!("{} on {}", shown(&user.user), shown(computer)),
+        None => shown(&user.user),
+    };
+    if item.no_os_user { "has none".into() } else { item.os_users.iter().map(named).collect::<Vec<_>>().join(", ") }
+}
+
+fn row(item: &Item) -> Vec<String> {
+    vec![shown(&item.name), roles(&item.roles), mark(item.enabled).into(), item.id.to_string(), os_users(item)]
+}
+
+fn describe(item: &Item) -> String {
+    fields(&[
+        ("person", shown(&item.name)),
+        ("id", item.id.to_string()),
+        ("roles", roles(&item.roles)),
+        ("enabled", if item.enabled { "yes" } else { "no" }.into()),
+        ("os users", os_users(item)),
+        ("created", moment(item.created)),
+    ])
+}

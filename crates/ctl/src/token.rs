@@ -1,0 +1,88 @@
+//! `brevetctl token`: API tokens.
+
+use brevet_api::rest::Page;
+use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::person::Role;
+use brevet_api::rest::token::{NewToken, Token as Item, TokenCreated};
+use brevet_core::time::Length;
+use clap::Subcommand;
+
+use crate::cli::{Limit, Session};
+use crate::error::Result;
+use crate::output::{mark, moment, optional_moment, page_table, shown, word};
+use crate::person::parse_role;
+use crate::{reference, stored};
+
+/// What to do with API tokens.
+#[derive(Subcommand)]
+pub enum Token {
+    /// List API tokens
+    List {
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// Make an API token; it is shown this once
+    Create {
+        /// For people
+        name: String,
+        /// Whose, by name or id [default: yours]
+        #[arg(long)]
+        person: Option<String>,
+        /// Fewer roles than the person's; may be given again
+        #[arg(long = "role", value_name = "ROLE", value_parser = parse_role)]
+        roles: Vec<Role>,
+        /// It may approve, decline and extend
+        #[arg(long)]
+        decides: bool,
+        /// How long it is good for, at most 366d [default: 90d]
+        #[arg(long, value_name = "DURATION")]
+        expires_in: Option<Length>,
+    },
+    /// Revoke an API token
+    Revoke {
+        /// Id
+        id: String,
+    },
+}
+
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub fn run(session: &Session, command: Token) -> Result<()> {
+    let client = session.client()?;
+    match command {
+        Token::List { limit } => {
+            let page: Page<Item> = client.list(&["tokens"], &PageQuery::default(), limit.limit)?;
+            session.output.print(&page, |page| {
+                page_table(page, &["id", "person", "decides", "expires", "last used", "revoked", "roles", "name"], row)
+            })
+        }
+        Token::Create { name, person, roles, decides, expires_in } => {
+            let roles = if roles.is_empty() { None } else { Some(roles) };
+            let made: TokenCreated = client.post(&["tokens"], &NewToken { name, person, roles, decides, expires_in })?;
+            // The token alone on standard output, so that it can go into a file.
+            if !session.output.json {
+                eprintln!("token {}, good until {}; it is shown this once", made.id, moment(made.expires));
+            }
+            session.output.print(&made, |made| format!("{}\n", shown(&made.token)))
+        }
+        Token::Revoke { id } => {
+            let id = reference::token(&client, &id)?;
+            session.output.confirm(&format!("revoke the token {id}"))?;
+            client.delete(&["tokens", &id], &())?;
+            stored::done(session, "revoked", &id)
+        }
+    }
+}
+
+fn row(item: &Item) -> Vec<String> {
+    vec![
+        item.id.to_string(),
+        shown(&item.person_name),
+        mark(item.decides).into(),
+        moment(item.expires),
+        optional_moment(item.last_used),
+        mark(item.revoked).into(),
+        item.roles.iter().map(word).collect::<Vec<_>>().join(", "),
+        shown(&item.name),
+    ]
+}
