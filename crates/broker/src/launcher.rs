@@ -12,7 +12,7 @@
 //! client.start_role(Role::Supervisor | Role::Authn | Role::Names) -> Result<launcher::Started, launcher::Error>
 //!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream }; used by the three below
 //!
-//! // sessions (module supervisor::client)
+//! // sessions (module supervisor::client); spec.cgroup_parent: brevet_sys::cgroup::Group::ensure(&cgroup::own()?.join("…"))
 //! let prepared = supervisor::client::prepare(&client, &spec, &Descriptors { executable, directory, client, passed })?;
 //!     // passed: only what supervisor::passed::check(fd) lets through (never a terminal), else Failed { step: "pass a descriptor through" }
 //!     // spec: spec::SessionSpec; everything is checked and ready, nothing runs; dropping `prepared` ends the supervisor

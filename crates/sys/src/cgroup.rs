@@ -53,6 +53,17 @@ impl Group {
         Self::open(path)
     }
 
+    /// The group of this path, made where it is missing; the one above it must exist.
+    ///
+    /// # Errors
+    /// As the kernel says.
+    pub fn ensure(path: &Path) -> Result<Self> {
+        match std::fs::create_dir(path) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => Err(Error { doing: "make a group", source }),
+            _ => Self::open(path),
+        }
+    }
+
     /// An existing group.
     ///
     /// # Errors
@@ -181,6 +192,7 @@ mod tests {
         let path = own().unwrap().join(format!("brevet-test-{}", crate::process::own_pid()));
         let group = Group::create(&path).unwrap();
         assert!(Group::create(&path).is_err());
+        assert!(Group::ensure(&path).is_ok());
         assert!(!group.populated().unwrap());
         assert!(group.processes().unwrap().is_empty());
         group.remove().unwrap();

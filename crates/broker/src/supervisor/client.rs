@@ -165,17 +165,36 @@ pub fn reconnect(state_directory: &Path) -> Result<(Session, Status), ReconnectE
     let stream = match state.connect() {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => {
-            // Looked at after the supervisor was found gone, so that a last word cannot be missed.
-            let ended = state.ended().map_err(ReconnectError::State)?;
-            return Err(ended.map_or_else(|| ReconnectError::Lost(Box::new(identity)), |ended| ReconnectError::Ended(Box::new(ended))));
+            return Err(gone(&state, identity, state_directory));
         }
         Err(error) => return Err(ReconnectError::State(error)),
     };
     stream.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
     let mut from = &stream;
-    match frame::read_control::<Report>(&mut from, MAX_ROLE)? {
-        Report::Status(status) => Ok((Session::over(stream)?, status)),
-        _ => Err(ReconnectError::Broken(FrameError::Content("a report out of order".to_owned()))),
+    match frame::read_control::<Report>(&mut from, MAX_ROLE) {
+        Ok(Report::Status(status)) => Ok((Session::over(stream)?, status)),
+        Ok(_) => Err(ReconnectError::Broken(FrameError::Content("a report out of order".to_owned()))),
+        Err(error) if is_gone(&error) => Err(gone(&state, identity, state_directory)),
+        Err(error) => Err(ReconnectError::Broken(error)),
+    }
+}
+
+/// What a supervisor left that is gone. Looked at after it was found gone, so that a last word cannot be missed.
+fn gone(state: &StateDirectory, identity: Identity, state_directory: &Path) -> ReconnectError {
+    match state.ended() {
+        Ok(Some(ended)) => ReconnectError::Ended(Box::new(ended)),
+        // It took everything back, since nobody told it to go.
+        Ok(None) if !state_directory.exists() => ReconnectError::Incomplete,
+        Ok(None) => ReconnectError::Lost(Box::new(identity)),
+        Err(error) => ReconnectError::State(error),
+    }
+}
+
+fn is_gone(error: &FrameError) -> bool {
+    match error {
+        FrameError::Closed => true,
+        FrameError::Io(error) => matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof),
+        FrameError::Length { .. } | FrameError::Content(_) => false,
     }
 }
 
@@ -280,7 +299,7 @@ impl Session {
         let mut from = &*stream;
         match frame::read_control(&mut from, MAX_ROLE) {
             Ok(report) => Ok(Some(report)),
-            Err(FrameError::Io(error)) if error.kind() == io::ErrorKind::ConnectionReset => Err(FrameError::Closed),
+            Err(error) if is_gone(&error) => Err(FrameError::Closed),
             Err(error) => Err(error),
         }
     }

@@ -24,8 +24,8 @@ pub(super) enum Said {
         /// The kernel's reason.
         errno: i32,
     },
-    /// The program was executed.
-    Started,
+    /// The program was executed, in this audit session (read before it could be reaped).
+    Started(Option<u32>),
     /// The program ended.
     Exited(Exit),
     /// The program was stopped.
@@ -73,7 +73,7 @@ pub(super) fn run(program: &Program<'_>, terminal: Option<BorrowedFd<'_>>, chann
             process::exit_now(1)
         }
         Ok(child) => {
-            say(channel, &Said::Started);
+            say(channel, &Said::Started(process::audit_session(child.pid)));
             // What was passed through is the program's alone: a pipe must end when the program does, not when we do.
             let kept: Vec<BorrowedFd<'_>> = terminal.into_iter().chain([channel]).collect();
             let ended = process::close_all_but(&kept).and_then(|()| serve(child.pid, terminal, channel));

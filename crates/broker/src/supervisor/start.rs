@@ -85,6 +85,9 @@ pub(super) enum Leader {
     Init(Child, OwnedFd),
 }
 
+/// Who leads, the program's pid, and its audit session.
+type Executed = (Leader, i32, Option<u32>);
+
 /// The program runs.
 pub(super) struct Running {
     pub(super) spec: SessionSpec,
@@ -269,9 +272,9 @@ impl Prepared {
             login_uid: self.spec.login_uid,
             death_signal: Some(signal::KILL),
         };
-        let (leader, pid) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
-        let audit = process::audit_session(pid).filter(|id| *id != process::NO_AUDIT_SESSION);
-        let audit_session = audit.filter(|id| process::audit_session(process::own_pid()) != Some(*id));
+        let (leader, pid, audit) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
+        let own = process::audit_session(process::own_pid());
+        let audit_session = audit.filter(|id| *id != process::NO_AUDIT_SESSION && own != Some(*id));
         identity.audit_session = audit_session;
         // The program runs: what cannot be written now only makes a later sweep see less.
         if let Err(error) = self.state.write_identity(&identity) {
@@ -281,16 +284,16 @@ impl Prepared {
         Ok((leader, started, identity))
     }
 
-    fn execute_plainly(&self, program: &Program<'_>) -> Result<(Leader, i32), Failure> {
+    fn execute_plainly(&self, program: &Program<'_>) -> Result<Executed, Failure> {
         if let Some(pty) = &self.pty {
             pty::make_controlling(pty.slave.as_fd())?;
         }
         let child = exec::spawn(program).map_err(|error| Failure::new(error.step.doing(), error.source))?;
         let pid = child.pid;
-        Ok((Leader::Program(child), pid))
+        Ok((Leader::Program(child), pid, process::audit_session(pid)))
     }
 
-    fn execute_namespaced(&self, program: &Program<'_>) -> Result<(Leader, i32), Failure> {
+    fn execute_namespaced(&self, program: &Program<'_>) -> Result<Executed, Failure> {
         let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
         let terminal = self.pty.as_ref().map(|pty| pty.slave.as_fd());
         let child = match mount::fork_into_namespaces(Some(self.group.as_fd()))? {
@@ -298,17 +301,17 @@ impl Prepared {
             Fork::Parent(child) => child,
         };
         drop(theirs);
-        match init::hear::<Said>(ours.as_fd()) {
-            Some(Said::Started) => {}
+        let audit = match init::hear::<Said>(ours.as_fd()) {
+            Some(Said::Started(audit)) => audit,
             Some(Said::Failed { step, errno }) => return Err(Failure::new(&step, io::Error::from_raw_os_error(errno))),
             Some(Said::Exited(_) | Said::Stopped(_)) | None => {
                 return Err(Failure::because("start the program", "the session's init ended first"));
             }
-        }
+        };
         // Init has started nothing else. A program that has ended already has no pid that means anything.
         let inside = process::descendants(child.pid)?;
         let pid = inside.first().copied().unwrap_or(child.pid);
-        Ok((Leader::Init(child, ours), pid))
+        Ok((Leader::Init(child, ours), pid, audit))
     }
 
     /// Descriptors 0, 1, 2: the terminal's end, or what is passed through, in order.

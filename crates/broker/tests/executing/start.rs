@@ -1,5 +1,5 @@
 use crate::rig::{Rig, Running, STRANGER, runs, wait_until};
-use brevet_broker::spec::{EndReason, Exit, Report};
+use brevet_broker::spec::{Containment, EndReason, Exit, Report, SessionSpec};
 use brevet_broker::supervisor::client::{ReconnectError, StartError, reconnect};
 use brevet_core::text::OsText;
 use brevet_sys::process;
@@ -10,17 +10,19 @@ use std::os::unix::fs::PermissionsExt;
 fn the_program_is_the_target_user_and_carries_the_requesters_login_uid() {
     let rig = Rig::new();
     let script = "id -u; id -g; id -G; umask; pwd; cat /proc/self/loginuid; echo; grep -E 'Sig(Blk|Ign)' /proc/self/status";
-    let mut running = rig.start(&rig.spec(&["/bin/sh", "-c", script]));
-    let text = running.person.piped();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[..2], [STRANGER.to_string(), STRANGER.to_string()]);
-    assert_eq!(lines[2], format!("{STRANGER} {}", STRANGER + 1));
-    assert_eq!(lines[3..5], ["0027", "/tmp"]);
-    assert_eq!(lines[5], (STRANGER + 7).to_string());
-    assert_eq!(lines[6..], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000"]);
-    assert!(running.started.audit_session.is_some());
-    let ended = running.ended();
-    assert_eq!((ended.reason, ended.exit, ended.processes_ended), (EndReason::Exited, Some(Exit::Status(0)), 0));
+    for containment in [Containment::Cgroup, Containment::PidNamespace] {
+        let mut running = rig.start(&SessionSpec { containment, ..rig.spec(&["/bin/sh", "-c", script]) });
+        let text = running.person.piped();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..2], [STRANGER.to_string(), STRANGER.to_string()]);
+        assert_eq!(lines[2], format!("{STRANGER} {}", STRANGER + 1));
+        assert_eq!(lines[3..5], ["0027", "/tmp"]);
+        assert_eq!(lines[5], (STRANGER + 7).to_string());
+        assert_eq!(lines[6..], ["SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000"]);
+        assert!(running.started.audit_session.is_some());
+        let ended = running.ended();
+        assert_eq!((ended.reason, ended.exit, ended.processes_ended), (EndReason::Exited, Some(Exit::Status(0)), 0));
+    }
 }
 
 #[test]
@@ -88,7 +90,7 @@ fn a_failed_exec_says_which_step_and_is_never_a_session() {
     for namespaced in [false, true] {
         let mut spec = rig.spec(&[file.to_str().unwrap()]);
         if namespaced {
-            spec.containment = brevet_broker::spec::Containment::PidNamespace;
+            spec.containment = Containment::PidNamespace;
         }
         let (prepared, _person) = rig.prepare(&spec).unwrap();
         match prepared.go().unwrap_err() {
@@ -214,4 +216,22 @@ fn a_confined_broker_starts_sessions_and_they_do_not_inherit_its_filter() {
     let mut running = rig.start(&rig.spec(&["/bin/grep", "-E", "^(Seccomp|NoNewPrivs):", "/proc/self/status"]));
     assert_eq!(running.person.piped(), "NoNewPrivs:\t0\nSeccomp:\t0\n");
     running.ended();
+}
+
+#[test]
+fn a_broker_that_comes_back_before_it_said_go_finds_that_nothing_ran() {
+    let rig = Rig::new();
+    let spec = rig.spec(&["/bin/true"]);
+    let (prepared, _person) = rig.prepare(&spec).unwrap();
+    let directory = spec.state_directory.clone();
+    let again = std::thread::spawn(move || reconnect(&directory));
+    drop(prepared);
+    let found = again.join().unwrap();
+    let nothing = |error: &ReconnectError| match error {
+        ReconnectError::Incomplete => true,
+        ReconnectError::State(error) => error.kind() == std::io::ErrorKind::NotFound,
+        ReconnectError::Ended(_) | ReconnectError::Lost(_) | ReconnectError::Broken(_) => false,
+    };
+    assert!(found.as_ref().is_err_and(nothing), "{found:?}");
+    wait_until("the supervisor took everything back", || !spec.state_directory.exists());
 }
