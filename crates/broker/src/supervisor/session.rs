@@ -119,19 +119,16 @@ impl Session {
             self.timer.set(self.next_moment())?;
             self.wait(None)?;
         }
+        // The person still has output to read, the broker the outcome to record; neither is waited for for ever.
         let until = clock::boottime_ms().saturating_add(LINGER_MS);
-        while !self.acknowledged {
+        while !(self.relay.is_done() && (self.acknowledged || self.brokers.is_empty())) {
             let left = until.saturating_sub(clock::boottime_ms());
-            if left == 0 || (self.brokers.is_empty() && self.relay.is_done()) {
+            if left == 0 {
                 break;
             }
             self.wait(Some(left))?;
         }
-        if self.acknowledged {
-            if let Err(error) = self.state.remove() {
-                crate::say("supervisor", &format!("cannot remove the session's state: {error}"));
-            }
-        } else {
+        if !self.acknowledged {
             self.state.close();
         }
         Ok(())
@@ -383,7 +380,14 @@ impl Session {
                     link.tell(&Report::Status(status));
                 }
             }
-            Order::Acknowledge {} => self.acknowledged = self.ended.is_some(),
+            Order::Acknowledge {} => {
+                if self.ended.is_some() && !self.acknowledged {
+                    self.acknowledged = true;
+                    if let Err(error) = self.state.remove() {
+                        crate::say("supervisor", &format!("cannot remove the session's state: {error}"));
+                    }
+                }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 use crate::rig::{Rig, runs, wait_until};
 use brevet_api::broker::{Reply, Tell, Window};
-use brevet_broker::spec::{Containment, SessionSpec, Terminal};
+use brevet_broker::spec::{Containment, EndReason, SessionSpec, Terminal};
 use brevet_sys::process;
 
 #[test]
@@ -103,4 +103,25 @@ fn much_output_arrives_whole() {
     let expected: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
     assert!(running.person.seen == expected.as_bytes(), "{} bytes of {}", running.person.seen.len(), expected.len());
     running.ended();
+}
+
+#[test]
+fn a_slow_reader_gets_everything_although_the_broker_is_done_with_the_session() {
+    let rig = Rig::new();
+    let mut running = rig.start(&rig.on_terminal(&["/bin/sh", "-c", "stty -onlcr; seq 1 50000"]));
+    running.ended();
+    assert_eq!(running.person.ended().status, Some(0));
+    let expected: String = (1..=50_000).map(|number| format!("{number}\n")).collect();
+    assert!(running.person.seen == expected.as_bytes(), "{} bytes of {}", running.person.seen.len(), expected.len());
+}
+
+#[test]
+fn the_deadline_holds_while_nobody_reads_what_is_written() {
+    let rig = Rig::new();
+    let mut spec = rig.on_terminal(&["/usr/bin/yes"]);
+    spec.deadline_ms = brevet_sys::clock::boottime_ms() + 700;
+    let running = rig.start(&spec);
+    let ended = running.ended();
+    assert_eq!(ended.reason, EndReason::Expired);
+    assert!(ended.at_boot_ms < spec.deadline_ms + 1000, "within a second of its end");
 }
