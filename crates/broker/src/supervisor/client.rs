@@ -170,6 +170,7 @@ pub fn reconnect(state_directory: &Path) -> Result<(Session, Status), ReconnectE
         Err(error) => return Err(ReconnectError::State(error)),
     };
     stream.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
+    stream.set_write_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
     let mut from = &stream;
     match frame::read_control::<Report>(&mut from, MAX_ROLE) {
         Ok(Report::Status(status)) => Ok((Session::over(stream)?, status)),
