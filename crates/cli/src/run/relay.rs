@@ -1,0 +1,178 @@
+//! A session runs: bytes between the user's terminal and the session's, signals, window size and job control, until it ends.
+//!
+//! INVARIANT: the user's terminal is raw only while we are in its foreground, and never after this module is left.
+
+mod lines;
+
+use super::Talk;
+use crate::connection::{self, PLENTY};
+use crate::failure::Failure;
+use crate::show;
+use crate::status;
+use brevet_api::broker::{Ended, Reply, Started, Tell};
+use brevet_api::frame::TERMINAL;
+use brevet_sys::client;
+use brevet_sys::poll::{self, Interest};
+use lines::{Lines, Read};
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+/// Ctrl-Z, as a terminal has it by default.
+const SUSPEND: &[u8] = &[0x1a];
+
+/// Follows a session to its end; the exit status.
+pub fn follow(talk: &mut Talk<'_>, started: &Started) -> Result<u8, Failure> {
+    let mut lines = Lines::of(started.terminal);
+    let outcome = follow_with(talk, &mut lines);
+    lines.release();
+    talk.voice.raw = false;
+    match &outcome {
+        Ok(ended) => {
+            if let Some(because) = show::ended(ended) {
+                talk.voice.say(&because);
+            }
+            Ok(status_of(ended))
+        }
+        Err(_) => outcome.map(|_| status::FAILED),
+    }
+}
+
+/// The exit status that a program's end means.
+pub fn status_of(ended: &Ended) -> u8 {
+    match (ended.status, ended.signal) {
+        (Some(status), _) => status,
+        (None, Some(signal)) => status::of_signal(signal),
+        (None, None) => status::FAILED,
+    }
+}
+
+fn follow_with(talk: &mut Talk<'_>, lines: &mut Lines) -> Result<Ended, Failure> {
+    lines.take()?;
+    loop {
+        talk.voice.raw = lines.is_raw();
+        while lines.waiting() < PLENTY {
+            let Some(frame) = talk.connection.next()? else { break };
+            if frame.kind == TERMINAL {
+                lines.show(&frame.payload);
+            } else if let Some(ended) = hear(talk, lines, connection::message(&frame)?)? {
+                drain(talk, lines)?;
+                return Ok(ended);
+            }
+        }
+        if talk.connection.is_closed() && lines.waiting() < PLENTY {
+            drain(talk, lines)?;
+            return Err(Failure::SessionLost);
+        }
+        turn(talk, lines)?;
+    }
+}
+
+/// Waits for whatever comes next and passes it on.
+fn turn(talk: &mut Talk<'_>, lines: &mut Lines) -> Result<(), Failure> {
+    let listening = lines.waiting() < PLENTY;
+    let mut list: Vec<(BorrowedFd<'_>, Interest)> =
+        vec![(talk.connection.as_fd(), talk.connection.interest(listening)), (talk.signals.as_fd(), Interest::READ)];
+    let input = lines.input(talk.connection.is_full()).map(|fd| (fd, Interest::READ));
+    let output = lines.output().map(|fd| (fd, Interest::WRITE));
+    list.extend(input);
+    list.extend(output);
+    let ready = poll::wait(&list, lines.patience())?;
+    let mut ready = ready.into_iter();
+    let mut next = |there: bool| if there { ready.next().unwrap_or_default() } else { poll::Ready::default() };
+    let (from_session, signal, key, room) = (next(true), next(true), next(input.is_some()), next(output.is_some()));
+    if signal.readable()
+        && let Some(number) = talk.signals.next()
+    {
+        caught(talk, lines, number)?;
+    }
+    if from_session.writable() {
+        talk.connection.flush();
+    }
+    if from_session.readable() {
+        talk.connection.fill()?;
+    }
+    if room.writable() {
+        lines.write();
+    }
+    let keys = if key.readable() { lines.read() } else { lines.look_again()? };
+    match keys {
+        Read::Bytes(bytes) => talk.connection.push_terminal(&bytes),
+        Read::Nothing => Ok(()),
+        Read::End => talk.connection.push(&Reply::InputEnd {}),
+    }
+}
+
+fn hear(talk: &mut Talk<'_>, lines: &mut Lines, tell: Tell) -> Result<Option<Ended>, Failure> {
+    talk.voice.pass_on(&tell);
+    match tell {
+        Tell::Ended(ended) => return Ok(Some(ended)),
+        Tell::Notice { text } => {
+            let text = show::words(&text);
+            // What the program has shown comes first, and the note is for the person, wherever standard error goes.
+            if talk.voice.is_json() || !lines.note(&text) {
+                talk.voice.say(&text);
+            }
+        }
+        Tell::Stopped { signal } => stopped(talk, lines, signal)?,
+        // The broker's messages: not from a supervisor.
+        Tell::Refused(_)
+        | Tell::NeedReason(_)
+        | Tell::Authenticate { .. }
+        | Tell::Pending(_)
+        | Tell::Approved(_)
+        | Tell::Declined { .. }
+        | Tell::Closed { .. }
+        | Tell::Started(_) => {}
+    }
+    Ok(None)
+}
+
+/// The program was stopped: so do we, and when we go on, so does it.
+fn stopped(talk: &mut Talk<'_>, lines: &mut Lines, signal: i32) -> Result<(), Failure> {
+    // It wants the terminal, and we can give it: nobody needs to stop (as with `brevet run dmesg | less`, until dmesg asks).
+    let wants_terminal = matches!(signal, libc::SIGTTIN | libc::SIGTTOU);
+    if !(wants_terminal && lines.take_now()?) {
+        lines.write();
+        lines.release();
+        // SIGSTOP would stop us also where nobody can wake us.
+        client::stop_own_group(if wants_terminal { signal } else { libc::SIGTSTP })?;
+        lines.take()?;
+    }
+    resize(talk)?;
+    talk.connection.push(&Reply::Continue {})
+}
+
+fn caught(talk: &mut Talk<'_>, lines: &mut Lines, number: i32) -> Result<(), Failure> {
+    match number {
+        libc::SIGWINCH => resize(talk),
+        libc::SIGCONT => {
+            lines.retake()?;
+            resize(talk)
+        }
+        libc::SIGTSTP if lines.any() => talk.connection.push_terminal(SUSPEND),
+        libc::SIGTSTP => Ok(client::stop_own_group(libc::SIGTSTP)?),
+        signal => talk.connection.push(&Reply::Signal { signal }),
+    }
+}
+
+fn resize(talk: &mut Talk<'_>) -> Result<(), Failure> {
+    match super::window() {
+        Some(window) => talk.connection.push(&Reply::Window(window)),
+        None => Ok(()),
+    }
+}
+
+/// Writes what is left of the program's output; a signal that would end us ends the waiting.
+fn drain(talk: &Talk<'_>, lines: &mut Lines) -> Result<(), Failure> {
+    while let Some(output) = lines.output() {
+        let ready = poll::wait(&[(output, Interest::WRITE), (talk.signals.as_fd(), Interest::READ)], None)?;
+        let [room, signal] = ready.as_slice() else { break };
+        let (room, signal) = (room.writable(), signal.readable());
+        if room {
+            lines.write();
+        }
+        if signal && talk.signals.next().is_some_and(|number| !matches!(number, libc::SIGWINCH | libc::SIGCONT)) {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! Answers as tables and paragraphs for people. Pure: answers in, text out, everything escaped.
+
+use crate::show;
+use brevet_api::broker::{Explained, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
+use brevet_core::request::RequestState;
+use brevet_core::time::{Length, Timestamp};
+
+/// Columns as wide as their widest cell; the last one is not filled up.
+fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let mut widths = head.map(|cell| cell.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let head = head.map(str::to_owned);
+    let mut out = String::new();
+    for row in std::iter::once(&head).chain(rows) {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// To the minute: `2026-11-22 19:30 UTC`.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(time)) => format!("{day} {time} UTC"),
+        _ => text,
+    }
+}
+
+fn others(title: &str, policies: &[OtherPolicy]) -> String {
+    let mut out = String::new();
+    if !policies.is_empty() {
+        out.push_str(&format!("{title}\n"));
+    }
+    for other in policies {
+        out.push_str(&format!("  {}: {}\n", show::quoted(&other.policy), show::words(&other.because)));
+    }
+    out
+}
+
+/// `brevet list`.
+pub fn policies(list: &[ListedPolicy]) -> String {
+    if list.is_empty() {
+        return "no policy names you on this computer\n".to_owned();
+    }
+    let mut out = String::new();
+    for policy in list {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&format!("{}\n", show::text(&policy.policy)));
+        let applications: Vec<String> = policy.applications.iter().map(|application| show::words(application)).collect();
+        let mut lines = vec![
+            show::line("how", show::mode(policy.mode)),
+            show::line("what", &applications.join(", ")),
+            show::line("as user", &show::text(&policy.run_as)),
+            show::line("when", &show::words(&policy.validity)),
+            show::line("at most", &policy.max_duration.to_string()),
+        ];
+        if !policy.message.is_empty() {
+            lines.push(show::line("message", &show::text(&policy.message)));
+        }
+        lines.iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+    }
+    out
+}
+
+/// `brevet status`.
+pub fn status(status: &Status) -> String {
+    let heartbeat = match (status.heartbeat, status.heartbeat_age_seconds) {
+        (Some(at), Some(age)) => format!("{} ago ({})", show::about(Length::from_seconds(age)), moment(at)),
+        (Some(at), None) => moment(at),
+        (None, _) => "never".to_owned(),
+    };
+    let computer = status.computer.as_deref().map_or_else(|| "not known yet".to_owned(), show::text);
+    let lines = [
+        ("computer", computer),
+        ("id", show::text(&status.computer_id)),
+        ("version", show::text(&status.version)),
+        ("server", if status.connected { "connected" } else { "not connected" }.to_owned()),
+        ("heartbeat", heartbeat),
+        ("policies", format!("{} in force", status.policies)),
+        ("sessions", format!("{} of yours running", status.sessions)),
+        ("journal", format!("{} records not acknowledged yet", status.unacknowledged)),
+    ];
+    let mut out: String = lines.iter().map(|(label, value)| format!("{}\n", show::line(label, value))).collect();
+    out.push_str(&others("policies that this computer refuses:", &status.refused_policies));
+    out
+}
+
+fn state(state: RequestState) -> &'static str {
+    match state {
+        RequestState::Pending => "pending",
+        RequestState::Approved => "approved",
+        RequestState::AutoApproved => "auto_approved",
+        RequestState::Declined => "declined",
+        RequestState::Withdrawn => "withdrawn",
+        RequestState::Lapsed => "lapsed",
+    }
+}
+
+/// `brevet requests`.
+pub fn requests(list: &[RequestSummary]) -> String {
+    if list.is_empty() {
+        return "you have no requests on this computer\n".to_owned();
+    }
+    let rows: Vec<[String; 7]> = list
+        .iter()
+        .map(|request| {
+            let lapses = if request.state == RequestState::Pending { moment(request.lapses) } else { "-".to_owned() };
+            [
+                request.request.to_string(),
+                state(request.state).to_owned(),
+                show::text(&request.code),
+                request.duration.to_string(),
+                moment(request.created),
+                lapses,
+                format!("{}  ({})", show::command(&request.arguments), show::text(&request.reason)),
+            ]
+        })
+        .collect();
+    table(["REQUEST", "STATE", "CODE", "FOR", "CREATED", "LAPSES", "COMMAND (REASON)"], &rows)
+}
+
+/// `brevet grants`.
+pub fn grants(list: &[GrantSummary]) -> String {
+    if list.is_empty() {
+        return "you have no grants on this computer\n".to_owned();
+    }
+    let rows: Vec<[String; 7]> = list
+        .iter()
+        .map(|grant| {
+            let left = grant.remaining_seconds.map_or_else(|| "-".to_owned(), |left| show::about(Length::from_seconds(left)));
+            [
+                grant.grant.to_string(),
+                show::text(&grant.state),
+                left,
+                grant.sessions.len().to_string(),
+                show::text(&grant.target_user),
+                show::text(&grant.policy),
+                show::command(&grant.arguments),
+            ]
+        })
+        .collect();
+    table(["GRANT", "STATE", "LEFT", "SESSIONS", "AS", "POLICY", "COMMAND"], &rows)
+}
+
+/// `brevet explain`.
+pub fn explained(explained: &Explained) -> String {
+    let outcome = match explained.outcome.as_str() {
+        "refuse" => "it would be refused",
+        "elevate" => "it would run",
+        "ask" => "it would ask",
+        other => &show::text(other),
+    };
+    let mut out = format!("{outcome}: {}\n", show::words(&explained.reason));
+    if let Some(policy) = &explained.policy {
+        out.push_str(&format!("  {}\n", show::line("policy", &show::quoted(policy))));
+    }
+    show::would_run(&explained.would_run).iter().for_each(|line| out.push_str(&format!("  {line}\n")));
+    out.push_str(&others("other policies that name you:", &explained.others));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_nothing_trails() {
+        let rows = [["a".to_owned(), "bbbb".to_owned()], ["ccc".to_owned(), "d".to_owned()]];
+        assert_eq!(table(["X", "Y"], &rows), "X    Y\na    bbbb\nccc  d\n");
+    }
+
+    #[test]
+    fn a_moment_is_shown_to_the_minute() {
+        assert_eq!(moment(Timestamp::parse("2026-11-22T19:30:59Z").unwrap()), "2026-11-22 19:30 UTC");
+    }
+}

@@ -1,0 +1,154 @@
+//! Questions with one answer: as tables, as JSON, as exit status.
+
+use crate::support::*;
+use brevet_api::broker::{Answer, Ask, Explained, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
+use brevet_core::policy::Mode;
+use brevet_core::request::RequestState;
+use brevet_core::text::OsText;
+use brevet_core::time::{Length, Timestamp};
+
+fn asked(arguments: &[&str], answer: &Answer) -> (Ask, i32, String, String) {
+    let broker = Broker::start();
+    let run = Run::spawn(&mut broker.command(arguments));
+    let (mut talk, ask, _) = broker.asked();
+    talk.answer(answer);
+    drop(talk);
+    let (status, stdout, stderr) = run.finish();
+    (ask, status, stdout, stderr)
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+#[test]
+fn policies_are_listed() {
+    let answer = Answer::Listed {
+        policies: vec![ListedPolicy {
+            policy: "Web\x1b team".to_owned(),
+            mode: Mode::Request,
+            applications: vec!["file /usr/sbin/nginx".to_owned(), "product apt".to_owned()],
+            run_as: "root".to_owned(),
+            validity: "always".to_owned(),
+            max_duration: Length::from_hours(1),
+            message: String::new(),
+        }],
+    };
+    let (ask, status, stdout, _) = asked(&["list"], &answer);
+    assert_eq!((ask, status), (Ask::List {}, 0));
+    let wanted = "Web\\u{1b} team\n  how         runs when approved\n  what        file /usr/sbin/nginx, product apt\n  \
+                  as user     root\n  when        always\n  at most     1h\n";
+    assert_eq!(stdout, wanted);
+    let (_, _, stdout, _) = asked(&["list", "--json"], &answer);
+    assert_eq!(serde_json::from_str::<Answer>(&stdout).unwrap(), answer);
+    let (_, _, stdout, _) = asked(&["list"], &Answer::Listed { policies: vec![] });
+    assert_eq!(stdout, "no policy names you on this computer\n");
+}
+
+#[test]
+fn requests_and_grants_are_tables() {
+    let answer = Answer::Requests {
+        requests: vec![RequestSummary {
+            request: request(),
+            state: RequestState::Pending,
+            code: "7K3M-Q9ZT".to_owned(),
+            arguments: vec![OsText::from("tool"), OsText::from("a\nb")],
+            reason: "why\x07".to_owned(),
+            duration: Length::from_minutes(30),
+            created: at("2026-11-22T19:30:59Z"),
+            lapses: at("2026-11-23T19:30:59Z"),
+        }],
+    };
+    let (ask, status, stdout, _) = asked(&["requests"], &answer);
+    assert_eq!((ask, status), (Ask::Requests {}, 0));
+    let mut lines = stdout.lines();
+    assert!(lines.next().unwrap().starts_with("REQUEST "));
+    let row = lines.next().unwrap();
+    assert!(row.contains("pending  7K3M-Q9ZT  30m  2026-11-22 19:30 UTC  2026-11-23 19:30 UTC  tool 'a\\nb'  (why\\u{7})"), "{row}");
+    let answer = Answer::Grants {
+        grants: vec![GrantSummary {
+            grant: grant(),
+            state: "active".to_owned(),
+            policy: "Web team".to_owned(),
+            arguments: vec![OsText::from("tool")],
+            target_user: "root".to_owned(),
+            ends: None,
+            remaining_seconds: Some(3661),
+            sessions: vec![session()],
+        }],
+    };
+    let (ask, _, stdout, _) = asked(&["grants"], &answer);
+    assert_eq!(ask, Ask::Grants {});
+    assert!(stdout.contains("active  1h1m  1         root  Web team  tool\n"), "{stdout}");
+}
+
+#[test]
+fn the_state_names_refused_policies() {
+    let status = Status {
+        version: "0.1.0".to_owned(),
+        computer: Some("web-1".to_owned()),
+        computer_id: "cmp_1".to_owned(),
+        connected: true,
+        heartbeat: Some(at("2026-11-22T19:30:00Z")),
+        heartbeat_age_seconds: Some(61),
+        policies: 3,
+        refused_policies: vec![OtherPolicy { policy: "P".to_owned(), because: "'record' cannot be enforced here".to_owned() }],
+        sessions: 1,
+        unacknowledged: 0,
+    };
+    let (ask, code, stdout, _) = asked(&["status"], &Answer::Status(status));
+    assert_eq!((ask, code), (Ask::Status {}, 0));
+    for wanted in ["web-1", "connected", "1m1s ago", "3 in force", "\"P\": 'record' cannot be enforced here"] {
+        assert!(stdout.contains(wanted), "{wanted} in {stdout}");
+    }
+}
+
+#[test]
+fn an_explanation_carries_the_command_and_its_outcome_is_the_exit_status() {
+    let explained = |outcome: &str| {
+        Answer::Explained(Box::new(Explained {
+            would_run: would_run(&[b"tool", b"\x1b"]),
+            outcome: outcome.to_owned(),
+            reason: "the policy asks for an approval".to_owned(),
+            policy: Some("Web team".to_owned()),
+            others: vec![OtherPolicy { policy: "Other".to_owned(), because: "another application".to_owned() }],
+        }))
+    };
+    let (ask, status, stdout, _) = asked(&["explain", "--as", "bob", "--", "tool", "-x"], &explained("ask"));
+    let Ask::Explain(run) = ask else { panic!("{ask:?}") };
+    assert_eq!((run.command.len(), run.target_user.as_deref(), status), (2, Some("bob"), 0));
+    assert!(stdout.starts_with("it would ask: the policy asks for an approval\n"), "{stdout}");
+    assert!(stdout.contains("tool '\\u{1b}'") && stdout.contains("\"Other\": another application"), "{stdout}");
+    assert_eq!(asked(&["explain", "tool"], &explained("refuse")).1, 126);
+}
+
+#[test]
+fn taking_back_ending_and_locking_say_what_happened() {
+    let done = Answer::Done { text: "withdrawn".to_owned() };
+    let id = request();
+    let (ask, status, stdout, _) = asked(&["withdraw", id.as_str()], &done);
+    assert_eq!((ask, status, stdout.as_str()), (Ask::Withdraw { request: request() }, 0, "withdrawn\n"));
+    let id = grant();
+    assert_eq!(asked(&["end", id.as_str()], &done).0, Ask::End { grant: grant() });
+    assert_eq!(asked(&["lock"], &done).0, Ask::Lock {});
+    let (_, status, stdout, stderr) = asked(&["lock"], &Answer::Refused(refused("no\x1b")));
+    assert_eq!((status, stdout.as_str(), stderr.as_str()), (126, "", "brevet: refused: no\\u{1b}\n  hint: ask carol\n"));
+    let (_, status, stdout, _) = asked(&["lock", "--json"], &Answer::Refused(refused("no")));
+    assert_eq!(status, 126);
+    assert!(matches!(serde_json::from_str(&stdout).unwrap(), Answer::Refused(_)));
+}
+
+#[test]
+fn help_and_a_wrong_command_line_need_no_broker() {
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(program()).args(arguments).env("BREVET_SOCKET", "/nonexistent").output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, stdout, _) = run(&["--help"]);
+    assert_eq!(status, 0);
+    assert!(stdout.contains("exit status"));
+    let (status, _, stderr) = run(&["run", "--for", "so\x1bon", "x"]);
+    assert_eq!(status, 125);
+    assert!(stderr.contains("so\\u{1b}on") && stderr.contains("hint: see 'brevet --help'"), "{stderr}");
+    assert_eq!(run(&[]).0, 125);
+}
