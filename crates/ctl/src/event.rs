@@ -115,11 +115,15 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
         }
         Event::Export { filter, format, output } => export(session, filter, format, output),
         Event::Verify { computer, file } => {
-            let journals = match file {
-                Some(file) => journal::from_file(&file)?,
-                None => journal::download(&session.client()?, computer.as_deref())?,
-            };
-            verify::report(session, &journals)
+            if let Some(file) = file {
+                let mut pages = journal::from_file(&file)?.peekable();
+                if pages.peek().is_none() {
+                    return Err(CtlError::Usage(format!("'{}' has no journal in it", file.display())));
+                }
+                return verify::report(session, Box::new(pages));
+            }
+            let client = session.client()?;
+            verify::report(session, journal::download(&client, computer.as_deref())?)
         }
     }
 }

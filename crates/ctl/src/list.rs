@@ -14,6 +14,7 @@ use crate::stored;
 
 /// What to do with application lists.
 #[derive(Subcommand)]
+#[expect(clippy::enum_variant_names, reason = "the command is `list list`")]
 pub enum List {
     /// List application lists
     List {

@@ -21,6 +21,7 @@ mod session;
 mod setting;
 mod stored;
 mod token;
+mod toml_text;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::output::{moment, shown};
+use crate::toml_text;
 
 /// Prints one as TOML, with what the server knows of it as comments: applying it changes nothing.
 ///
@@ -26,33 +27,19 @@ where
     session.output.text(&format!("{header}{}", to_toml(&into_file(stored.content))?))
 }
 
-/// The text that `apply` takes. Control characters are escapes in TOML, so that it is safe on a terminal.
+/// The text that `apply` takes, with nothing in it that would act on a terminal.
 ///
 /// # Errors
 /// When the file has no TOML form.
 pub fn to_toml(file: &File) -> Result<String> {
     let text = file::print(file).map_err(|error| CtlError::Failed(format!("no TOML form: {error}")))?;
-    Ok(escape_unicode(&text))
-}
-
-/// The TOML writer escapes control characters; characters that reorder or hide text become escapes here. A literal string
-/// (in apostrophes) has no escapes: where one holds such a character, its line is left to the terminal's escape and said so.
-fn escape_unicode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let (content, end) = line.strip_suffix('\n').map_or((line, ""), |content| (content, "\n"));
-        for c in content.chars() {
-            let mut buffer = [0u8; 4];
-            let visible = c == '\\' || brevet_core::escape::terminal(c.encode_utf8(&mut buffer).as_bytes()).starts_with(c);
-            if visible || c == '\t' {
-                out.push(c);
-            } else {
-                out.push_str(&format!("\\U{:08X}", u32::from(c)));
-            }
-        }
-        out.push_str(end);
+    let visible = toml_text::visible(&text);
+    // INVARIANT: what is shown can be applied and changes nothing.
+    if file::parse(&visible).as_ref() == Ok(file) {
+        Ok(visible)
+    } else {
+        Err(CtlError::Failed("its TOML would not read back the same; see it with --json".into()))
     }
-    out
 }
 
 /// Deletes one after asking.
@@ -86,6 +73,7 @@ pub fn scope(scope: &brevet_core::policy::Scope) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use brevet_core::file::Group;
 
     #[test]
     fn what_is_shown_reads_back_the_same_and_hides_nothing() {
@@ -94,5 +82,12 @@ mod tests {
         let printed = to_toml(&file).unwrap();
         assert!(!printed.contains('\u{202e}') && !printed.contains('\u{1b}'), "{printed}");
         assert_eq!(file::parse(&printed).unwrap(), file);
+        let awkward = ["quote \"\u{202e}", "back\\slash\u{200b}", "lines\n'''\u{202e}\"\"\"", "'\n\"x'", "\u{7f}\t\u{9b}", "\\u{202e}"];
+        for name in awkward {
+            let users = Some(vec![name.to_owned()]);
+            let file = File { group: vec![Group { name: name.into(), computers: None, users }], ..File::default() };
+            let printed = to_toml(&file).unwrap();
+            assert!(!printed.contains(['\u{202e}', '\u{200b}', '\u{9b}', '\u{7f}']), "{printed}");
+        }
     }
 }

@@ -18,11 +18,7 @@ pub type Pages<'a> = Box<dyn Iterator<Item = Result<JournalPage>> + 'a>;
 ///
 /// # Errors
 /// When the computers cannot be listed.
-pub fn download<'a>(client: &'a Client, computer: Option<&str>) -> Result<Vec<JournalPage>> {
-    pages(client, computer)?.collect()
-}
-
-fn pages<'a>(client: &'a Client, computer: Option<&str>) -> Result<Pages<'a>> {
+pub fn download<'a>(client: &'a Client, computer: Option<&str>) -> Result<Pages<'a>> {
     let names: Vec<String> = match computer {
         Some(name) => vec![name.to_owned()],
         None => computers(client)?,
@@ -100,7 +96,7 @@ impl Iterator for Walk<'_> {
 /// # Errors
 /// When the server cannot be reached or refuses, or writing fails.
 pub fn export(client: &Client, computer: Option<&str>, to: &mut dyn Write) -> Result<()> {
-    for page in pages(client, computer)? {
+    for page in download(client, computer)? {
         let text = serde_json::to_string(&page?).map_err(|error| CtlError::Failed(error.to_string()))?;
         writeln!(to, "{text}").map_err(|source| CtlError::Io { what: "write the journal".into(), source })?;
     }
@@ -110,18 +106,17 @@ pub fn export(client: &Client, computer: Option<&str>, to: &mut dyn Write) -> Re
 /// Pages from a file, one a line.
 ///
 /// # Errors
-/// When it cannot be read or a line is not a page.
-pub fn from_file(file: &Path) -> Result<Vec<JournalPage>> {
+/// When it cannot be read; a line that is not a page is an error in its place.
+pub fn from_file(file: &Path) -> Result<Pages<'_>> {
     let reader = std::io::BufReader::new(std::fs::File::open(file).map_err(|source| io("read", file, source))?);
-    let mut pages = Vec::new();
-    for (index, line) in reader.lines().enumerate() {
-        let line = line.map_err(|source| io("read", file, source))?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let page = serde_json::from_str(&line)
-            .map_err(|error| CtlError::Verification(format!("{}:{}: not a page of a journal: {error}", file.display(), index + 1)))?;
-        pages.push(page);
-    }
-    if pages.is_empty() { Err(CtlError::Usage(format!("'{}' has no journal in it", file.display()))) } else { Ok(pages) }
+    let page = move |(index, line): (usize, std::io::Result<String>)| {
+        let line = match line {
+            Ok(line) if line.trim().is_empty() => return None,
+            Ok(line) => line,
+            Err(source) => return Some(Err(io("read", file, source))),
+        };
+        let place = format!("{}:{}", file.display(), index.saturating_add(1));
+        Some(serde_json::from_str(&line).map_err(|error| CtlError::Verification(format!("{place}: not a page of a journal: {error}"))))
+    };
+    Ok(Box::new(reader.lines().enumerate().filter_map(page)))
 }

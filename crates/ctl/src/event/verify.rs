@@ -1,11 +1,13 @@
 //! Verifying journals: nothing that the server says of them is believed but the key that signs their heads, and that is printed.
 
 use brevet_api::rest::computer::JournalPage;
+use brevet_core::digest::Digest;
 use brevet_core::document::PublicKey;
 use brevet_core::id::Incarnation;
 use brevet_core::journal::{Chain, ChainError, Record, SignedHead};
 use serde::Serialize;
 
+use super::journal::Pages;
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::output::shown;
@@ -55,12 +57,15 @@ struct Answer {
 /// Verifies and prints.
 ///
 /// # Errors
-/// When a journal does not verify.
-pub fn report(session: &Session, pages: &[JournalPage]) -> Result<()> {
-    let items = verify(pages);
+/// When the pages cannot be had, or a journal does not verify.
+pub fn report(session: &Session, pages: Pages<'_>) -> Result<()> {
+    let items = verify(pages)?;
     let wrong = items.iter().filter(|item| !item.verified).count();
     let answer = Answer { verified: wrong == 0, items };
-    session.output.print(&answer, |answer| answer.items.iter().map(describe).collect())?;
+    session.output.print(&answer, |answer| match answer.items.as_slice() {
+        [] => "there is no journal to verify\n".into(),
+        items => items.iter().map(describe).collect(),
+    })?;
     if wrong > 0 {
         let all = answer.items.len();
         return Err(CtlError::Verification(format!("{wrong} of {all} journals do not verify: somebody changed what was recorded")));
@@ -88,53 +93,88 @@ fn describe(item: &Verified) -> String {
     text
 }
 
-/// Verifies each journal among the pages; the pages of one stand together, in order.
-#[must_use]
-pub fn verify(pages: &[JournalPage]) -> Vec<Verified> {
-    let same = |a: &JournalPage, b: &JournalPage| a.computer.id == b.computer.id && a.incarnation == b.incarnation;
-    pages.chunk_by(same).filter_map(verify_one).collect()
+/// Verifies each journal among the pages; the pages of one stand together, in order. Holds one page at a time.
+///
+/// # Errors
+/// When a page cannot be had.
+pub fn verify(pages: Pages<'_>) -> Result<Vec<Verified>> {
+    let mut done: Vec<Walk> = Vec::new();
+    for page in pages {
+        let page = page?;
+        let goes_on = |walk: &&mut Walk| walk.chain.computer == page.computer.id && walk.chain.incarnation == page.incarnation;
+        match done.last_mut().filter(goes_on) {
+            Some(walk) => walk.take_page(page),
+            None => {
+                let mut walk = Walk::new(&page);
+                walk.take_page(page);
+                done.push(walk);
+            }
+        }
+    }
+    Ok(done.into_iter().map(Walk::finish).collect())
 }
 
-fn verify_one(pages: &[JournalPage]) -> Option<Verified> {
-    let (first, last) = (pages.first()?, pages.last()?);
-    let mut walk = Walk { chain: Chain::new(first.computer.id.clone(), first.incarnation.clone()), findings: Vec::new(), signed: None };
-    let (mut records, mut redacted) = (0u64, 0u64);
-    for record in pages.iter().flat_map(|page| &page.records) {
-        records += 1;
-        redacted += u64::from(record.body.is_none());
-        walk.take(record, last.head.as_ref());
-    }
-    if pages.iter().any(|page| page.journal_key != last.journal_key) {
-        walk.find(None, "the key changes between pages");
-    }
-    walk.check_head(last.head.as_ref(), &last.journal_key, records);
-    Some(Verified {
-        id: first.computer.id.to_string(),
-        computer: first.computer.name.clone(),
-        incarnation: first.incarnation.clone(),
-        records,
-        redacted,
-        head: walk.chain.head.to_string(),
-        key: last.journal_key.id(),
-        verified: walk.findings.is_empty(),
-        findings: walk.findings,
-    })
-}
-
+/// Along one life of one computer's journal.
 struct Walk {
+    name: String,
+    key: PublicKey,
     chain: Chain,
+    records: u64,
+    redacted: u64,
     findings: Vec<Finding>,
-    /// The hash of the record that the signed head names, once it was passed.
-    signed: Option<brevet_core::digest::Digest>,
+    /// As the latest page has it.
+    head: Option<SignedHead>,
+    /// The hash of the record that it names, once that was passed.
+    signed: Option<Digest>,
 }
 
 impl Walk {
+    fn new(page: &JournalPage) -> Self {
+        Self {
+            name: page.computer.name.clone(),
+            key: page.journal_key.clone(),
+            chain: Chain::new(page.computer.id.clone(), page.incarnation.clone()),
+            records: 0,
+            redacted: 0,
+            findings: Vec::new(),
+            head: None,
+            signed: None,
+        }
+    }
+
+    fn take_page(&mut self, page: JournalPage) {
+        if page.journal_key != self.key {
+            self.find(None, "the key changes between pages");
+        }
+        self.head = page.head;
+        for record in &page.records {
+            self.take(record);
+        }
+    }
+
+    fn finish(mut self) -> Verified {
+        self.check_head();
+        Verified {
+            id: self.chain.computer.to_string(),
+            computer: self.name,
+            incarnation: self.chain.incarnation,
+            records: self.records,
+            redacted: self.redacted,
+            head: self.chain.head.to_string(),
+            key: self.key.id(),
+            verified: self.findings.is_empty(),
+            findings: self.findings,
+        }
+    }
+
     fn find(&mut self, record: Option<u64>, problem: impl Into<String>) {
         self.findings.push(Finding { record, problem: problem.into() });
     }
 
     /// Takes the next record. After an error it goes on from the record found, so that one change is one finding or two.
-    fn take(&mut self, record: &Record, head: Option<&SignedHead>) {
+    fn take(&mut self, record: &Record) {
+        self.records = self.records.saturating_add(1);
+        self.redacted = self.redacted.saturating_add(u64::from(record.body.is_none()));
         match self.chain.follow(record) {
             Ok(_) => {}
             Err(error) => {
@@ -145,20 +185,20 @@ impl Walk {
                 self.chain.head = record.hash();
             }
         }
-        if head.is_some_and(|head| head.chain.seq == self.chain.seq) {
+        if self.head.as_ref().is_some_and(|head| head.chain.seq == self.chain.seq) {
             self.signed = Some(self.chain.head);
         }
     }
 
-    fn check_head(&mut self, head: Option<&SignedHead>, key: &PublicKey, records: u64) {
-        let Some(head) = head else {
-            if records > 0 {
+    fn check_head(&mut self) {
+        let Some(head) = self.head.take() else {
+            if self.records > 0 {
                 self.find(None, "there is no signed head: the records are not the computer's own word");
             }
             return;
         };
         let (signed, last) = (head.chain.seq, self.chain.seq);
-        if !head.verifies(key) {
+        if !head.verifies(&self.key) {
             self.find(None, "the signature of the head is not the computer's");
         } else if head.chain.computer != self.chain.computer || head.chain.incarnation != self.chain.incarnation {
             self.find(None, "the signed head is of another journal");

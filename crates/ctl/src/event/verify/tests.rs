@@ -43,8 +43,12 @@ fn page() -> JournalPage {
     }
 }
 
+fn verify_all(pages: Vec<JournalPage>) -> Vec<Verified> {
+    verify(Box::new(pages.into_iter().map(Ok))).unwrap()
+}
+
 fn findings(page: JournalPage) -> Vec<(Option<u64>, String)> {
-    let mut found = verify(&[page]);
+    let mut found = verify_all(vec![page]);
     let item = found.pop().unwrap();
     assert_eq!(item.verified, item.findings.is_empty());
     item.findings.into_iter().map(|finding| (finding.record, finding.problem)).collect()
@@ -65,11 +69,11 @@ fn an_untouched_journal_verifies_also_in_several_pages_and_with_redacted_bodies(
     let mut second = page();
     first.records.truncate(4);
     second.records.drain(..4);
-    assert!(verify(&[first, second])[0].verified);
+    assert!(verify_all(vec![first, second])[0].verified);
     let mut redacted = page();
     redacted.records[3].body = None;
     redacted.records[3].salt = None;
-    assert_eq!(verify(&[redacted])[0].redacted, 1);
+    assert_eq!(verify_all(vec![redacted])[0].redacted, 1);
 }
 
 #[test]

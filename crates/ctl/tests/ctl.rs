@@ -1,0 +1,369 @@
+//! brevetctl as a process against an API that is the test's.
+
+#![expect(clippy::unwrap_used, reason = "a test's part that fails is a failed test")]
+
+mod fake;
+
+use brevet_api::rest::computer::ComputerRef;
+use brevet_api::rest::request::RequestItem;
+use brevet_core::application::{Fact, Facts};
+use brevet_core::digest::Digest;
+use brevet_core::file;
+use brevet_core::id::{ComputerId, GrantId, Incarnation, PolicyId, RequestId};
+use brevet_core::journal::{Chain, Header, Record, SignedHead};
+use brevet_core::policy::{Elevation, RequestTerms};
+use brevet_core::request::{Command, PolicyRef, Request, RequestState};
+use brevet_core::text::OsText;
+use brevet_core::time::{Length, Timestamp};
+use brevet_core::user::User;
+use fake::{Api, Ran, bare};
+use serde_json::{Value, json};
+
+const HOSTILE: &str = "please\u{1b}[2J\u{202e}\nAPPROVED";
+
+fn request(number: u8, reason: &str) -> RequestItem {
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let user = |uid, name: &str| User { uid, name: name.into() };
+    let computer = ComputerId::new(1, [1; 10]);
+    let policy = PolicyRef { id: PolicyId::new(1, [1; 10]), version: 3, name: "Web team".into() };
+    let path = OsText::from("/usr/sbin/nginx");
+    let application = Facts {
+        path: path.clone(),
+        names: vec![path],
+        chain: Fact::Known(true),
+        writable_by: None,
+        sha256: Digest::of(b"nginx"),
+        size: 5,
+        owner: Fact::Known("root".into()),
+        mode: 0o755,
+        package: Fact::Unknown("dpkg is locked".into()),
+        interpreter: None,
+        parent: Fact::Unknown("gone".into()),
+        store: Fact::Known(None),
+    };
+    let command = Command {
+        application,
+        arguments: vec!["nginx".into(), "-t".into(), OsText::from("a b\u{1b}")],
+        directory: "/srv".into(),
+        target: user(0, "root"),
+        kept_environment: vec![],
+    };
+    let id = RequestId::new(i64::from(number) << 40, [number; 10]);
+    let mut inner = Request {
+        id: id.clone(),
+        digest: Digest::of(b"x"),
+        computer: computer.clone(),
+        user: user(1000, "alice"),
+        command,
+        elevation: Elevation::default(),
+        policy: policy.clone(),
+        terms: RequestTerms::default(),
+        reason: reason.into(),
+        ticket: None,
+        duration: Length::from_minutes(30),
+        created: now,
+        lapses: now,
+    };
+    inner.digest = inner.compute_digest().unwrap();
+    RequestItem {
+        id,
+        code: inner.digest.short_code(),
+        state: RequestState::Pending,
+        computer: ComputerRef { id: computer, name: "web-1".into() },
+        user: "alice".into(),
+        target_user: "root".into(),
+        command: "nginx -t 'a b\\u{1b}'".into(),
+        reason: reason.into(),
+        ticket: None,
+        duration: inner.duration,
+        policy,
+        created: now,
+        lapses: now,
+        closed: None,
+        consistent: true,
+        approvals_needed: 1,
+        approvals: vec![],
+        declined: None,
+        grant: None,
+        request: Box::new(inner),
+    }
+}
+
+fn page<T: serde::Serialize>(items: &[T], next: Option<&str>) -> Value {
+    next.map_or_else(|| json!({ "items": items }), |next| json!({ "items": items, "next": next }))
+}
+
+#[test]
+fn what_people_write_cannot_act_on_the_approvers_terminal() {
+    let api = Api::start();
+    let item = request(1, HOSTILE);
+    api.on("GET requests", 200, &page(std::slice::from_ref(&item), None));
+    api.on(&format!("GET requests/{}", item.id), 200, &item);
+    for arguments in [vec!["request", "list"], vec!["request", "show", item.id.as_str()]] {
+        let shown = api.ok(&arguments);
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']) && !shown.contains("\nAPPROVED"), "{shown}");
+        assert!(shown.contains("please\\u{1b}[2J\\u{202e}\\nAPPROVED"), "{shown}");
+    }
+    let shown = api.ok(&["request", "show", item.id.as_str()]);
+    for part in [item.code.as_str(), "nginx -t 'a b\\u{1b}'", "/usr/sbin/nginx", "unknown: dpkg is locked", "alice (uid 1000)", "30m"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}
+
+#[test]
+fn a_request_is_named_by_its_short_code_or_the_beginning_of_its_id() {
+    let api = Api::start();
+    let (one, two) = (request(1, "one"), request(2, "two"));
+    api.on("GET requests", 200, &page(&[one.clone(), two.clone()], None));
+    let approved = RequestItem { state: RequestState::Approved, grant: Some(GrantId::new(1, [1; 10])), ..two.clone() };
+    api.on(&format!("POST requests/{}/approve", two.id), 200, &approved);
+    let code = two.code.to_lowercase();
+    let said = api.ok(&["request", "approve", &code, "--for", "10m", "--comment", "fine", "--code", &two.code]);
+    assert!(said.starts_with(&format!("approved {}", two.id)), "{said}");
+    let call = api.calls().pop().unwrap();
+    assert_eq!(call.body, json!({ "for": "10m", "comment": "fine", "command_only": false, "code": two.code }));
+    api.ok(&["request", "approve", &two.id.as_str()[..8]]);
+    let nothing = api.run(&["request", "approve", "ZZZZ-ZZZZ"]);
+    assert_eq!((nothing.code, nothing.stderr.as_str()), (3, "brevetctl: no request 'ZZZZ-ZZZZ'\n"));
+    let missing = api.run(&["request", "decline", &code]);
+    assert_eq!(missing.code, 2, "a decline needs a comment");
+}
+
+#[test]
+fn a_list_has_every_page_up_to_the_limit_and_json_is_the_apis_own() {
+    let api = Api::start();
+    api.on("GET requests", 200, &page(&[request(1, "one"), request(2, "two")], Some("c1")));
+    api.on("GET requests", 200, &page(&[request(3, "three")], None));
+    let all: Value = serde_json::from_str(&api.ok(&["--json", "request", "list", "--state", "pending", "--computer", "web 1"])).unwrap();
+    assert_eq!(all["items"].as_array().unwrap().len(), 3);
+    assert_eq!(all.get("next"), None);
+    let calls = api.calls();
+    assert_eq!(calls[0].query, "state=pending&computer=web+1&limit=200");
+    assert_eq!(calls[1].query, "state=pending&computer=web+1&limit=198&cursor=c1");
+    let api = Api::start();
+    api.on("GET requests", 200, &page(&[request(1, "one"), request(2, "two")], Some("c1")));
+    let table = api.ok(&["request", "list", "--limit", "2"]);
+    assert!(table.contains("there are more than these 2"), "{table}");
+}
+
+#[test]
+fn each_refusal_has_its_exit_status_and_says_code_and_hint() {
+    let api = Api::start();
+    for (status, code, exit) in
+        [(401, "unauthenticated", 4), (403, "own_request", 4), (404, "not_found", 3), (409, "in_use", 5), (422, "invalid", 1)]
+    {
+        let name = format!("p{status}");
+        api.problem(&format!("DELETE policies/{name}"), status, code, &[]);
+        let ran = api.run(&["policy", "delete", &name]);
+        assert_eq!(ran.code, exit, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("code: {code} (request id r1)")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("the detail of {code} \\u{{1b}}[31m")), "{}", ran.stderr);
+    }
+    let ran: Ran = api.command(&["policy", "list"]).env_remove("BREVET_CA").output().unwrap().into();
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("--ca"), "{}", ran.stderr);
+    let ran: Ran = bare(&["policy", "list"]).output().unwrap().into();
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("BREVET_SERVER"), "{}", ran.stderr);
+}
+
+#[test]
+fn names_are_encoded_in_paths() {
+    let api = Api::start();
+    api.on("DELETE policies/a%2Fb%20%3Fc", 204, &json!(null));
+    api.ok(&["policy", "delete", "a/b ?c"]);
+    assert_eq!(api.run(&["policy", "delete", ".."]).code, 3);
+}
+
+const POLICY: &str =
+    "[[policy]]\nname = \"p\"\ncomputers = \"all\"\nusers = [\"alice\"]\nmode = \"request\"\napplications = [{ file = \"/bin/x\" }]\n";
+
+#[test]
+fn what_is_shown_is_what_apply_takes() {
+    let api = Api::start();
+    let policy = file::parse(POLICY).unwrap().policy.remove(0);
+    let mut stored = serde_json::to_value(&policy).unwrap();
+    let more = json!({ "id": PolicyId::new(1, [1; 10]), "version": 7, "created": Timestamp::from_millis(0), "changed": Timestamp::from_millis(0) });
+    stored.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    api.on("GET policies/p", 200, &stored);
+    let shown = api.ok(&["policy", "show", "p"]);
+    assert_eq!(file::parse(&shown).unwrap().policy, vec![policy]);
+    assert!(shown.starts_with("# pol_"), "{shown}");
+    let json: Value = serde_json::from_str(&api.ok(&["policy", "show", "p", "--json"])).unwrap();
+    assert_eq!(json, stored);
+    api.on(
+        "POST apply",
+        200,
+        &json!({ "dry_run": false, "changes": [{ "kind": "policy", "name": "p", "id": "x", "change": "unchanged" }] }),
+    );
+    let file = api.file("shown.toml", &shown);
+    assert_eq!(api.ok(&["apply", "-f", file.to_str().unwrap()]), "created 0, changed 0, deleted 0; unchanged 1\n");
+}
+
+#[test]
+fn an_error_in_a_file_names_file_and_line_and_nothing_is_sent() {
+    let api = Api::start();
+    let broken = api.file("broken.toml", "# a comment\n[[policy]]\nname = \"p\"\nmodus = \"deny\"\n");
+    let ran: Ran = bare(&["apply", "-f", broken.to_str().unwrap()]).output().unwrap().into();
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.starts_with(&format!("brevetctl: {}:4: unknown field `modus`", broken.display())), "{}", ran.stderr);
+    let not_toml = api.file("not.toml", "[[policy]\nname = 1\n");
+    let ran: Ran = bare(&["apply", "-f", not_toml.to_str().unwrap()]).output().unwrap().into();
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains(&format!("{}:1: ", not_toml.display())), "{}", ran.stderr);
+}
+
+#[test]
+fn an_error_that_only_the_server_sees_leads_back_to_file_and_line() {
+    let api = Api::start();
+    let one = api.file("one.toml", POLICY);
+    let two = api.file("two.toml", &format!("\n\n{}", POLICY.replace("\"p\"", "\"q\"")));
+    api.problem("POST apply", 422, "invalid", &[("policy[1].users[0]", "no such user")]);
+    let ran = api.run(&["apply", "-f", one.to_str().unwrap(), "-f", two.to_str().unwrap(), "--dry-run"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains(&format!("{}:3: policy 'q': users[0]: no such user", two.display())), "{}", ran.stderr);
+    let call = api.calls().pop().unwrap();
+    assert_eq!((call.body["dry_run"].clone(), call.body["file"]["policy"][1]["name"].clone()), (json!(true), json!("q")));
+}
+
+#[test]
+fn a_plan_says_what_is_created_changed_and_deleted() {
+    let api = Api::start();
+    let file = api.file("p.toml", POLICY);
+    let change = |change: &str, fields: &[&str]| json!({ "kind": "policy", "name": "p", "change": change, "fields": fields });
+    let changes = [change("created", &[]), change("changed", &["users", "mode"]), change("deleted", &[])];
+    api.on("POST apply", 200, &json!({ "dry_run": true, "changes": changes }));
+    let plan = api.ok(&["apply", "-f", file.to_str().unwrap(), "--dry-run", "--prune"]);
+    assert!(plan.contains("users, mode") && plan.contains("would be created 1, changed 1, deleted 1; unchanged 0"), "{plan}");
+}
+
+fn grant(state: &str, delivery: Option<Value>) -> Value {
+    let time = Timestamp::from_millis(0);
+    json!({
+        "id": GrantId::new(1, [1; 10]), "origin": "approved", "state": state, "computer": { "id": ComputerId::new(1, [1; 10]), "name": "web-1" },
+        "user": "alice", "target_user": "root", "command": "nginx -t", "policy": { "id": PolicyId::new(1, [1; 10]), "version": 1, "name": "p" },
+        "version": 1, "duration": "30m", "command_only": false, "created": time, "use_before": time, "ends": time, "approvals": [],
+        "deliveries": delivery.into_iter().collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn revoking_waits_for_the_computers_receipt() {
+    let api = Api::start();
+    let id = GrantId::new(1, [1; 10]);
+    let delivery = |state: &str, ended: Option<u32>| {
+        Some(json!({ "document": "revocation", "seq": 4, "state": state, "sent": Timestamp::from_millis(0), "processes_ended": ended }))
+    };
+    api.on(&format!("POST grants/{id}/revoke"), 200, &grant("revoked", delivery("sent", None)));
+    api.on(&format!("GET grants/{id}"), 200, &grant("revoked", delivery("delivered", None)));
+    api.on(&format!("GET grants/{id}"), 200, &grant("revoked", delivery("confirmed", Some(3))));
+    let said = api.ok(&["grant", "revoke", id.as_str(), "--comment", "enough", "--now", "--wait", "--yes"]);
+    assert!(said.contains("'web-1' confirmed") && said.contains("3 processes ended"), "{said}");
+    assert_eq!(api.calls()[0].body, json!({ "comment": "enough", "now": true }));
+    let api = Api::start();
+    api.on(&format!("POST grants/{id}/revoke"), 200, &grant("revoked", delivery("sent", None)));
+    api.on(&format!("GET grants/{id}"), 200, &grant("revoked", delivery("sent", None)));
+    let late = api.run(&["grant", "revoke", id.as_str(), "--wait", "--timeout", "1s"]);
+    assert_eq!(late.code, 1);
+    assert!(late.stderr.contains("has not confirmed it"), "{}", late.stderr);
+}
+
+#[test]
+fn server_token_and_certificate_come_from_options_environment_or_profile() {
+    let api = Api::start();
+    api.on("GET settings", 200, &page::<Value>(&[], None));
+    let (ca, token) = (api.folder.path().join("ca.pem"), api.folder.path().join("token"));
+    let (ca, token) = (ca.to_str().unwrap(), token.to_str().unwrap());
+    let ran: Ran = bare(&["--server", &api.url, "--ca", ca, "--token-file", token, "setting", "list"]).output().unwrap().into();
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let ran: Ran = bare(&["--server", &api.url, "--ca", ca, "--token", "brv_test", "setting", "list"]).output().unwrap().into();
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.contains("warning") && !ran.stderr.contains("brv_test"), "{}", ran.stderr);
+    let folder = api.folder.path().join("brevet");
+    std::fs::create_dir(&folder).unwrap();
+    let profile = format!("server = {:?}\nca = {ca:?}\ntoken_file = {token:?}\n", api.url);
+    std::fs::write(folder.join("profiles.toml"), format!("[default]\n{profile}[other]\nserver = \"https://localhost:1\"\n")).unwrap();
+    let with_profile = |arguments: &[&str]| -> Ran { bare(arguments).env("XDG_CONFIG_HOME", api.folder.path()).output().unwrap().into() };
+    assert_eq!(with_profile(&["setting", "list"]).code, 0);
+    assert_eq!(with_profile(&["--profile", "other", "setting", "list"]).code, 2, "no token in it");
+    assert_eq!(with_profile(&["--profile", "absent", "setting", "list"]).code, 2);
+}
+
+fn journal() -> Value {
+    let (id, incarnation) = (ComputerId::new(1, [1; 10]), Incarnation::new(1, [1; 10]));
+    let key = brevet_core::document::Key::from_seed(&[4; 32]);
+    let mut chain = Chain::new(id.clone(), incarnation.clone());
+    let mut records = Vec::new();
+    for seq in 1..=5u64 {
+        let header = Header {
+            computer: id.clone(),
+            incarnation: incarnation.clone(),
+            seq,
+            prev: chain.head,
+            time: Timestamp::from_millis(0),
+            boot: "b".into(),
+            boottime: seq,
+            kind: "test".into(),
+            schema: 1,
+        };
+        let record = Record::seal(&header, &[1; 32], &json!({ "n": seq })).unwrap();
+        chain.follow(&record).unwrap();
+        records.push(record);
+    }
+    json!({
+        "computer": { "id": id, "name": "web-1" }, "incarnation": incarnation, "incarnations": [incarnation],
+        "journal_key": key.public(), "records": records, "head": SignedHead::sign(&chain, &key),
+    })
+}
+
+fn with_journal(pages: &[Value]) -> Api {
+    let api = Api::start();
+    for page in pages {
+        api.on("GET computers/web-1/journal", 200, page);
+    }
+    api
+}
+
+#[test]
+fn a_journal_is_verified_over_its_pages_online_and_from_a_file() {
+    let whole = journal();
+    let (mut one, mut two) = (whole.clone(), whole.clone());
+    one["records"].as_array_mut().unwrap().truncate(2);
+    one["next"] = json!(2);
+    two["records"].as_array_mut().unwrap().drain(..2);
+    let api = with_journal(&[one.clone(), one.clone(), two.clone()]);
+    let said = api.ok(&["event", "verify", "--computer", "web-1"]);
+    assert!(said.contains("computer 'web-1'") && said.contains("5 records verified"), "{said}");
+    assert_eq!(api.calls()[2].query.split('&').next().unwrap(), "after=2");
+    let api = with_journal(&[one.clone(), one, two]);
+    let file = api.folder.path().join("journal.jsonl");
+    let file = file.to_str().unwrap();
+    api.ok(&["event", "export", "--format", "journal", "--computer", "web-1", "--output", file]);
+    let offline: Ran = bare(&["event", "verify", "--file", file, "--json"]).output().unwrap().into();
+    let answer: Value = serde_json::from_str(&offline.stdout).unwrap();
+    assert_eq!((offline.code, answer["verified"].clone(), answer["items"][0]["records"].clone()), (0, json!(true), json!(5)));
+}
+
+#[test]
+fn a_tampered_a_missing_and_a_reordered_record_are_found_and_named() {
+    let spoil = |change: fn(&mut Vec<Value>)| {
+        let mut page = journal();
+        change(page["records"].as_array_mut().unwrap());
+        let ran = with_journal(&[page]).run(&["event", "verify", "--computer", "web-1"]);
+        assert_eq!(ran.code, 6, "{}", ran.stdout);
+        ran.stdout
+    };
+    assert!(spoil(|records| records[2]["body"] = json!("{\"n\":9}")).contains("the body of record 3 was changed"));
+    assert!(spoil(|records| drop(records.remove(2))).contains("expected record 3, found 4"));
+    assert!(spoil(|records| records.swap(1, 2)).contains("expected record 2, found 3"));
+    assert!(spoil(|records| records.truncate(3)).contains("records 4 to 5 are missing"));
+}
+
+#[test]
+fn the_one_switch_is_set_by_its_name() {
+    let api = Api::start();
+    api.on("PUT settings/autonomous", 200, &json!({ "id": "autonomous", "value": "on", "description": "", "default": "off" }));
+    assert_eq!(api.ok(&["setting", "autonomous", "on"]), "autonomous is on\n");
+    assert_eq!(api.calls()[0].body, json!({ "value": "on" }));
+    assert_eq!(api.run(&["setting", "autonomous", "perhaps"]).code, 2);
+}
