@@ -17,7 +17,8 @@ use std::path::Path;
 use brevet_api::config::Identity;
 use brevet_core::digest::Digest;
 use brevet_core::document::{
-    Acknowledgement, Content, Decline, DocumentError, Envelope, GrantDocument, Heartbeat, Kind, Manifest, PublicKey, Revocation, Trust, open,
+    Acknowledgement, Content, Decline, DocumentError, Envelope, GrantDocument, Heartbeat, Kind, Manifest, PublicKey, Revocation, Trust,
+    open,
 };
 use brevet_core::id::ComputerId;
 use brevet_core::time::{Now, Timestamp};

@@ -11,7 +11,7 @@ mod walk;
 pub use walk::Viewer;
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -125,11 +125,8 @@ impl Examiner {
             return Err(FactsError::Unusable { name: String::new(), reason: "its name is empty".to_owned(), visible: true });
         }
         if name.contains(&b'/') {
-            let path = if name.starts_with(b"/") {
-                name.to_vec()
-            } else {
-                [directory_path(question.directory)?.as_bytes(), b"/", name].concat()
-            };
+            let path =
+                if name.starts_with(b"/") { name.to_vec() } else { [directory_path(question.directory)?.as_bytes(), b"/", name].concat() };
             return walk(&path, question.viewer).map_err(|error| walk_failed(question.command, error));
         }
         for directory in &self.search {
@@ -277,19 +274,20 @@ fn walk_failed(command: &OsText, error: WalkError) -> FactsError {
     }
 }
 
-/// A copy of a descriptor, for what outlives the asking.
+/// Whether everything on the way to a file, and the file, is root's alone, and who else could change it.
 ///
 /// # Errors
-/// When there are no more descriptors.
-pub fn keep(fd: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
-    fd.try_clone_to_owned()
+/// In words, when there is no such file.
+pub fn chain_of(path: &Path, viewer: &Viewer) -> Result<(Fact<bool>, Option<String>), String> {
+    let walked = walk(path.as_os_str().as_bytes(), viewer).map_err(|error| error.to_string())?;
+    Ok((walked.chain, walked.writable_by))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read as _;
     use brevet_core::digest::Digest;
+    use std::io::Read as _;
     use std::os::unix::fs::{PermissionsExt as _, chown};
 
     fn examine(command: &str, directory: &Path) -> Result<Examined, FactsError> {
@@ -312,7 +310,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let found = examine("true", dir.path()).unwrap();
         assert_eq!(found.facts.chain, Fact::Known(true));
-        assert!(matches!(&found.facts.package, Fact::Known(Some(package)) if package.name == "coreutils" && package.unchanged == Fact::Known(true)));
+        assert!(
+            matches!(&found.facts.package, Fact::Known(Some(package)) if package.name == "coreutils" && package.unchanged == Fact::Known(true))
+        );
         program(dir.path(), "tool", "#!/bin/sh\n");
         let found = examine("./tool", dir.path()).unwrap();
         assert!(found.script);

@@ -267,4 +267,3 @@ fn push_tail(tail: &mut VecDeque<(u64, Record)>, seq: u64, record: Record) {
 fn file_error(doing: &'static str, path: &Path, source: io::Error) -> JournalError {
     JournalError::File { doing, path: path.to_owned(), source }
 }
-

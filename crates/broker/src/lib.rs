@@ -8,14 +8,25 @@
 //!
 //! It links no TLS, HTTP, DNS or SQL, and its broker role opens no network socket.
 
+pub mod asks;
 pub mod authn;
+pub mod broker;
 pub mod clock;
+pub mod connection;
 pub mod documents;
+pub mod elevate;
+pub mod environment;
 pub mod facts;
 pub mod journal;
 pub mod launcher;
+pub mod ledger;
+pub mod link;
 pub mod names;
+pub mod proof;
 pub mod random;
+pub mod serve;
+pub mod sessions;
+pub mod socket;
 pub mod spec;
 pub mod state;
 pub mod supervisor;
@@ -31,6 +42,12 @@ pub(crate) fn say(role: &str, text: &str) {
     use std::io::Write;
     let text = brevet_core::escape::terminal(text.as_bytes());
     drop(writeln!(std::io::stderr(), "brevet-broker {role}: {text}"));
+}
+
+/// A line on standard error, as it stands: for what others wait for.
+pub(crate) fn say_plain(text: &str) {
+    use std::io::Write;
+    drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// An error with its causes, in one line.

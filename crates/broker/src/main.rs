@@ -1,15 +1,47 @@
 //! Picks the role; every role lives in the library of this crate.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::{Parser, Subcommand};
+
+/// Decides about elevations on this computer, starts, contains and records them.
+#[derive(Debug, Parser)]
+#[command(name = "brevet-broker", version)]
+struct Arguments {
+    /// The configuration file [default: /etc/brevet/agent.toml, where there is one].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    role: Option<Role>,
+}
+
+/// Started by the launcher (itself by the broker) with their descriptors in place.
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Role {
+    #[command(hide = true)]
+    Launcher,
+    #[command(hide = true)]
+    Supervisor,
+    #[command(hide = true)]
+    Authn,
+    #[command(hide = true)]
+    Names,
+}
+
 fn main() -> ExitCode {
-    let role = std::env::args_os().nth(1);
+    // WHY: a role's start counts in every elevation; its one word needs no parser.
+    let role = std::env::args_os().nth(1).filter(|_| std::env::args_os().len() == 2);
     match role.as_deref().and_then(|role| role.to_str()) {
-        // Hidden roles: started by the launcher (itself by the broker) with their descriptors in place.
-        Some("launcher") => brevet_broker::launcher::run(),
-        Some("supervisor") => brevet_broker::supervisor::run(),
-        Some("authn") => brevet_broker::authn::run(),
-        Some("names") => brevet_broker::names::run(),
-        _ => ExitCode::from(2),
+        Some("launcher") => return brevet_broker::launcher::run(),
+        Some("supervisor") => return brevet_broker::supervisor::run(),
+        Some("authn") => return brevet_broker::authn::run(),
+        Some("names") => return brevet_broker::names::run(),
+        _ => {}
+    }
+    let arguments = Arguments::parse();
+    match arguments.role {
+        None => brevet_broker::serve::main(arguments.config.as_deref()),
+        Some(Role::Launcher | Role::Supervisor | Role::Authn | Role::Names) => ExitCode::from(2),
     }
 }

@@ -26,6 +26,8 @@ pub struct RequestEntry {
     pub request: Request,
     /// Where it stands.
     pub state: RequestState,
+    /// Number of the record that created it.
+    pub seq: u64,
     /// When it left `pending`.
     pub closed: Option<Timestamp>,
 }
@@ -82,7 +84,7 @@ impl State {
         let now = Now { wall: header.time, boot: BootTime { boot: header.boot.clone(), millis: header.boottime } };
         match body {
             Body::RequestCreated(request) => {
-                let entry = RequestEntry { request: (**request).clone(), state: RequestState::Pending, closed: None };
+                let entry = RequestEntry { request: (**request).clone(), state: RequestState::Pending, seq: header.seq, closed: None };
                 self.requests.insert(request.id.clone(), entry);
             }
             Body::RequestAutoApproved(approved) => {

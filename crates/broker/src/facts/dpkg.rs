@@ -167,9 +167,8 @@ fn aliases(path: &str) -> Vec<String> {
 fn parse_status(status: &str) -> HashMap<String, (String, Option<String>)> {
     let mut installed = HashMap::new();
     for paragraph in status.split("\n\n") {
-        let field = |name: &str| {
-            paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned()))
-        };
+        let field =
+            |name: &str| paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned()));
         let (Some(package), Some(version)) = (field("Package"), field("Version")) else { continue };
         if !field("Status").is_some_and(|status| status.ends_with(" installed") || status.ends_with("triggers-pending")) {
             continue;

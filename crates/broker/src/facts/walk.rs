@@ -302,7 +302,10 @@ impl<'a> Walk<'a> {
 }
 
 fn split(path: &[u8]) -> VecDeque<OsString> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").map(|part| OsString::from_vec(part.to_vec())).collect()
+    path.split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty() && *part != b".")
+        .map(|part| OsString::from_vec(part.to_vec()))
+        .collect()
 }
 
 fn may_search(viewer: &Viewer, metadata: &std::fs::Metadata) -> bool {

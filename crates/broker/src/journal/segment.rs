@@ -81,8 +81,9 @@ pub(super) fn read(
         }
         let header = chain.follow(&record).map_err(|error| damaged(error.into()))?;
         let body = match &record.body {
-            Some(json) => Body::parse(&header.kind, json)
-                .map_err(|error| damaged(Damage::Body { seq: header.seq, reason: error.to_string() }))?,
+            Some(json) => {
+                Body::parse(&header.kind, json).map_err(|error| damaged(Damage::Body { seq: header.seq, reason: error.to_string() }))?
+            }
             None => None,
         };
         take(&header, body.as_ref(), record);

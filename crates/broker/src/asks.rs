@@ -1,0 +1,175 @@
+//! Everything a client asks besides running something. A user sees and ends what is theirs; root sees all.
+
+use brevet_api::broker::{Answer, Ask, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
+use brevet_core::application::Rule;
+use brevet_core::decide::names_user;
+use brevet_core::document::{EndReason, PolicyDocument};
+use brevet_core::escape;
+use brevet_core::policy::{Applications, Validity};
+use brevet_core::record::{Body, RequestClosed};
+use brevet_core::request::RequestState;
+use brevet_core::time::Now;
+
+use crate::broker::Broker;
+use crate::elevate::Refusal;
+use crate::ledger::Ledger;
+use crate::state::{GrantEntry, Stage};
+
+/// The most that one answer lists.
+const MOST: usize = 500;
+
+/// Answers.
+///
+/// # Errors
+/// When there is no such thing, it is not theirs, or it cannot be recorded.
+pub fn answer(broker: &Broker, uid: u32, ask: &Ask) -> Result<Answer, Refusal> {
+    match ask {
+        Ask::List {} => list(broker, uid),
+        Ask::Status {} => Ok(Answer::Status(status(&mut broker.ledger(), uid))),
+        Ask::Requests {} => Ok(requests(&broker.ledger(), uid)),
+        Ask::Grants {} => Ok(grants(&mut broker.ledger(), uid)),
+        Ask::Withdraw { request } => {
+            let mut ledger = broker.ledger();
+            let unknown = || Refusal::new("unknown", format!("you have no request {request}"));
+            let entry = ledger.state.requests.get(request).filter(|entry| is_theirs(uid, entry.request.user.uid)).ok_or_else(unknown)?;
+            if entry.state != RequestState::Pending {
+                return Err(Refusal::new("closed", format!("request {request} is not pending any more")));
+            }
+            ledger.commit(&[Body::RequestWithdrawn(RequestClosed { request: request.clone() })])?;
+            Ok(Answer::Done { text: format!("request {request} is withdrawn") })
+        }
+        Ask::End { grant } => {
+            let mut ledger = broker.ledger();
+            let unknown = || Refusal::new("unknown", format!("you have no grant {grant}"));
+            let entry = ledger.state.grants.get(grant).filter(|entry| is_theirs(uid, entry.user.uid)).ok_or_else(unknown)?;
+            if let Stage::Ended(_) = entry.stage() {
+                return Err(Refusal::new("closed", format!("grant {grant} has ended already")));
+            }
+            let sessions = ledger.end_grant(grant, EndReason::Finished, "by its user", true)?;
+            Ok(Answer::Done { text: format!("grant {grant} is finished; sessions ending: {sessions}") })
+        }
+        Ask::Lock {} => {
+            let forgotten = broker.proofs.forget(uid);
+            Ok(Answer::Done { text: format!("remembered authentications forgotten: {forgotten}") })
+        }
+        Ask::Run(_) | Ask::Explain(_) => Err(Refusal::new("protocol", "not answered here")),
+    }
+}
+
+const fn is_theirs(uid: u32, owner: u32) -> bool {
+    uid == 0 || uid == owner
+}
+
+fn list(broker: &Broker, uid: u32) -> Result<Answer, Refusal> {
+    let account = broker.account(uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
+    let policies = broker.ledger().documents.in_force().policies.clone();
+    let theirs = policies.iter().filter(|document| uid == 0 || names_user(document, &account.member));
+    Ok(Answer::Listed { policies: theirs.take(MOST).map(|document| listed(document)).collect() })
+}
+
+fn listed(document: &PolicyDocument) -> ListedPolicy {
+    let policy = &document.policy;
+    let applications = match &policy.applications {
+        Applications::All => vec!["all".to_owned()],
+        Applications::Rules(rules) => rules.iter().take(MOST).map(rule).collect(),
+    };
+    let validity = match &policy.validity {
+        Validity::Always => "always".to_owned(),
+        Validity::Fixed { duration, .. } => format!("for {duration}"),
+        Validity::Window { start, end } => format!("from {start} to {end}"),
+        Validity::Recurring { days, start, end, zone } => {
+            let days: Vec<String> = days.iter().map(|day| format!("{day:?}").to_lowercase()).collect();
+            format!("{} {} to {} {zone}", days.join(" "), String::from(*start), String::from(*end))
+        }
+    };
+    ListedPolicy {
+        policy: policy.name.clone(),
+        mode: policy.mode,
+        applications,
+        run_as: policy.elevation.run_as.clone(),
+        validity,
+        max_duration: policy.request.max_duration,
+        message: policy.message.clone(),
+    }
+}
+
+/// A rule as it was written, in one line.
+fn rule(rule: &Rule) -> String {
+    serde_json::to_string(rule).map_or_else(|_| "a rule".to_owned(), |text| escape::terminal(text.as_bytes()))
+}
+
+fn status(ledger: &mut Ledger, uid: u32) -> Status {
+    let now = ledger.now();
+    let in_force = ledger.documents.in_force();
+    let refused = in_force.refused.iter().map(|refused| OtherPolicy {
+        policy: refused.name.clone().unwrap_or_else(|| refused.id.to_string()),
+        because: format!("{}: {}", refused.field, refused.reason),
+    });
+    let position = &ledger.documents.position;
+    let age = position.heartbeat.as_ref().map(|heartbeat| now.millis_since(heartbeat) / 1000);
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        computer: ledger.documents.computer_name().map(str::to_owned),
+        computer_id: ledger.documents.computer().to_string(),
+        connected: ledger.link.attached && ledger.link.connected,
+        heartbeat: position.heartbeat.as_ref().map(|heartbeat| heartbeat.wall),
+        heartbeat_age_seconds: age,
+        policies: in_force.policies.len(),
+        refused_policies: if uid == 0 { refused.collect() } else { Vec::new() },
+        sessions: ledger.state.running().filter(|(_, entry)| is_theirs(uid, entry.started.user.uid)).count(),
+        unacknowledged: ledger.journal.chain().seq.saturating_sub(position.acknowledged),
+    }
+}
+
+fn requests(ledger: &Ledger, uid: u32) -> Answer {
+    let theirs = ledger.state.requests.values().rev().filter(|entry| is_theirs(uid, entry.request.user.uid));
+    let requests = theirs.take(MOST).map(|entry| RequestSummary {
+        request: entry.request.id.clone(),
+        state: entry.state,
+        code: entry.request.digest.short_code(),
+        arguments: entry.request.command.arguments.clone(),
+        reason: entry.request.reason.clone(),
+        duration: entry.request.duration,
+        created: entry.request.created,
+        lapses: entry.request.lapses,
+    });
+    Answer::Requests { requests: bounded(requests) }
+}
+
+fn grants(ledger: &mut Ledger, uid: u32) -> Answer {
+    let now = ledger.now();
+    let theirs = ledger.state.grants.values().rev().filter(|entry| is_theirs(uid, entry.user.uid));
+    Answer::Grants { grants: bounded(theirs.take(MOST).map(|grant| grant_summary(ledger, grant, &now))) }
+}
+
+fn grant_summary(ledger: &Ledger, grant: &GrantEntry, now: &Now) -> GrantSummary {
+    let state = match grant.stage() {
+        Stage::Issued => "issued",
+        Stage::Active => "active",
+        Stage::Ended(EndReason::Expired) => "expired",
+        Stage::Ended(EndReason::Revoked) => "revoked",
+        Stage::Ended(EndReason::Finished) => "finished",
+        Stage::Ended(EndReason::Unused) => "unused",
+    };
+    let left = (grant.stage() == Stage::Active).then(|| ledger.remaining(grant, now));
+    GrantSummary {
+        grant: grant.id.clone(),
+        state: state.to_owned(),
+        policy: grant.policy.name.clone(),
+        arguments: grant.command.arguments.clone(),
+        target_user: grant.command.target.name.clone(),
+        ends: left.map(|left| brevet_core::time::Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(left))),
+        remaining_seconds: left.map(|left| left / 1000),
+        sessions: ledger.state.running_of(&grant.id),
+    }
+}
+
+/// As many as fit into one frame, newest first.
+fn bounded<T: serde::Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut bytes: usize = 0;
+    let fits = |item: &T| {
+        bytes = bytes.saturating_add(serde_json::to_vec(item).map_or(usize::MAX, |json| json.len()));
+        bytes < brevet_api::frame::MAX_CLIENT / 2
+    };
+    items.take_while(fits).collect()
+}

@@ -1,0 +1,286 @@
+//! The elevation of one command, from who asks to what runs: the whole story is `run`, read from top to bottom.
+//!
+//! Refusal is the fall-through: every step that is not clearly a yes ends the story with a reason. Nothing that the client
+//! says about itself is used; what it offers (arguments, environment, reason) is bounded and recorded.
+
+mod ask;
+mod descriptors;
+mod prove;
+mod refusal;
+mod start;
+
+pub use refusal::Refusal;
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use brevet_api::broker::{Ask as Wanted, Explained, NeedReason, OtherPolicy, Reply, Run, Tell, WouldRun};
+use brevet_core::decide::{By, Decision, Elevate, Launch, decide, explain, names_user};
+use brevet_core::policy::Mode;
+use brevet_core::request::PolicyRef;
+use brevet_core::text::OsText;
+use brevet_core::time::Length;
+
+use crate::broker::{Account, Broker};
+use crate::connection::Connection;
+use crate::facts::{self, Examined, Question};
+
+/// Arguments and environment together.
+const MOST_COMMAND: usize = 256 * 1024;
+const MOST_ENVIRONMENT: usize = 64 * 1024;
+const MOST_VARIABLES: usize = 256;
+const MOST_REASON: usize = 1000;
+const MOST_TICKET: usize = 200;
+
+/// Who asks, for what, and what was found out about it.
+pub struct Attempt<'a> {
+    broker: &'a Broker,
+    connection: &'a Connection,
+    account: Account,
+    run: Run,
+    directory: OwnedFd,
+    directory_path: OsText,
+    examined: Examined,
+    /// They proved who they are on this very connection.
+    proved: bool,
+    reason: Option<String>,
+}
+
+/// Runs a command, or says why not. `Ok` when the client has had its last message.
+///
+/// # Errors
+/// The refusal to tell and record.
+pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: Vec<OwnedFd>) -> Result<(), Refusal> {
+    check_size(&wanted)?;
+    let account = broker.account(connection.peer.uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
+    let [input, output, errors, directory] = <[OwnedFd; 4]>::try_from(descriptors)
+        .map_err(|_| Refusal::new("protocol", "descriptors 0, 1, 2 and the working directory were expected"))?;
+    let standard = descriptors::judge([input, output, errors], wanted.window)?;
+    let mut attempt = Attempt::examine(broker, connection, account, wanted, directory)?;
+    // A decision for each thing that may change while somebody types or waits; the last one is made under the lock.
+    let mut approved = false;
+    loop {
+        match attempt.decide() {
+            Decision::Refuse(refusal) => return Err(attempt.refused(refusal)),
+            Decision::Elevate(elevate) => {
+                attempt.check_account()?;
+                attempt.prove(elevate.authentication, elevate.remember, &elevate.policy)?;
+                attempt.justify(&elevate)?;
+                return attempt.start(&standard);
+            }
+            Decision::Ask(_) if approved => {
+                return Err(Refusal::new("no_policy", "the approval does not cover this launch any more"));
+            }
+            Decision::Ask(asked) => {
+                attempt.check_account()?;
+                attempt.prove(asked.authentication, asked.remember, &asked.policy)?;
+                match attempt.ask(&asked)? {
+                    ask::Answer::Approved => approved = true,
+                    ask::Answer::Told => return Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// What `run` would do.
+///
+/// # Errors
+/// When the command cannot be examined, or the caller may not know of it.
+pub fn explain_run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: Vec<OwnedFd>) -> Result<Explained, Refusal> {
+    check_size(&wanted)?;
+    let account = broker.account(connection.peer.uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
+    // The working directory is the last descriptor, whether or not the others came too.
+    let directory = descriptors.into_iter().last().ok_or_else(|| Refusal::new("protocol", "the working directory was expected"))?;
+    let attempt = Attempt::examine(broker, connection, account, wanted, directory)?;
+    let decision = attempt.decide();
+    let (outcome, reason, policy, target) = match &decision {
+        Decision::Refuse(refusal) if !attempt.examined.visible => return Err(attempt.refused(refusal.clone())),
+        Decision::Refuse(refusal) => {
+            let target = attempt.run.target_user.clone().unwrap_or_else(|| "root".to_owned());
+            ("refuse", refusal.reason.clone(), refusal.policy.as_ref().filter(|_| refusal.message.is_some()), target)
+        }
+        Decision::Elevate(elevate) => {
+            let how = match &elevate.by {
+                By::Grant(grant) => format!("grant {grant} allows it"),
+                By::Automatic => "it runs at once".to_owned(),
+                By::Justify => "it runs at once, once a reason is given".to_owned(),
+            };
+            ("elevate", how, Some(&elevate.policy), elevate.target_user.clone())
+        }
+        Decision::Ask(asked) => ("ask", "it can be asked for".to_owned(), Some(&asked.policy), asked.target_user.clone()),
+    };
+    let policy = policy.map(|policy| policy.name.clone());
+    Ok(Explained {
+        would_run: attempt.would_run(&target),
+        outcome: outcome.to_owned(),
+        reason,
+        others: attempt.other_policies(policy.as_deref()),
+        policy,
+    })
+}
+
+fn check_size(run: &Run) -> Result<(), Refusal> {
+    let environment: usize = run.environment.iter().map(|(name, value)| name.as_bytes().len().saturating_add(value.as_bytes().len())).sum();
+    let arguments: usize = run.command.iter().map(|argument| argument.as_bytes().len().saturating_add(1)).sum();
+    let too = |what: &str| Err(Refusal::new("too_large", what.to_owned()));
+    if run.command.is_empty() {
+        return Err(Refusal::new("protocol", "there is no command"));
+    }
+    if environment > MOST_ENVIRONMENT || run.environment.len() > MOST_VARIABLES {
+        return too("the environment is larger than 256 variables or 64 KiB");
+    }
+    if arguments.saturating_add(environment) > MOST_COMMAND {
+        return too("arguments and environment together are larger than 256 KiB");
+    }
+    if run.reason.as_ref().is_some_and(|reason| reason.len() > MOST_REASON) {
+        return too("the reason is longer than 1000 bytes");
+    }
+    if run.ticket.as_ref().is_some_and(|ticket| ticket.len() > MOST_TICKET) {
+        return too("the ticket number is longer than 200 bytes");
+    }
+    Ok(())
+}
+
+impl<'a> Attempt<'a> {
+    fn examine(broker: &'a Broker, connection: &'a Connection, account: Account, run: Run, directory: OwnedFd) -> Result<Self, Refusal> {
+        let directory_path = facts::directory_path(directory.as_fd()).map_err(|error| Refusal::facts(&error))?;
+        let command = run.command.first().cloned().unwrap_or_default();
+        let question = Question {
+            command: &command,
+            directory: directory.as_fd(),
+            viewer: &account.viewer,
+            parent: connection.peer.parent().ok().and_then(|(_, path)| path),
+        };
+        let examined = broker.examiner.examine(&question, &|uid| broker.owner(uid)).map_err(|error| Refusal::facts(&error))?;
+        let reason = run.reason.clone().filter(|reason| !reason.trim().is_empty());
+        Ok(Self { broker, connection, account, run, directory, directory_path, examined, proved: false, reason })
+    }
+
+    fn launch(&self) -> Launch {
+        Launch {
+            member: self.account.member.clone(),
+            facts: self.examined.facts.clone(),
+            arguments: self.run.command.iter().skip(1).cloned().collect(),
+            directory: self.directory_path.clone(),
+            target_user: self.run.target_user.clone(),
+        }
+    }
+
+    fn decide(&self) -> Decision {
+        self.decide_in(&mut self.broker.ledger())
+    }
+
+    fn decide_in(&self, ledger: &mut crate::ledger::Ledger) -> Decision {
+        let now = ledger.now();
+        let uid = self.account.user.uid;
+        let policies = ledger.documents.in_force().policies.clone();
+        let grants = ledger.usable_grants(uid, &now);
+        decide(&ledger.held(&policies, uid, &now), &grants, &self.launch(), &ledger.standing(&now))
+    }
+
+    fn other_policies(&self, decided: Option<&str>) -> Vec<OtherPolicy> {
+        let mut ledger = self.broker.ledger();
+        let now = ledger.now();
+        let uid = self.account.user.uid;
+        let mut policies = ledger.documents.in_force().policies.clone();
+        policies.retain(|document| names_user(document, &self.account.member) && Some(document.policy.name.as_str()) != decided);
+        let held = ledger.held(&policies, uid, &now);
+        let explained = explain(&held, &self.launch(), &ledger.standing(&now));
+        explained.into_iter().map(|one| OtherPolicy { policy: one.policy.name, because: one.because }).collect()
+    }
+
+    fn would_run(&self, target_user: &str) -> WouldRun {
+        WouldRun {
+            arguments: self.run.command.clone(),
+            application: self.examined.facts.clone(),
+            directory: self.directory_path.clone(),
+            target_user: target_user.to_owned(),
+        }
+    }
+
+    /// A refusal by the decision. Of a file that the caller cannot see, nothing is told but that it may not be run.
+    fn refused(&self, refusal: brevet_core::decide::Refusal) -> Refusal {
+        if !self.examined.visible {
+            return Refusal::hidden(&self.run).about(&self.examined.facts);
+        }
+        Refusal {
+            code: refusal.code.to_owned(),
+            reason: refusal.reason,
+            hint: refusal.message.filter(|message| !message.is_empty()),
+            not_found: false,
+            policy: refusal.policy,
+            facts: Some(Box::new(self.examined.facts.clone())),
+        }
+    }
+
+    /// Mode `justify`: a reason first.
+    fn justify(&mut self, elevate: &Elevate) -> Result<(), Refusal> {
+        if elevate.by != By::Justify || self.reason.is_some() {
+            return Ok(());
+        }
+        let longest = Length::from_seconds(elevate.longest_millis / 1000);
+        let message = self.message_of(&elevate.policy);
+        self.need_reason(
+            Needed { mode: Mode::Justify, policy: &elevate.policy, longest, approvers: Vec::new(), message },
+            &elevate.target_user,
+        )
+    }
+
+    fn message_of(&self, policy: &PolicyRef) -> String {
+        self.broker.ledger().documents.in_force().policy(&policy.id).map(|document| document.policy.message.clone()).unwrap_or_default()
+    }
+
+    /// Asks the person for a reason, where there is one to ask.
+    fn need_reason(&mut self, needed: Needed<'_>, target_user: &str) -> Result<(), Refusal> {
+        if !self.run.interactive {
+            let refusal = Refusal::new("reason", "a reason is needed").hint("say why with --reason");
+            return Err(refusal.under(needed.policy).about(&self.examined.facts));
+        }
+        let question = NeedReason {
+            would_run: self.would_run(target_user),
+            policy: needed.policy.name.clone(),
+            mode: needed.mode,
+            max_duration: needed.longest,
+            approvers: needed.approvers,
+            message: needed.message,
+        };
+        self.connection.tell(&Tell::NeedReason(Box::new(question)))?;
+        let Reply::Reason { reason, duration, ticket } = self.connection.reply()? else {
+            return Err(Refusal::new("protocol", "a reason was expected"));
+        };
+        if reason.trim().is_empty() {
+            return Err(Refusal::new("reason", "a reason is needed").under(needed.policy));
+        }
+        if reason.len() > MOST_REASON || ticket.as_ref().is_some_and(|ticket| ticket.len() > MOST_TICKET) {
+            return Err(Refusal::new("too_large", "the reason is longer than 1000 bytes"));
+        }
+        self.reason = Some(reason);
+        self.run.duration = duration.or(self.run.duration);
+        self.run.ticket = ticket.or(self.run.ticket.take());
+        Ok(())
+    }
+}
+
+/// What a person is told when a reason is needed.
+struct Needed<'a> {
+    mode: Mode,
+    policy: &'a PolicyRef,
+    longest: Length,
+    approvers: Vec<String>,
+    message: String,
+}
+
+/// What was typed, of any ask that names a command.
+#[must_use]
+pub fn typed(wanted: &Wanted) -> Option<&Run> {
+    match wanted {
+        Wanted::Run(run) | Wanted::Explain(run) => Some(run),
+        Wanted::List {}
+        | Wanted::Status {}
+        | Wanted::Requests {}
+        | Wanted::Grants {}
+        | Wanted::Withdraw { .. }
+        | Wanted::End { .. }
+        | Wanted::Lock {} => None,
+    }
+}

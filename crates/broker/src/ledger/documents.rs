@@ -1,0 +1,308 @@
+//! What documents do: a verified document becomes records, and what it takes away ends.
+
+use brevet_core::decide::{Decision, Launch, Standing, covers, decide};
+use brevet_core::document::{Acknowledgement, Decline, EndReason, Envelope, GrantDocument, Kind, Revocation};
+use brevet_core::id::GrantId;
+use brevet_core::policy::{FixedFrom, Mode, Uses, Validity};
+use brevet_core::record::{Body, DocumentConfirmed, DocumentRefused, PolicyApplied, PolicyRefused, ValidityStarted};
+use brevet_core::request::{PolicyRef, RequestState};
+use brevet_core::time::Now;
+
+use super::{Ledger, Members};
+use crate::documents::{NotAccepted, Receipt, Received, StoreError};
+use crate::journal::JournalError;
+use crate::state::GrantEntry;
+
+/// A document's effect could not be made durable.
+#[derive(Debug, thiserror::Error)]
+pub enum EffectError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The documents.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Ledger {
+    /// Takes a document from `brevetd`; true when what is held changed.
+    ///
+    /// # Errors
+    /// When its effect could not be recorded: it will be sent again.
+    pub fn receive(&mut self, envelope: &Envelope, members: &Members) -> Result<bool, EffectError> {
+        let now = self.now();
+        match self.documents.receive(envelope, &now) {
+            Ok(received) => self.take_effect(received, envelope, members, &now),
+            Err(refused) => {
+                self.refuse_document(envelope, refused)?;
+                Ok(false)
+            }
+        }
+    }
+
+    fn take_effect(&mut self, received: Received, envelope: &Envelope, members: &Members, now: &Now) -> Result<bool, EffectError> {
+        match received {
+            Received::Known => return Ok(false),
+            Received::Trust | Received::Shared => self.documents_changed(members, now)?,
+            Received::Manifest(manifest) => {
+                self.documents_changed(members, now)?;
+                self.confirm(envelope, Kind::Manifest, manifest.seq, None)?;
+                self.documents.advance(manifest.seq)?;
+            }
+            Received::Grant(grant) => {
+                self.receive_grant(&grant, envelope)?;
+                self.documents.advance(grant.seq)?;
+                self.reschedule(now);
+            }
+            Received::Decline(decline) => {
+                self.receive_decline(&decline, envelope)?;
+                self.documents.advance(decline.seq)?;
+            }
+            Received::Revocation(revocation) => {
+                self.receive_revocation(&revocation, envelope)?;
+                self.documents.advance(revocation.seq)?;
+            }
+            Received::Heartbeat(answered) => {
+                if let Some(signed) = answered
+                    && let Some(jumped) = self.clock.lower(signed, Self::reading())
+                {
+                    self.documents.position.mark = Some(jumped.found);
+                    self.commit(&[Body::ClockJumped(jumped)])?;
+                    self.documents.save()?;
+                }
+                let now = self.now();
+                self.reschedule(&now);
+                self.wake();
+            }
+            Received::Acknowledgement(acknowledgement) => self.receive_acknowledgement(&acknowledgement, envelope, now)?,
+        }
+        Ok(true)
+    }
+
+    fn refuse_document(&mut self, envelope: &Envelope, refused: NotAccepted) -> Result<(), JournalError> {
+        crate::say("broker", &format!("a document was refused ({}): {}", refused.code, refused.reason));
+        // WHY: brevetd can send rubbish without end; the first ones are evidence, the rest would only fill the disk.
+        let Some(left) = self.refused_documents.checked_sub(1) else { return Ok(()) };
+        self.refused_documents = left;
+        let document: String = envelope.payload_type.chars().take(100).collect();
+        self.commit(&[Body::DocumentRefused(DocumentRefused { document, code: refused.code.to_owned(), reason: refused.reason })])
+    }
+
+    fn confirm(&mut self, envelope: &Envelope, document: Kind, seq: u64, grant: Option<GrantId>) -> Result<(), JournalError> {
+        let Ok(digest) = envelope.digest() else { return Ok(()) };
+        let confirmed = DocumentConfirmed { document, digest, seq: Some(seq), grant, request: None, processes_ended: None };
+        self.commit(&[Body::DocumentConfirmed(confirmed)])
+    }
+
+    fn receive_grant(&mut self, grant: &GrantDocument, envelope: &Envelope) -> Result<(), JournalError> {
+        if let Err(refused) = self.check_grant(grant) {
+            return self.refuse_document(envelope, refused);
+        }
+        let Ok(digest) = envelope.digest() else { return Ok(()) };
+        let confirmed = DocumentConfirmed {
+            document: Kind::Grant,
+            digest,
+            seq: Some(grant.seq),
+            grant: Some(grant.grant.clone()),
+            request: None,
+            processes_ended: None,
+        };
+        self.commit(&[Body::GrantReceived(Box::new(grant.clone())), Body::DocumentConfirmed(confirmed)])
+    }
+
+    /// Whether a grant answers a request of ours, and gives no more than its policy's terms.
+    fn check_grant(&self, grant: &GrantDocument) -> Result<(), NotAccepted> {
+        let refuse = |code, reason: &str| Err(NotAccepted { code, reason: reason.to_owned() });
+        if let Some(feature) = grant.requires.first() {
+            return Err(NotAccepted { code: "unreadable", reason: format!("requires: \"{feature}\" is not known to this version") });
+        }
+        let Some(entry) = self.state.requests.get(&grant.request) else {
+            return refuse("unknown_request", "it answers a request that is not known here");
+        };
+        if entry.request.digest != grant.request_digest || !entry.request.is_consistent() {
+            return refuse("digest", "it answers another request than the one that was asked");
+        }
+        let terms = &entry.request.terms;
+        if terms.uses == Uses::Once && grant.uses == Uses::Many {
+            return refuse("digest", "uses: it gives more than the policy allows");
+        }
+        match self.state.grants.get(&grant.grant) {
+            Some(known) if known.request.as_ref() != Some(&grant.request) => refuse("digest", "it is known as a grant for another request"),
+            Some(known) if known.ended.is_some() => refuse("request_closed", "the grant has ended"),
+            Some(known) if known.version > grant.version => refuse("rolled_back", "a higher version of it was accepted before"),
+            Some(_) => Ok(()),
+            None if entry.state != RequestState::Pending => refuse("request_closed", "the request is not pending any more"),
+            None if grant.duration > terms.max_duration => refuse("digest", "duration: it gives more than the policy allows"),
+            None => Ok(()),
+        }
+    }
+
+    fn receive_decline(&mut self, decline: &Decline, envelope: &Envelope) -> Result<(), JournalError> {
+        let refused = match self.state.requests.get(&decline.request) {
+            None => Some(("unknown_request", "it answers a request that is not known here")),
+            Some(entry) if entry.request.digest != decline.request_digest => {
+                Some(("digest", "it answers another request than the one that was asked"))
+            }
+            Some(entry) if entry.state != RequestState::Pending => Some(("request_closed", "the request is not pending any more")),
+            Some(_) => None,
+        };
+        if let Some((code, reason)) = refused {
+            return self.refuse_document(envelope, NotAccepted { code, reason: reason.to_owned() });
+        }
+        let Ok(digest) = envelope.digest() else { return Ok(()) };
+        self.declined.insert(decline.request.clone(), (decline.by.clone(), decline.comment.clone()));
+        let confirmed = DocumentConfirmed {
+            document: Kind::Decline,
+            digest,
+            seq: Some(decline.seq),
+            grant: None,
+            request: Some(decline.request.clone()),
+            processes_ended: None,
+        };
+        self.commit(&[Body::DocumentConfirmed(confirmed)])
+    }
+
+    /// The grant ends at once; the receipt follows when everything that ran under it is gone.
+    fn receive_revocation(&mut self, revocation: &Revocation, envelope: &Envelope) -> Result<(), JournalError> {
+        let Ok(digest) = envelope.digest() else { return Ok(()) };
+        let detail =
+            if revocation.comment.is_empty() { revocation.by.clone() } else { format!("{}: {}", revocation.by, revocation.comment) };
+        self.end_grant(&revocation.grant, EndReason::Revoked, &detail, revocation.with_grace)?;
+        let receipt = Receipt { digest, seq: revocation.seq, grant: revocation.grant.clone(), processes_ended: 0 };
+        self.documents.position.receipts.push(receipt);
+        self.settle_receipts()
+    }
+
+    /// Records the receipts of revocations whose sessions are all gone.
+    ///
+    /// # Errors
+    /// When they could not be recorded: they stay owed.
+    pub fn settle_receipts(&mut self) -> Result<(), JournalError> {
+        let (settled, owed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.documents.position.receipts)
+            .into_iter()
+            .partition(|receipt| self.state.running_of(&receipt.grant).is_empty());
+        let bodies: Vec<Body> = settled
+            .iter()
+            .map(|receipt| {
+                Body::DocumentConfirmed(DocumentConfirmed {
+                    document: Kind::Revocation,
+                    digest: receipt.digest,
+                    seq: Some(receipt.seq),
+                    grant: Some(receipt.grant.clone()),
+                    request: None,
+                    processes_ended: Some(receipt.processes_ended),
+                })
+            })
+            .collect();
+        self.documents.position.receipts = owed;
+        match self.commit(&bodies) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.documents.position.receipts.extend(settled);
+                Err(error)
+            }
+        }
+    }
+
+    fn receive_acknowledgement(&mut self, ack: &Acknowledgement, envelope: &Envelope, now: &Now) -> Result<(), EffectError> {
+        let chain = self.journal.chain();
+        if ack.incarnation != chain.incarnation {
+            let refused = NotAccepted { code: "other_computer", reason: "it is about another journal".to_owned() };
+            return Ok(self.refuse_document(envelope, refused)?);
+        }
+        if ack.seq > chain.seq || (ack.seq > 0 && self.journal.hash_at(ack.seq)?.is_some_and(|hash| hash != ack.head)) {
+            let reason = format!("the server holds another record {} than this journal: one of them went back or was forked", ack.seq);
+            return Ok(self.refuse_document(envelope, NotAccepted { code: "digest", reason })?);
+        }
+        let position = &mut self.documents.position;
+        if ack.seq > position.acknowledged {
+            position.acknowledged = ack.seq;
+            // One entry an hour is enough to trim by.
+            match position.acknowledged_at.last_mut() {
+                Some((_, at)) if now.wall.millis_since(*at) < 3_600_000 => {}
+                _ => position.acknowledged_at.push((ack.seq, now.wall)),
+            }
+            self.documents.save()?;
+            self.wake();
+        }
+        Ok(())
+    }
+
+    /// After any change of what is in force: records it, starts validities that count from delivery, and revokes what is no
+    /// longer covered.
+    ///
+    /// # Errors
+    /// When that could not be recorded.
+    pub fn documents_changed(&mut self, members: &Members, now: &Now) -> Result<(), JournalError> {
+        let mut bodies = Vec::new();
+        let in_force = self.documents.in_force().clone();
+        for document in &in_force.policies {
+            let policy = PolicyRef { id: document.id.clone(), version: document.version, name: document.policy.name.clone() };
+            if self.state.applied.get(&document.id) != Some(&document.version) {
+                bodies.push(Body::PolicyApplied(PolicyApplied { policy }));
+            }
+            let from_delivery = matches!(document.policy.validity, Validity::Fixed { from: FixedFrom::Delivery, .. });
+            if from_delivery && self.state.validity_of(&document.id, document.renewal, None).is_none() {
+                let (policy, renewal) = (document.id.clone(), document.renewal);
+                bodies.push(Body::ValidityStarted(ValidityStarted { policy, user: None, renewal, at: now.clone() }));
+            }
+        }
+        for refused in &in_force.refused {
+            let known = self.state.refused.get(&refused.id) == Some(&(refused.version, refused.field.clone()));
+            if !known {
+                let (policy, version) = (refused.id.clone(), refused.version);
+                let (field, reason) = (refused.field.clone(), refused.reason.clone());
+                bodies.push(Body::PolicyRefused(PolicyRefused { policy, version, field, reason }));
+            }
+        }
+        self.commit(&bodies)?;
+        if in_force.missing.is_empty() {
+            self.revoke_uncovered(members, now)?;
+            self.documents.sweep();
+        }
+        self.reschedule(now);
+        self.wake();
+        Ok(())
+    }
+
+    fn revoke_uncovered(&mut self, members: &Members, now: &Now) -> Result<(), JournalError> {
+        let standing = self.standing(now);
+        let uncovered: Vec<(GrantId, String)> = self
+            .state
+            .grants
+            .values()
+            .filter(|grant| grant.ended.is_none())
+            .filter_map(|grant| Some((grant.id.clone(), self.uncovered(grant, members, now, &standing)?)))
+            .collect();
+        for (grant, why) in uncovered {
+            self.end_grant(&grant, EndReason::Revoked, &why, true)?;
+        }
+        Ok(())
+    }
+
+    /// Why a grant is no longer covered, if so.
+    fn uncovered(&self, grant: &GrantEntry, members: &Members, now: &Now, standing: &Standing) -> Option<String> {
+        let in_force = self.documents.in_force();
+        let Some(document) = in_force.policy(&grant.policy.id) else {
+            return Some(format!("policy \"{}\" was disabled, deleted or is not in force any more", grant.policy.name));
+        };
+        // Groups that nobody could tell end nothing that runs; the next change looks again.
+        let member = members.get(&grant.user.uid).cloned()?;
+        let launch = Launch {
+            member,
+            facts: grant.command.application.clone(),
+            arguments: grant.command.arguments.iter().skip(1).cloned().collect(),
+            directory: grant.command.directory.clone(),
+            target_user: Some(grant.command.target.name.clone()),
+        };
+        let view = self.view(grant, now);
+        if let Err(why) = covers(document, &view, &launch, standing) {
+            return Some(format!("policy \"{}\" was changed: {why}", grant.policy.name));
+        }
+        let denies: Vec<_> = in_force.policies.iter().filter(|document| document.policy.mode == Mode::Deny).cloned().collect();
+        match decide(&self.held(&denies, grant.user.uid, now), &[], &launch, standing) {
+            Decision::Refuse(refusal) if refusal.code == "denied" => Some(refusal.reason),
+            Decision::Refuse(_) | Decision::Elevate(_) | Decision::Ask(_) => None,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What time does by itself: requests lapse, grants end, the clock is watched, segments are trimmed.
+
+use brevet_core::document::EndReason;
+use brevet_core::id::{GrantId, RequestId};
+use brevet_core::policy::{AtExpiry, Uses};
+use brevet_core::record::{Body, Origin, RequestClosed};
+use brevet_core::request::RequestState;
+use brevet_core::time::{Length, Now};
+
+use super::Ledger;
+use super::documents::EffectError;
+use crate::journal::JournalError;
+use crate::state::Stage;
+
+/// How often the mark is written while nothing happens.
+const SAVE_MS: u64 = 60_000;
+/// Acknowledged records stay for so long.
+const KEPT: Length = Length::from_hours(7 * 24);
+
+impl Ledger {
+    /// Does what is due; answers the milliseconds until it should be called again.
+    ///
+    /// # Errors
+    /// When something could not be recorded.
+    pub fn upkeep(&mut self) -> Result<u64, EffectError> {
+        if let Some(jumped) = self.clock.jump(Self::reading()) {
+            self.commit(&[Body::ClockJumped(jumped)])?;
+        }
+        let now = self.now();
+        let mut next = self.lapse_requests(&now)?;
+        next = next.min(self.end_grants(&now)?);
+        self.settle_receipts()?;
+        if now.boot.millis.saturating_sub(self.last_saved) >= SAVE_MS {
+            self.last_saved = now.boot.millis;
+            self.refused_documents = 20;
+            self.documents.position.mark = Some(now.wall);
+            self.documents.save()?;
+            self.trim(&now)?;
+        }
+        Ok(next.min(SAVE_MS))
+    }
+
+    fn lapse_requests(&mut self, now: &Now) -> Result<u64, JournalError> {
+        let pending: Vec<(RequestId, u64)> = self
+            .state
+            .requests
+            .values()
+            .filter(|entry| entry.state == RequestState::Pending)
+            .map(|entry| (entry.request.id.clone(), entry.request.lapses.millis_since(now.wall)))
+            .collect();
+        let due: Vec<Body> = pending
+            .iter()
+            .filter(|(_, left)| *left == 0)
+            .map(|(id, _)| Body::RequestLapsed(RequestClosed { request: id.clone() }))
+            .collect();
+        self.commit(&due)?;
+        Ok(pending.into_iter().map(|(_, left)| left).filter(|left| *left > 0).min().unwrap_or(u64::MAX))
+    }
+
+    fn end_grants(&mut self, now: &Now) -> Result<u64, JournalError> {
+        let mut next = u64::MAX;
+        let mut due: Vec<(GrantId, EndReason, &str)> = Vec::new();
+        for grant in self.state.grants.values() {
+            let running = !self.state.running_of(&grant.id).is_empty();
+            let reason = match grant.stage() {
+                Stage::Ended(_) => continue,
+                Stage::Issued => EndReason::Unused,
+                Stage::Active => EndReason::Expired,
+            };
+            let left = match reason {
+                EndReason::Unused => grant.remaining_millis(now).min(grant.use_before.millis_since(now.wall)),
+                _ => grant.remaining_millis(now),
+            };
+            // Made for one session, or for one use: over with it.
+            let single = matches!(grant.origin, Some(Origin::Automatic | Origin::Justify)) || grant.uses == Uses::Once;
+            if single && !running && grant.launches > 0 && left > 0 {
+                due.push((grant.id.clone(), EndReason::Finished, "its session ended"));
+            } else if left == 0 {
+                due.push((grant.id.clone(), reason, "its time was up"));
+            } else {
+                next = next.min(left);
+            }
+        }
+        for (id, reason, detail) in due {
+            let lets_finish = self.state.grants.get(&id).is_some_and(|grant| grant.elevation.at_expiry == AtExpiry::LetFinish);
+            if lets_finish && reason == EndReason::Expired {
+                // Its supervisors hold the later, hard end by themselves.
+                self.expire_quietly(&id)?;
+            } else {
+                self.end_grant(&id, reason, detail, true)?;
+            }
+        }
+        Ok(next)
+    }
+
+    fn expire_quietly(&mut self, grant: &GrantId) -> Result<(), JournalError> {
+        let sessions = self.state.running_of(grant);
+        let detail = if sessions.is_empty() { "its time was up" } else { "its time was up; what runs may finish" };
+        let ended =
+            brevet_core::record::GrantEnded { grant: grant.clone(), reason: EndReason::Expired, detail: detail.to_owned(), sessions };
+        self.commit(&[Body::GrantEnded(ended)])
+    }
+
+    fn trim(&mut self, now: &Now) -> Result<(), EffectError> {
+        if self.journal.wants_rotation() {
+            let remembered = self.state.remembered(now.wall);
+            if let Ok(snapshot) = serde_json::to_value(&remembered)
+                && let Some(header) = self.journal.rotate(now, snapshot)?
+            {
+                self.state = remembered;
+                self.state.seen(&header);
+                self.wake();
+            }
+        }
+        let old = now.wall.minus(KEPT);
+        let position = &mut self.documents.position;
+        let Some(seq) = position.acknowledged_at.iter().rev().find(|(_, at)| *at <= old).map(|(seq, _)| *seq) else { return Ok(()) };
+        // The last entry that is old enough goes on saying how far.
+        position.acknowledged_at.retain(|(acknowledged, _)| *acknowledged >= seq);
+        self.documents.save()?;
+        self.journal.trim_before(seq)?;
+        Ok(())
+    }
+}

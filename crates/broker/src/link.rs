@@ -1,0 +1,174 @@
+//! `brevetd`'s connection: documents down, journal up. Nothing that it says is believed; documents carry signatures.
+
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use brevet_api::frame::{self, FrameError, MAX_LINK};
+use brevet_api::link::{Down, State, Up};
+use brevet_core::document::{Envelope, Kind};
+use brevet_sys::poll::{self, Interest};
+
+use crate::broker::Broker;
+use crate::journal::JournalError;
+use crate::ledger::{Changed, Ledger, Link};
+
+/// How long `brevetd` may take to finish a frame, and to read one.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error("brevetd could not be understood")]
+    Frame(#[from] FrameError),
+    #[error("the connection failed")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    System(#[from] brevet_sys::Error),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Serves `brevetd` until it goes away or another connection takes its place.
+pub fn serve(broker: &Broker, stream: UnixStream) {
+    let replaced = match stream.try_clone() {
+        Ok(copy) => broker.agent.lock().unwrap_or_else(PoisonError::into_inner).replace(copy),
+        Err(_) => return,
+    };
+    if let Some(older) = replaced {
+        drop(older.shutdown(std::net::Shutdown::Both));
+    }
+    broker.ledger().link = Link { attached: true, connected: false };
+    let ended = Conversation::begin(broker, &stream).and_then(Conversation::run);
+    match ended {
+        Ok(()) | Err(LinkError::Frame(FrameError::Closed)) => {}
+        Err(error) => crate::say("broker", &format!("brevetd's connection ended: {}", crate::chain(&error))),
+    }
+    drop(stream.shutdown(std::net::Shutdown::Both));
+    let mut current = broker.agent.lock().unwrap_or_else(PoisonError::into_inner);
+    // A connection that was replaced is shut down and says nothing about the one that replaced it.
+    let ours = current.as_ref().is_some_and(|current| current.peer_addr().is_err());
+    if ours {
+        *current = None;
+        broker.ledger().link = Link::default();
+    }
+}
+
+struct Conversation<'a> {
+    broker: &'a Broker,
+    stream: &'a UnixStream,
+    changed: Changed,
+    greeted: bool,
+    /// The last record that was sent.
+    sent: u64,
+    /// That batch waits for its acknowledgement.
+    waiting: bool,
+}
+
+impl<'a> Conversation<'a> {
+    fn begin(broker: &'a Broker, stream: &'a UnixStream) -> Result<Self, LinkError> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut ledger = broker.ledger();
+        let sent = ledger.documents.position.acknowledged;
+        Ok(Self { broker, stream, changed: ledger.watch()?, greeted: false, sent, waiting: false })
+    }
+
+    fn run(mut self) -> Result<(), LinkError> {
+        loop {
+            let descriptors = [(self.stream.as_fd(), Interest::READ), (self.changed.reader.as_fd(), Interest::READ)];
+            let ready = poll::wait(&descriptors, None)?;
+            let mut ready = ready.into_iter().map(poll::Ready::readable);
+            let (from_agent, changed) = (ready.next().unwrap_or(false), ready.next().unwrap_or(false));
+            if changed {
+                self.changed.clear();
+            }
+            if from_agent {
+                let mut stream = self.stream;
+                self.take(frame::read_control(&mut stream, MAX_LINK)?)?;
+            }
+            if self.greeted {
+                self.push()?;
+            }
+        }
+    }
+
+    fn take(&mut self, down: Down) -> Result<(), LinkError> {
+        match down {
+            Down::Hello { .. } => {
+                self.greeted = true;
+                self.waiting = false;
+                self.send_state()
+            }
+            Down::Document(envelope) => self.take_document(&envelope),
+            Down::Connected { connected } => {
+                self.broker.ledger().link = Link { attached: true, connected };
+                Ok(())
+            }
+            Down::Rewind { incarnation, seq } => {
+                let ledger = self.broker.ledger();
+                // Of another journal the server has nothing of this one.
+                self.sent = if incarnation == ledger.journal.chain().incarnation { seq } else { 0 };
+                self.waiting = false;
+                Ok(())
+            }
+        }
+    }
+
+    fn take_document(&self, envelope: &Envelope) -> Result<(), LinkError> {
+        // What may revoke needs to know who is in which group, which is looked up before anything is locked.
+        let members = match envelope.kind() {
+            Some(Kind::Manifest | Kind::Policy | Kind::Trust) => self.broker.members(),
+            _ => std::collections::HashMap::new(),
+        };
+        let acknowledgement = envelope.kind() == Some(Kind::Acknowledgement);
+        let received = self.broker.ledger().receive(envelope, &members);
+        match received {
+            Ok(true) if !acknowledgement => self.send_state(),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                crate::say("broker", &format!("a document could not take effect: {}", crate::chain(&error)));
+                Ok(())
+            }
+        }
+    }
+
+    fn send_state(&self) -> Result<(), LinkError> {
+        let state = state(&mut self.broker.ledger());
+        let mut stream = self.stream;
+        Ok(frame::write_control(&mut stream, &Up::State(state))?)
+    }
+
+    /// The next batch, once the last is acknowledged.
+    fn push(&mut self) -> Result<(), LinkError> {
+        let batch = {
+            let ledger = self.broker.ledger();
+            if self.waiting && ledger.documents.position.acknowledged >= self.sent {
+                self.waiting = false;
+            }
+            if self.waiting { None } else { ledger.journal.batch_after(self.sent)? }
+        };
+        if let Some(batch) = batch {
+            self.sent = batch.head.chain.seq;
+            self.waiting = true;
+            let mut stream = self.stream;
+            frame::write_control(&mut stream, &Up::Journal(batch))?;
+        }
+        Ok(())
+    }
+}
+
+fn state(ledger: &mut Ledger) -> State {
+    let now = ledger.now();
+    State {
+        computer: ledger.documents.computer().clone(),
+        trust_version: ledger.documents.trust_version(),
+        epoch: ledger.documents.position.epoch,
+        seq: ledger.documents.position.seq,
+        held: ledger.documents.held(),
+        missing: ledger.documents.in_force().missing.clone(),
+        nonce: ledger.documents.nonce(now.boot.millis),
+        journal_key: ledger.journal.key().public(),
+    }
+}

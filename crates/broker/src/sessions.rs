@@ -1,0 +1,192 @@
+//! Sessions that run: waiting for their end, recording it, and taking them up again after the broker was restarted.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use brevet_core::document::EndReason;
+use brevet_core::id::{GrantId, SessionId};
+use brevet_core::policy::Uses;
+use brevet_core::record::{Body, GrantEnded, Origin, Outcome, SessionEnded};
+
+use crate::broker::Broker;
+use crate::journal::JournalError;
+use crate::ledger::{Ledger, Live};
+use crate::spec::{self, Ended, Exit, Report};
+use crate::state::Stage;
+use crate::supervisor::client::{self, ReconnectError, Session};
+
+/// The directory in which a session's supervisor can be found again.
+#[must_use]
+pub fn directory(broker: &Broker, session: &SessionId) -> PathBuf {
+    broker.config.broker_directory().join("sessions").join(session.as_str())
+}
+
+/// Waits until a session has ended and records that. Returns early when its supervisor cannot be understood.
+pub fn watch(broker: &Broker, id: &SessionId, session: &Session) {
+    loop {
+        match session.next_report(None) {
+            Ok(Some(Report::Ended(ended))) => {
+                if record(broker, &ended).is_ok() && session.acknowledge().is_err() {
+                    drop(client::forget(&directory(broker, id)));
+                }
+                return;
+            }
+            Ok(Some(Report::Status(status))) if status.ended.is_some() => {
+                if let Some(ended) = status.ended
+                    && record(broker, &ended).is_ok()
+                {
+                    drop(session.acknowledge());
+                }
+                return;
+            }
+            Ok(_) => {}
+            Err(_) => return gone(broker, id),
+        }
+    }
+}
+
+/// A supervisor went away: it left its last word, or the session is lost and what it left is ended.
+fn gone(broker: &Broker, id: &SessionId) {
+    let path = directory(broker, id);
+    match client::reconnect(&path) {
+        Ok((session, status)) => {
+            // The connection broke, not the supervisor.
+            adopt(broker, id, &Arc::new(session), status.deadline_ms);
+        }
+        Err(ReconnectError::Ended(ended)) => {
+            if record(broker, &ended).is_ok() {
+                drop(client::forget(&path));
+            }
+        }
+        Err(ReconnectError::Lost(identity)) => lost(broker, &identity),
+        Err(error) => {
+            crate::say("broker", &format!("session {id}: {}", crate::chain(&error)));
+            let mut ledger = broker.ledger();
+            if let Some(grant) = ledger.state.sessions.get(id).map(|entry| entry.started.grant.clone()) {
+                drop(end(&mut ledger, id, &grant, Outcome::Lost, 0));
+            }
+        }
+    }
+}
+
+fn lost(broker: &Broker, identity: &spec::Identity) {
+    let ended = client::sweep(identity).unwrap_or_else(|error| {
+        crate::say("broker", &format!("session {}: {}", identity.session, crate::chain(&error)));
+        0
+    });
+    let mut ledger = broker.ledger();
+    if end(&mut ledger, &identity.session, &identity.grant, Outcome::Lost, ended).is_ok() {
+        drop(ledger);
+        drop(client::forget(&directory(broker, &identity.session)));
+    }
+}
+
+/// Ends what a supervisor that broke off in the middle of a start may have left.
+pub fn sweep(broker: &Broker, session: &SessionId) {
+    let path = directory(broker, session);
+    if let Err(ReconnectError::Lost(identity)) = client::reconnect(&path)
+        && let Err(error) = client::sweep(&identity)
+    {
+        crate::say("broker", &format!("session {session}: {}", crate::chain(&error)));
+    }
+    drop(client::forget(&path));
+}
+
+fn record(broker: &Broker, ended: &Ended) -> Result<(), JournalError> {
+    let outcome = match (ended.reason, ended.exit) {
+        (spec::EndReason::Exited | spec::EndReason::Stopped, Some(Exit::Status(status))) => Outcome::Exited { status },
+        (spec::EndReason::Exited | spec::EndReason::Stopped, Some(Exit::Signal(signal))) => Outcome::Signalled { signal },
+        (spec::EndReason::Exited | spec::EndReason::Stopped, None) => Outcome::Lost,
+        (spec::EndReason::Expired, _) => Outcome::Expired,
+        (spec::EndReason::Revoked, _) => Outcome::Revoked,
+        (spec::EndReason::Finished, _) => Outcome::Finished,
+    };
+    end(&mut broker.ledger(), &ended.session, &ended.grant, outcome, ended.processes_ended)
+}
+
+/// Records the end of a session, of the grant that was made for it alone, and the receipts that waited for it.
+///
+/// # Errors
+/// When it could not be recorded.
+pub fn end(ledger: &mut Ledger, id: &SessionId, grant: &GrantId, outcome: Outcome, processes_ended: u32) -> Result<(), JournalError> {
+    ledger.live.remove(id);
+    if ledger.state.sessions.get(id).is_none_or(|entry| entry.ended.is_some()) {
+        return Ok(());
+    }
+    let expired = outcome == Outcome::Expired;
+    let ended = SessionEnded { session: id.clone(), grant: grant.clone(), outcome, processes_ended };
+    let mut bodies = vec![Body::SessionEnded(ended)];
+    if let Some(entry) = ledger.state.grants.get(grant) {
+        let single = matches!(entry.origin, Some(Origin::Automatic | Origin::Justify)) || entry.uses == Uses::Once;
+        if single && !matches!(entry.stage(), Stage::Ended(_)) {
+            let reason = if expired { EndReason::Expired } else { EndReason::Finished };
+            let detail = if expired { "its time was up" } else { "its session ended" }.to_owned();
+            bodies.push(Body::GrantEnded(GrantEnded { grant: grant.clone(), reason, detail, sessions: vec![id.clone()] }));
+        }
+    }
+    ledger.commit(&bodies)?;
+    for receipt in &mut ledger.documents.position.receipts {
+        if receipt.grant == *grant {
+            receipt.processes_ended = receipt.processes_ended.saturating_add(processes_ended);
+        }
+    }
+    ledger.settle_receipts()
+}
+
+/// Sessions that the state knows as running and whose supervisors answer; called once, before anybody is served.
+/// Those that ended meanwhile are recorded so.
+#[must_use]
+pub fn take_up(broker: &Broker) -> Vec<(SessionId, Arc<Session>)> {
+    let running: Vec<SessionId> = broker.ledger().state.running().map(|(id, _)| id.clone()).collect();
+    let mut taken = Vec::new();
+    for id in &running {
+        let path = directory(broker, id);
+        match client::reconnect(&path) {
+            Ok((session, status)) => match status.ended {
+                Some(ended) => {
+                    if record(broker, &ended).is_ok() {
+                        drop(session.acknowledge());
+                    }
+                }
+                None => {
+                    let session = Arc::new(session);
+                    taken.push((id.clone(), Arc::clone(&session)));
+                    broker.ledger().live.insert(id.clone(), Live { session, deadline: status.deadline_ms });
+                    order_again(broker, id);
+                }
+            },
+            Err(_) => gone(broker, id),
+        }
+    }
+    forget_strangers(broker, &running);
+    taken
+}
+
+fn adopt(broker: &Broker, id: &SessionId, session: &Arc<Session>, deadline: u64) {
+    broker.ledger().live.insert(id.clone(), Live { session: Arc::clone(session), deadline });
+    order_again(broker, id);
+    watch(broker, id, session);
+}
+
+/// A grant that ended while nobody could tell the supervisor: now it is told.
+fn order_again(broker: &Broker, id: &SessionId) {
+    let mut ledger = broker.ledger();
+    let Some(grant) = ledger.state.sessions.get(id).map(|entry| entry.started.grant.clone()) else { return };
+    if let Some(reason) = ledger.state.end_of(&grant).filter(|reason| *reason != EndReason::Expired) {
+        drop(ledger.end_grant(&grant, reason, "", true));
+    }
+}
+
+/// Supervisors of sessions that were never recorded as started have run nothing; their directories go.
+fn forget_strangers(broker: &Broker, running: &[SessionId]) {
+    let Ok(entries) = std::fs::read_dir(broker.config.broker_directory().join("sessions")) else { return };
+    for entry in entries.flatten() {
+        let known = entry.file_name().to_str().and_then(|name| SessionId::parse(name).ok()).is_some_and(|id| running.contains(&id));
+        if !known {
+            if let Err(ReconnectError::Lost(identity)) = client::reconnect(&entry.path()) {
+                drop(client::sweep(&identity));
+            }
+            drop(client::forget(&entry.path()));
+        }
+    }
+}
