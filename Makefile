@@ -11,7 +11,7 @@ packages:
 	@sh packaging/debian-packages.sh
 
 build: packages
-	@$(CARGO) build --quiet $(PROGRAMS) --package xtask
+	@$(CARGO) build $(PROGRAMS) --package xtask
 
 demo: build
 	@"$(TARGET)/debug/xtask" demo --programs "$(TARGET)/debug"
