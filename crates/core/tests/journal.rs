@@ -1,5 +1,7 @@
 //! The journal's chain: nothing in it can be changed, removed, reordered or put in without being noticed.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
+
 mod sample;
 
 use brevet_core::id::{ComputerId, Incarnation};

@@ -1,5 +1,7 @@
 //! The request digest: what an approval binds, and nothing less.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected fails")]
+
 mod sample;
 
 use brevet_core::application::Fact;

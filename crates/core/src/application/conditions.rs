@@ -40,10 +40,13 @@ pub fn of(rule: &Rule, against: Against<'_>, side: Side) -> Vec<Condition> {
     add("file", rule.file.as_deref().map(|file| is_named(facts, file)));
     add("folder", rule.folder.as_deref().map(|folder| is_within(facts, folder, rule.subfolders)));
     add("executable", rule.executable.as_deref().map(|name| is_executable(facts, name)));
+    // WHY only where it allows: a deny asks for what is written, and a changed file must not escape it.
+    let verified = rule.executable.is_some() && side == Side::Allow;
+    add("executable", verified.then(|| of_package(facts, |package| is_unchanged(package, true))));
     add("product", rule.product.as_deref().map(|name| of_package(facts, |package| is_product(package, name))));
     add("vendor", rule.vendor.as_deref().map(|name| of_package(facts, |package| is_of_vendor(package, name))));
     add("store", rule.store.as_deref().map(|id| is_store(facts, id)));
-    add("unchanged", unchanged_wanted(rule, side).map(|wanted| of_package(facts, |package| is_unchanged(package, wanted))));
+    add("unchanged", rule.unchanged.map(|wanted| of_package(facts, |package| is_unchanged(package, wanted))));
     add("min_version", rule.min_version.as_deref().map(|v| of_package(facts, |p| is_version(p, v, Ordering::Less, "below"))));
     add("max_version", rule.max_version.as_deref().map(|v| of_package(facts, |p| is_version(p, v, Ordering::Greater, "above"))));
     add("owner", rule.owner.as_deref().map(|owner| is_owned(facts, owner)));
@@ -149,11 +152,6 @@ fn is_of_vendor(package: &Package, name: &str) -> Truth {
         Some(vendor) => is(vendor == name, || format!("its package is from {}, not {}", quoted(vendor), quoted(name))),
         None => no("its package names no vendor"),
     }
-}
-
-/// A verified executable is unchanged by definition. A deny asks only for what is written: a changed file must not escape it.
-fn unchanged_wanted(rule: &Rule, side: Side) -> Option<bool> {
-    rule.unchanged.or((rule.executable.is_some() && side == Side::Allow).then_some(true))
 }
 
 fn is_unchanged(package: &Package, wanted: bool) -> Truth {

@@ -1,6 +1,7 @@
 //! Sample values for tests.
 
 #![expect(dead_code, reason = "each test binary uses a part")]
+#![expect(clippy::unwrap_used, reason = "a broken sample fails its test")]
 
 use brevet_core::application::{Fact, Facts, Interpreter, Package};
 use brevet_core::digest::Digest;
