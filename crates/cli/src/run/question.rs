@@ -9,6 +9,9 @@ use brevet_api::broker::{NeedReason, Reply};
 use brevet_core::policy::Mode;
 use brevet_core::time::Length;
 
+/// The longest reason in bytes, as the broker takes it.
+const LONGEST_REASON: usize = 1000;
+
 /// What somebody answered.
 enum Answer<T> {
     Given(T),
@@ -60,6 +63,9 @@ impl Talk<'_> {
         loop {
             match self.line(terminal, "reason: ")? {
                 Answer::Given(reason) if reason.trim().is_empty() => terminal.show("  a reason is needed; Ctrl-C ends without asking\n"),
+                Answer::Given(reason) if reason.trim().len() > LONGEST_REASON => {
+                    terminal.show(&format!("  longer than {LONGEST_REASON} bytes\n"));
+                }
                 Answer::Given(reason) => return Ok(Answer::Given(reason.trim().to_owned())),
                 other => return Ok(other),
             }
