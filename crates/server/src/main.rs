@@ -1,1 +1,23 @@
-fn main() {}
+//! The program: reads the command line, does what it says, prints what went wrong. Nothing else.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let command = brevet_server::cli::Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("brevet-server: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(brevet_server::cli::run(command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("brevet-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

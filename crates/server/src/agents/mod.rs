@@ -1,0 +1,29 @@
+//! The transport with `brevetd`: enrolment, nonces, the stream of documents, the journal.
+//!
+//! Nothing is believed for the channel's sake: documents carry signatures, and a journal's head is signed by the broker's key.
+
+mod apply;
+mod enrol;
+mod journal;
+mod stream;
+pub mod tokens;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// Largest body: a batch of records at their largest.
+const MAX_BODY: usize = 16 << 20;
+
+/// `/agent/v1`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/enrol", post(enrol::enrol))
+        .route("/nonce", post(tokens::nonce))
+        .route("/documents", get(stream::documents))
+        .route("/documents/missing", post(stream::missing))
+        .route("/journal", post(journal::journal))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+}

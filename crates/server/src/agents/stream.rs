@@ -1,0 +1,180 @@
+//! The stream of documents: what the computer lacks, then heartbeats, and each new document as soon as it is durable.
+//!
+//! INVARIANT: a heartbeat names only a place whose documents went out on the same stream before it.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use brevet_api::agent::{Documents, Missing, Position};
+use brevet_api::rest::Code;
+use brevet_core::document::{Envelope, Heartbeat, SCHEMA, seal};
+use brevet_core::id::ComputerId;
+use brevet_core::time::Timestamp;
+use futures_util::{Stream, StreamExt as _, stream};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use tokio::time::Instant;
+
+use super::tokens::Caller;
+use crate::app::{App, Listener};
+use crate::computers::presence;
+use crate::definitions::Snapshot;
+use crate::documents::publish::concerning;
+use crate::documents::sequence::{self, Place, unsigned};
+use crate::http::extract::{Body, Json, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::settings;
+use crate::store::Change;
+use crate::store::entities::{computer, shared_document, trust};
+
+pub(super) async fn documents(
+    State(app): State<App>,
+    Caller(row): Caller,
+    Query(position): Query<Position>,
+) -> Outcome<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    let computer = ComputerId::parse(&row.id)?;
+    // Listening begins before reading, so that nothing falls between.
+    let listener = app.hub.open(&app, &computer).ok_or_else(|| Failure::new(Code::Unavailable).because("too many streams are open"))?;
+    let change = Change::begin(&app).await?;
+    presence::heard(&change, &row).await?;
+    sequence::delivered(&change, &row.id, Place { epoch: position.epoch, seq: position.seq }).await?;
+    computer::Entity::update_many()
+        .col_expr(computer::Column::HeldTrust, Expr::value(crate::definitions::write::signed(position.trust_version)))
+        .filter(computer::Column::Id.eq(&row.id))
+        .exec(change.tx())
+        .await?;
+    change.commit().await?;
+    let epoch = unsigned(row.epoch);
+    let sent = if position.epoch == epoch { position.seq.min(unsigned(row.sent)) } else { 0 };
+    let next_heartbeat = Instant::now();
+    let talk = Talk {
+        stopping: app.stopping.subscribe(),
+        app: app.clone(),
+        computer,
+        listener,
+        epoch,
+        sent,
+        trust_version: position.trust_version,
+        nonce: Some(position.nonce),
+        last_heartbeat: Timestamp::from_millis(0),
+        next_heartbeat,
+        ended: false,
+    };
+    let batches = stream::unfold(talk, |mut talk| async move { talk.next().await.map(|events| (stream::iter(events), talk)) });
+    let keep_alive = Duration::from_millis(app.config.keep_alive.millis());
+    Ok(Sse::new(batches.flatten()).keep_alive(KeepAlive::new().interval(keep_alive)))
+}
+
+/// One stream's state.
+struct Talk {
+    app: App,
+    computer: ComputerId,
+    listener: Listener,
+    stopping: tokio::sync::watch::Receiver<bool>,
+    epoch: u64,
+    /// The last document of the sequence that went out.
+    sent: u64,
+    trust_version: u64,
+    nonce: Option<String>,
+    last_heartbeat: Timestamp,
+    next_heartbeat: Instant,
+    ended: bool,
+}
+
+impl Talk {
+    /// What to send next; `None` ends the stream.
+    async fn next(&mut self) -> Option<Vec<Result<Event, Infallible>>> {
+        loop {
+            if self.ended || *self.stopping.borrow() {
+                return None;
+            }
+            self.listener.woken.mark_unchanged();
+            match self.due().await {
+                Ok(events) if !events.is_empty() => return Some(events.into_iter().map(Ok).collect()),
+                Ok(_) => {}
+                Err(failure) => {
+                    // The computer connects again and resumes; half a truth is worse than silence.
+                    tracing::error!(computer = %self.computer, ?failure, "a stream of documents failed");
+                    return None;
+                }
+            }
+            tokio::select! {
+                changed = self.listener.woken.changed() => if changed.is_err() { return None },
+                () = tokio::time::sleep_until(self.next_heartbeat) => {}
+                _ = self.stopping.changed() => {}
+            }
+        }
+    }
+
+    async fn due(&mut self) -> Outcome<Vec<Event>> {
+        let mut out = Vec::new();
+        let row = computer::Entity::find_by_id(self.computer.as_str()).one(&self.app.store.pool).await?;
+        let row = row.ok_or_else(|| Failure::internal("the computer is gone"))?;
+        self.ended = row.state == "removed" || unsigned(row.epoch) != self.epoch;
+        if let Some(envelope) = self.newer_trust().await? {
+            out.push(document(&envelope)?);
+        }
+        for row in sequence::after(&self.app.store.pool, &self.computer, self.epoch, self.sent).await? {
+            out.push(Event::default().event("document").data(&row.envelope));
+            self.sent = unsigned(row.seq);
+        }
+        if Instant::now() >= self.next_heartbeat && !self.ended {
+            out.push(document(&self.heartbeat()?)?);
+            self.next_heartbeat = Instant::now() + Duration::from_millis(self.app.config.heartbeat.millis());
+        }
+        Ok(out)
+    }
+
+    async fn newer_trust(&mut self) -> Outcome<Option<Envelope>> {
+        let row = trust::Entity::find().order_by_desc(trust::Column::Version).one(&self.app.store.pool).await?;
+        let Some(row) = row.filter(|row| unsigned(row.version) > self.trust_version) else { return Ok(None) };
+        self.trust_version = unsigned(row.version);
+        Ok(Some(serde_json::from_str(&row.envelope)?))
+    }
+
+    fn heartbeat(&mut self) -> Outcome<Envelope> {
+        let now = self.app.clock.now();
+        let time = now.max(Timestamp::from_millis(self.last_heartbeat.millis().saturating_add(1)));
+        self.last_heartbeat = time;
+        let heartbeat = Heartbeat {
+            schema: SCHEMA,
+            computer: self.computer.clone(),
+            time,
+            epoch: self.epoch,
+            seq: self.sent,
+            nonce: self.nonce.take(),
+        };
+        Ok(seal(&heartbeat, &[&self.app.keys.issuer])?)
+    }
+}
+
+fn document(envelope: &Envelope) -> Outcome<Event> {
+    Ok(Event::default().event("document").data(serde_json::to_string(envelope)?))
+}
+
+/// Shared documents that the computer lacks: only those that its manifest names.
+pub(super) async fn missing(State(app): State<App>, Caller(row): Caller, Body(body): Body<Missing>) -> Outcome<Json<Documents>> {
+    const MOST: usize = 10_000;
+    if body.missing.len() > MOST {
+        return Err(Failure::field("missing", format!("at most {MOST} at once")));
+    }
+    let all = Snapshot::load(&app.store.pool).await?;
+    let mut allowed: Vec<String> = concerning(&row, &all).filter_map(|definition| definition.document.clone()).collect();
+    let values = settings::load(&app.store.pool).await?;
+    let newest = shared_document::Entity::find()
+        .filter(shared_document::Column::Subject.eq("settings"))
+        .filter(shared_document::Column::Version.eq(crate::definitions::write::signed(values.version)))
+        .one(&app.store.pool)
+        .await?;
+    allowed.extend(newest.map(|row| row.digest));
+    let mut documents = Vec::new();
+    for digest in body.missing.iter().map(ToString::to_string).filter(|digest| allowed.contains(digest)) {
+        if let Some(row) = shared_document::Entity::find_by_id(digest).one(&app.store.pool).await? {
+            documents.push(serde_json::from_str(&row.envelope)?);
+        }
+    }
+    Ok(Json(Documents { documents }))
+}

@@ -1,0 +1,122 @@
+//! What every handler shares: the store, the keys, the clock, and who is connected.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use brevet_core::document::PublicKey;
+use brevet_core::id::{ComputerId, InstanceId};
+use tokio::sync::watch;
+
+use crate::agents::tokens::Nonces;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keys::Keys;
+use crate::store::Store;
+use crate::tls::Authority;
+
+/// The running server.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What it consists of.
+pub struct Inner {
+    /// The database.
+    pub store: Store,
+    /// The signing keys.
+    pub keys: Keys,
+    /// The clock.
+    pub clock: Clock,
+    /// The installation.
+    pub instance: InstanceId,
+    /// The key that computers pin.
+    pub root: PublicKey,
+    /// The public address, without a slash at the end.
+    pub url: String,
+    /// The certificate authority.
+    pub authority: Authority,
+    /// Times and intervals.
+    pub config: Config,
+    /// Streams of documents.
+    pub hub: Hub,
+    /// Nonces and tokens of computers.
+    pub nonces: Nonces,
+    /// Becomes true when the server is to stop.
+    pub stopping: watch::Sender<bool>,
+}
+
+impl App {
+    /// Puts it together.
+    #[must_use]
+    pub fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// Open streams, each woken when its computer has new documents. Holds nothing that the database does not.
+#[derive(Default)]
+pub struct Hub {
+    streams: Mutex<HashMap<ComputerId, (watch::Sender<u64>, usize)>>,
+}
+
+impl Hub {
+    /// Has a computer's streams look for documents.
+    pub fn wake(&self, computer: &ComputerId) {
+        if let Some((sender, _)) = self.lock().get(computer) {
+            sender.send_modify(|n| *n = n.wrapping_add(1));
+        }
+    }
+
+    /// Whether a computer has a stream open.
+    #[must_use]
+    pub fn connected(&self, computer: &ComputerId) -> bool {
+        self.lock().contains_key(computer)
+    }
+
+    /// A new stream of this computer; `None` when it has too many already.
+    #[must_use]
+    pub fn open(&self, app: &App, computer: &ComputerId) -> Option<Listener> {
+        const MOST: usize = 4;
+        let mut streams = self.lock();
+        let (sender, count) = streams.entry(computer.clone()).or_insert_with(|| (watch::channel(0).0, 0));
+        if *count >= MOST {
+            return None;
+        }
+        *count += 1;
+        Some(Listener { app: app.clone(), computer: computer.clone(), woken: sender.subscribe() })
+    }
+
+    fn close(&self, computer: &ComputerId) {
+        let mut streams = self.lock();
+        if let Some((_, count)) = streams.get_mut(computer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                streams.remove(computer);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ComputerId, (watch::Sender<u64>, usize)>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One open stream; closing it is dropping it.
+pub struct Listener {
+    app: App,
+    computer: ComputerId,
+    /// Changes when there is something to look for.
+    pub woken: watch::Receiver<u64>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.app.hub.close(&self.computer);
+    }
+}

@@ -1,0 +1,110 @@
+//! Writing events.
+
+use brevet_api::rest::event::ActorKind;
+use brevet_core::id::{EventId, GrantId, Incarnation, PersonId, RequestId, SessionId};
+use brevet_core::time::Timestamp;
+use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait as _};
+use serde::Serialize;
+
+use crate::access::Actor;
+use crate::http::failure::Outcome;
+use crate::store::Change;
+use crate::store::entities::event;
+
+/// Who did it.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    /// A person.
+    Person(&'a Actor),
+    /// A computer, by id and name; a user on it where the event has one.
+    Computer(&'a str, &'a str),
+    /// The server itself.
+    Server,
+}
+
+/// An event before it is written. The ids are those that it concerns.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "the fields of the API's event")]
+pub struct NewEvent {
+    pub kind: String,
+    pub time: Option<Timestamp>,
+    pub computer: Option<(String, String)>,
+    pub user: Option<String>,
+    pub policy: Option<(String, String)>,
+    pub request: Option<RequestId>,
+    pub grant: Option<GrantId>,
+    pub session: Option<SessionId>,
+    pub person: Option<PersonId>,
+    pub summary: String,
+    /// JSON text.
+    pub body: String,
+    pub journal: Option<(Incarnation, u64, u32)>,
+}
+
+impl NewEvent {
+    /// An event of a kind, with a body and a line in words.
+    ///
+    /// # Errors
+    /// When the body has no JSON form.
+    pub fn new<B: Serialize>(kind: &str, summary: impl Into<String>, body: &B) -> Outcome<Self> {
+        Ok(Self { kind: kind.into(), summary: summary.into(), body: serde_json::to_string(body)?, ..Self::default() })
+    }
+}
+
+/// Writes an event in this change.
+///
+/// # Errors
+/// When the database does not take it; then the whole change must not happen.
+pub async fn record(change: &Change, by: By<'_>, new: NewEvent) -> Outcome<()> {
+    let id = crate::clock::id(EventId::new, change.now)?;
+    let (actor_kind, actor_id, actor_name, token) = match by {
+        By::Person(actor) => {
+            (ActorKind::Person, Some(actor.person.to_string()), actor.name.clone(), actor.token.as_ref().map(ToString::to_string))
+        }
+        By::Computer(id, name) => (ActorKind::Computer, Some(id.to_owned()), new.user.clone().unwrap_or_else(|| name.to_owned()), None),
+        By::Server => (ActorKind::Server, None, "server".into(), None),
+    };
+    let (computer, computer_name) = new.computer.unzip();
+    let (policy, policy_name) = new.policy.unzip();
+    let (incarnation, journal_seq, schema) = match new.journal {
+        Some((incarnation, seq, schema)) => (Some(incarnation.to_string()), i64::try_from(seq).ok(), schema),
+        None => (None, None, brevet_core::record::SCHEMA),
+    };
+    let row = event::ActiveModel {
+        seq: NotSet,
+        id: Set(id.to_string()),
+        time: Set(new.time.unwrap_or(change.now).millis()),
+        recorded: Set(change.now.millis()),
+        kind: Set(new.kind),
+        schema: Set(i64::from(schema)),
+        actor_kind: Set(actor_kind_name(actor_kind).into()),
+        actor_id: Set(actor_id),
+        actor_name: Set(actor_name),
+        token: Set(token),
+        computer: Set(computer),
+        computer_name: Set(computer_name),
+        user: Set(new.user),
+        policy: Set(policy),
+        policy_name: Set(policy_name),
+        request: Set(new.request.map(String::from)),
+        grant: Set(new.grant.map(String::from)),
+        session: Set(new.session.map(String::from)),
+        person: Set(new.person.map(String::from)),
+        summary: Set(new.summary),
+        body: Set(new.body),
+        incarnation: Set(incarnation),
+        journal_seq: Set(journal_seq),
+    };
+    event::Entity::insert(row).exec(change.tx()).await?;
+    Ok(())
+}
+
+/// As the column holds it.
+#[must_use]
+pub const fn actor_kind_name(kind: ActorKind) -> &'static str {
+    match kind {
+        ActorKind::Person => "person",
+        ActorKind::Computer => "computer",
+        ActorKind::Server => "server",
+    }
+}

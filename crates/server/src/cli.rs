@@ -1,0 +1,191 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::App;
+use crate::bootstrap;
+use crate::config::{Config, ConfigError, check_url};
+use crate::store::Store;
+
+/// Holds policy, routes requests, signs documents, keeps the audit log.
+#[derive(Debug, Parser)]
+#[command(name = "brevet-server", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API, the console and the computers
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Address and port; port 0 takes any that is free
+        #[arg(long)]
+        listen: Option<String>,
+    },
+    /// Set up: keys and the first owner, with a one-time sign-in link and an API token
+    Bootstrap {
+        #[command(flatten)]
+        place: Place,
+        /// Write the root key to this file instead of keeping it with the data
+        #[arg(long)]
+        root_key_to: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the configuration and say what is wrong with it
+    CheckConfig {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Bring the database up to this version
+    Migrate {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Place {
+    /// Where database, keys and certificate are
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// The public address, https://HOST[:PORT]
+    #[arg(long)]
+    url: Option<String>,
+    /// A PostgreSQL address instead of SQLite with the data
+    #[arg(long)]
+    database: Option<String>,
+    /// A file with any of these and more
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Everything that was said, by whom ever.
+struct Said {
+    data: PathBuf,
+    config: Config,
+}
+
+impl Place {
+    fn read(self) -> Result<Said, ConfigError> {
+        let mut config = Config::load(self.config.as_deref())?;
+        config.url = self.url.or(config.url);
+        config.database = self.database.or(config.database);
+        if let Some(url) = &mut config.url {
+            let plain = url.trim_end_matches('/').to_owned();
+            check_url(&plain)?;
+            *url = plain;
+        }
+        let data = self.data.or_else(|| config.data.clone()).ok_or(ConfigError::Missing("--data"))?;
+        Ok(Said { data, config })
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// In words for the person who typed it.
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    match cli.command {
+        Command::Serve { place, listen } => serve(place.read()?, listen).await,
+        Command::Bootstrap { place, root_key_to, json } => set_up(place.read()?, root_key_to.as_deref(), json).await,
+        Command::CheckConfig { place } => {
+            place.read()?;
+            eprintln!("brevet-server: the configuration is right");
+            Ok(())
+        }
+        Command::Migrate { place } => {
+            let Said { data, config } = place.read()?;
+            let store = Store::open(&data, config.database.as_deref()).await.context("cannot open the database")?;
+            store.migrate().await.context("cannot migrate the database")
+        }
+    }
+}
+
+async fn set_up(said: Said, root_to: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    let url = said.config.url.clone().unwrap_or_else(|| "https://localhost:8443".into());
+    let made = bootstrap::bootstrap(&said.data, &url, said.config.database.as_deref(), root_to).await?;
+    if json {
+        println!("{}", serde_json::to_string(&made)?);
+        return Ok(());
+    }
+    println!("the first owner is set up; they may also approve, and are recorded as having no OS user");
+    println!();
+    println!("sign in once, within an hour:  {}", made.sign_in);
+    println!("API token, for 90 days:        {}", made.token);
+    println!("certificate authority:         {}", made.ca.display());
+    if root_to.is_none() {
+        println!("root key:                      {}", said.data.join("keys/root.key").display());
+        println!();
+        println!("take the root key off this machine: only new keys need it (--root-key-to FILE puts it elsewhere at once)");
+    }
+    Ok(())
+}
+
+async fn serve(said: Said, listen: Option<String>) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn".into());
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let address = listen.or_else(|| said.config.listen.clone()).unwrap_or_else(|| "127.0.0.1:8443".into());
+    let listener = std::net::TcpListener::bind(&address).with_context(|| format!("cannot listen on {address}"))?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    let url = said.config.url.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
+    let Said { data, config } = said;
+    let database = config.database.clone();
+    let app = bootstrap::open(&data, url, database.as_deref(), config).await?;
+    eprintln!("brevet-server: listening on {}", display_address(listener.local_addr()?));
+    let handle = axum_server::Handle::new();
+    tokio::spawn(stop_on_signal(app.clone(), handle.clone()));
+    serve_on(app, listener, handle).await
+}
+
+fn display_address(address: SocketAddr) -> String {
+    if address.ip().is_loopback() { format!("https://localhost:{}", address.port()) } else { format!("https://{address}") }
+}
+
+/// Serves until the handle says stop.
+///
+/// # Errors
+/// When TLS or the listener cannot be used.
+pub async fn serve_on(app: App, listener: std::net::TcpListener, handle: axum_server::Handle<SocketAddr>) -> anyhow::Result<()> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let host = check_url(&app.url)?;
+    if !names.contains(&host) {
+        names.push(host);
+    }
+    let tls = app.authority.server_config(names, app.clock.now())?;
+    let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
+    let sweeping = tokio::spawn(crate::sweep::run(app.clone()));
+    let router = crate::http::router(&app);
+    let served = axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(router.into_make_service()).await;
+    sweeping.abort();
+    app.store.pool.clone().close().await?;
+    served.map_err(|error| anyhow!(error).context("the server stopped"))
+}
+
+async fn stop_on_signal(app: App, handle: axum_server::Handle<SocketAddr>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    app.stopping.send_replace(true);
+    handle.graceful_shutdown(Some(Duration::from_secs(5)));
+}

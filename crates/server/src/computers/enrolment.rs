@@ -1,0 +1,131 @@
+//! Enrolment tokens: made, listed, revoked. Their secret is shown once and kept as a hash.
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brevet_api::agent::{ENROLMENT_PREFIX, EnrolmentToken as TokenContent};
+use brevet_api::rest::computer::{EnrolmentToken, EnrolmentTokenCreated, NewEnrolmentToken};
+use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::{Code, Page};
+use brevet_core::id::EnrolmentTokenId;
+use brevet_core::time::{Length, Timestamp};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::audit::{By, NewEvent, record};
+use crate::clock;
+use crate::definitions::Snapshot;
+use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+use crate::http::signed_in::hash;
+use crate::store::Change;
+use crate::store::entities::enrolment_token;
+
+const DEFAULT: Length = Length::from_hours(1);
+const LONGEST: Length = Length::from_hours(30 * 24);
+const MOST_USES: u32 = 100_000;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .on(
+            Method::GET,
+            "/enrolment-tokens",
+            Action::ReadEnrolment,
+            doc("Enrolment tokens, newest first").answer::<EnrolmentToken>(200).page(&[]),
+            list,
+        )
+        .on(
+            Method::POST,
+            "/enrolment-tokens",
+            Action::ChangeEnrolment,
+            doc("Make one; its text is shown this once").body::<NewEnrolmentToken>().answer::<EnrolmentTokenCreated>(201),
+            create,
+        )
+        .on(Method::DELETE, "/enrolment-tokens/{id}", Action::ChangeEnrolment, doc("Revoke it"), revoke)
+}
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<EnrolmentToken>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let mut select = enrolment_token::Entity::find().order_by_desc(enrolment_token::Column::Id).limit(slice.ask());
+    if let Some(after) = &slice.after {
+        select = select.filter(enrolment_token::Column::Id.lt(after));
+    }
+    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
+    let shown = |row: enrolment_token::Model| -> Outcome<EnrolmentToken> {
+        Ok(EnrolmentToken {
+            id: EnrolmentTokenId::parse(&row.id)?,
+            name: row.name,
+            uses: u32::try_from(row.uses).unwrap_or(u32::MAX),
+            used: u32::try_from(row.used).unwrap_or(u32::MAX),
+            groups: serde_json::from_str(&row.groups)?,
+            created: Timestamp::from_millis(row.created),
+            expires: Timestamp::from_millis(row.expires),
+            revoked: row.revoked,
+        })
+    };
+    Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
+}
+
+async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewEnrolmentToken>) -> Outcome<Response> {
+    let lives = body.expires_in.unwrap_or(DEFAULT);
+    if lives == Length::ZERO || lives > LONGEST {
+        return Err(Failure::field("expires_in", format!("from 1s to {LONGEST}")));
+    }
+    if body.uses == 0 || body.uses > MOST_USES {
+        return Err(Failure::field("uses", format!("from 1 to {MOST_USES}")));
+    }
+    let change = Change::begin(&app).await?;
+    let all = Snapshot::load(change.tx()).await?;
+    for (i, name) in body.groups.iter().enumerate() {
+        if all.group(name).is_none_or(|group| group.computers.is_none()) {
+            return Err(Failure::field(format!("groups[{i}]"), format!("there is no group of computers {name:?}")));
+        }
+    }
+    let id = clock::id(EnrolmentTokenId::new, change.now)?;
+    let secret = clock::secret()?;
+    let expires = change.now.plus(lives);
+    let row = enrolment_token::ActiveModel {
+        id: Set(id.to_string()),
+        hash: Set(hash(&secret).to_string()),
+        name: Set(body.name.clone()),
+        uses: Set(i64::from(body.uses)),
+        used: Set(0),
+        groups: Set(serde_json::to_string(&body.groups)?),
+        created: Set(change.now.millis()),
+        expires: Set(expires.millis()),
+        revoked: Set(false),
+    };
+    enrolment_token::Entity::insert(row).exec_without_returning(change.tx()).await?;
+    let said = serde_json::json!({ "id": id, "name": body.name, "uses": body.uses, "groups": body.groups, "expires": expires });
+    record(&change, By::Person(&actor), NewEvent::new("enrolment_token.created", "an enrolment token was made", &said)?).await?;
+    change.commit().await?;
+    let content = TokenContent { url: app.url.clone(), tls: Some(app.authority.fingerprint()), root: app.root.fingerprint(), secret };
+    let token = format!("{ENROLMENT_PREFIX}{}", URL_SAFE_NO_PAD.encode(serde_json::to_vec(&content)?));
+    Ok((StatusCode::CREATED, Json(EnrolmentTokenCreated { id, token, expires })).into_response())
+}
+
+async fn revoke(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<StatusCode> {
+    let change = Change::begin(&app).await?;
+    let row = enrolment_token::Entity::find_by_id(&id).one(change.tx()).await?;
+    let row = row.ok_or_else(|| Failure::not_found("enrolment token", &id))?;
+    let revoked = enrolment_token::Entity::update_many()
+        .col_expr(enrolment_token::Column::Revoked, Expr::value(true))
+        .filter(enrolment_token::Column::Id.eq(&id))
+        .filter(enrolment_token::Column::Revoked.eq(false))
+        .exec(change.tx())
+        .await?;
+    if revoked.rows_affected != 1 {
+        return Err(Failure::new(Code::WrongState).because("it is revoked already"));
+    }
+    let said = serde_json::json!({ "id": id, "name": row.name });
+    record(&change, By::Person(&actor), NewEvent::new("enrolment_token.revoked", "an enrolment token was revoked", &said)?).await?;
+    change.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

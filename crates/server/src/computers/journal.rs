@@ -1,0 +1,65 @@
+//! A computer's journal as it was received, so that anybody can verify it without believing the server.
+
+use axum::extract::State;
+use brevet_api::rest::Code;
+use brevet_api::rest::computer::{ComputerRef, JournalPage, JournalQuery};
+use brevet_core::digest::Digest;
+use brevet_core::document::PublicKey;
+use brevet_core::id::{ComputerId, Incarnation};
+use brevet_core::journal::Record;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::find;
+use crate::access::Actor;
+use crate::app::App;
+use crate::definitions::write::signed;
+use crate::documents::sequence::unsigned;
+use crate::http::extract::{Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::store::entities::{journal, journal_record};
+
+const DEFAULT: u32 = 500;
+const MOST: u32 = 1000;
+
+pub(super) async fn page(
+    State(app): State<App>,
+    _actor: Actor,
+    Path(reference): Path<String>,
+    Query(query): Query<JournalQuery>,
+) -> Outcome<Json<JournalPage>> {
+    let limit = query.limit.unwrap_or(DEFAULT);
+    if limit == 0 || limit > MOST {
+        return Err(Failure::new(Code::Malformed).because(format!("limit must be from 1 to {MOST}")));
+    }
+    let pool = &app.store.pool;
+    let row = find(pool, &reference).await?;
+    let lives =
+        journal::Entity::find().filter(journal::Column::Computer.eq(&row.id)).order_by_asc(journal::Column::Begun).all(pool).await?;
+    let wanted = query.incarnation.map_or(row.incarnation, String::from);
+    let life = lives.iter().find(|life| life.incarnation == wanted).ok_or_else(|| Failure::not_found("journal", &wanted))?;
+    let after = query.after.unwrap_or(0);
+    let mut records = journal_record::Entity::find()
+        .filter(journal_record::Column::Computer.eq(&row.id))
+        .filter(journal_record::Column::Incarnation.eq(&wanted))
+        .filter(journal_record::Column::Seq.gt(signed(after)))
+        .order_by_asc(journal_record::Column::Seq)
+        .limit(u64::from(limit).saturating_add(1))
+        .all(pool)
+        .await?;
+    let more = records.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = if more { records.last().map(|record| unsigned(record.seq)) } else { None };
+    let record = |r: journal_record::Model| -> Outcome<Record> {
+        let body_hash = Digest::parse(&r.body_hash).map_err(Failure::internal)?;
+        Ok(Record { header: r.header, salt: r.salt, body: r.body, body_hash })
+    };
+    Ok(Json(JournalPage {
+        computer: ComputerRef { id: ComputerId::parse(&row.id)?, name: row.name },
+        incarnation: Incarnation::parse(&wanted)?,
+        incarnations: lives.iter().map(|life| Incarnation::parse(&life.incarnation)).collect::<Result<_, _>>()?,
+        journal_key: PublicKey::try_from(row.journal_key).map_err(Failure::internal)?,
+        records: records.into_iter().map(record).collect::<Outcome<_>>()?,
+        head: if life.signed_head.is_empty() { None } else { Some(serde_json::from_str(&life.signed_head)?) },
+        next,
+    }))
+}

@@ -1,0 +1,129 @@
+//! The routes of computers.
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use brevet_api::rest::Page;
+use brevet_api::rest::computer::{Because, Computer, ComputerQuery, JournalPage};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::{find, journal, quarantine, show, shown};
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::audit::By;
+use crate::definitions::Snapshot;
+use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+use crate::store::Change;
+use crate::store::entities::computer;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    let one = "/computers/{reference}";
+    routes
+        .on(
+            Method::GET,
+            "/computers",
+            Action::ReadComputers,
+            doc("Computers, by name").answer::<Computer>(200).page(&["state", "name"]),
+            list,
+        )
+        .on(Method::GET, one, Action::ReadComputers, doc("One computer, with its policies").answer::<Computer>(200), one_computer)
+        .on(Method::DELETE, one, Action::ChangeComputers, doc("Remove it: it can no longer connect"), remove)
+        .on(
+            Method::POST,
+            "/computers/{reference}/quarantine",
+            Action::ChangeComputers,
+            doc("Take every right away from it").body::<Because>().answer::<Computer>(200),
+            put,
+        )
+        .on(
+            Method::POST,
+            "/computers/{reference}/release",
+            Action::ReleaseComputer,
+            doc("End its quarantine").body::<Because>().answer::<Computer>(200),
+            release,
+        )
+        .on(
+            Method::GET,
+            "/computers/{reference}/journal",
+            Action::ReadJournal,
+            doc("Its journal, byte for byte, for verification elsewhere").answer::<JournalPage>(200).query(&[
+                "after",
+                "incarnation",
+                "limit",
+            ]),
+            journal::page,
+        )
+}
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<ComputerQuery>) -> Outcome<Json<Page<Computer>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let all = Snapshot::load(&app.store.pool).await?;
+    let mut select = computer::Entity::find().order_by_asc(computer::Column::NameKey).limit(slice.ask());
+    select = match &query.state {
+        Some(state) => select.filter(computer::Column::State.eq(state)),
+        None => select.filter(computer::Column::State.ne("removed")),
+    };
+    if let Some(part) = &query.name {
+        select = select.filter(computer::Column::Name.contains(part));
+    }
+    if let Some(after) = &slice.after {
+        select = select.filter(computer::Column::NameKey.gt(after));
+    }
+    let page = slice.page(select.all(&app.store.pool).await?, |row| row.name_key.clone());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        items.push(shown(&app, &row, &all).await?);
+    }
+    Ok(Json(Page { items, next: page.next }))
+}
+
+async fn one_computer(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Json<Computer>> {
+    whole(&app, &reference).await.map(Json)
+}
+
+async fn whole(app: &App, reference: &str) -> Outcome<Computer> {
+    let row = find(&app.store.pool, reference).await?;
+    let all = Snapshot::load(&app.store.pool).await?;
+    let mut computer = shown(app, &row, &all).await?;
+    computer.policies = show::policies(app, &row, &all).await?;
+    Ok(computer)
+}
+
+fn said(body: &Because) -> Outcome<&str> {
+    let comment = body.comment.trim();
+    if comment.is_empty() || comment.len() > 4000 { Err(Failure::field("comment", "say why, in at most 4000 bytes")) } else { Ok(comment) }
+}
+
+async fn put(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<Because>) -> Outcome<Json<Computer>> {
+    let because = said(&body)?;
+    let mut change = Change::begin(&app).await?;
+    let row = find(change.tx(), &reference).await?;
+    quarantine::put(&mut change, By::Person(&actor), &row, because).await?;
+    change.commit().await?;
+    whole(&app, &row.id).await.map(Json)
+}
+
+async fn release(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    Body(body): Body<Because>,
+) -> Outcome<Json<Computer>> {
+    let because = said(&body)?;
+    let mut change = Change::begin(&app).await?;
+    let row = find(change.tx(), &reference).await?;
+    quarantine::release(&mut change, By::Person(&actor), &row, because).await?;
+    change.commit().await?;
+    whole(&app, &row.id).await.map(Json)
+}
+
+async fn remove(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<StatusCode> {
+    let mut change = Change::begin(&app).await?;
+    let row = find(change.tx(), &reference).await?;
+    quarantine::remove(&mut change, By::Person(&actor), &row).await?;
+    change.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

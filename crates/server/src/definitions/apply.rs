@@ -1,0 +1,129 @@
+//! `apply`: a whole file in one transaction. Applying what is shown changes nothing.
+
+use std::collections::HashSet;
+
+use axum::extract::State;
+use axum::http::Method;
+use brevet_api::rest::apply::{Applied, AppliedAction, AppliedChange, Apply};
+use brevet_core::file::File;
+
+use super::check;
+use super::content::{Content, Kind, Snapshot, kind_name, of_file};
+use super::write::{self, Reason, errors_or_ok};
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::audit::By;
+use crate::documents::publish;
+use crate::http::extract::{Body, Json};
+use crate::http::failure::Outcome;
+use crate::http::routes::{Routes, doc};
+use crate::store::Change;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .on(
+            Method::POST,
+            "/apply",
+            Action::ChangePolicy,
+            doc("Apply a whole file in one transaction").body::<Apply>().answer::<Applied>(200),
+            apply,
+        )
+        .on(Method::GET, "/file", Action::ReadPolicy, doc("Everything that apply takes, as one file").answer_named(200, "File"), file)
+}
+
+async fn file(State(app): State<App>, _actor: Actor) -> Outcome<Json<File>> {
+    Ok(Json(Snapshot::load(&app.store.pool).await?.file()))
+}
+
+async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) -> Outcome<Json<Applied>> {
+    let wanted = of_file(body.file);
+    refuse_wrong_file(&wanted)?;
+    let mut change = Change::begin(&app).await?;
+    let before = Snapshot::load(change.tx()).await?;
+    let mut changes = Vec::new();
+    for content in &wanted {
+        changes.push(put(&change, &actor, &before, content).await?);
+    }
+    if body.prune {
+        changes.extend(prune(&change, &actor, &before, &wanted).await?);
+    }
+    let after = Snapshot::load(change.tx()).await?;
+    errors_or_ok(with_places(&wanted).flat_map(|(place, content)| check::dangling(content, &after, &place)).collect())?;
+    let others = after.0.iter().filter(|d| !wanted.contains(&d.content));
+    errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()))).collect())?;
+    if body.dry_run {
+        for change in changes.iter_mut().filter(|c| c.change == AppliedAction::Created) {
+            change.id = None;
+        }
+    } else {
+        publish::publish(&mut change).await?;
+        change.commit().await?;
+    }
+    Ok(Json(Applied { dry_run: body.dry_run, changes }))
+}
+
+/// Each definition with its place in the file, such as `policy[2].`.
+fn with_places(wanted: &[Content]) -> impl Iterator<Item = (String, &Content)> {
+    wanted.iter().enumerate().map(|(i, content)| {
+        let same = wanted.iter().take(i).filter(|other| other.kind() == content.kind()).count();
+        (format!("{}[{same}].", kind_name(content.kind())), content)
+    })
+}
+
+fn refuse_wrong_file(wanted: &[Content]) -> Outcome<()> {
+    let mut errors: Vec<_> = with_places(wanted).flat_map(|(place, content)| check::alone(content, &place)).collect();
+    let mut seen = HashSet::new();
+    for (place, content) in with_places(wanted) {
+        if !seen.insert((content.kind(), content.name())) {
+            let reason = format!("the file names {:?} twice", content.name());
+            errors.push(brevet_api::rest::error::FieldError { field: format!("{place}name"), reason });
+        }
+    }
+    errors_or_ok(errors)
+}
+
+async fn put(change: &Change, actor: &Actor, before: &Snapshot, content: &Content) -> Outcome<AppliedChange> {
+    let (kind, name) = (content.kind(), content.name().to_owned());
+    let Some(old) = before.named(kind, &name) else {
+        let id = write::create(change, actor, content.clone()).await?;
+        return Ok(AppliedChange { kind, name, id: Some(id), change: AppliedAction::Created, fields: Vec::new() });
+    };
+    let id = Some(old.id.clone());
+    if old.content == *content {
+        return Ok(AppliedChange { kind, name, id, change: AppliedAction::Unchanged, fields: Vec::new() });
+    }
+    let fields = differing(&old.content, content)?;
+    write::replace(change, By::Person(actor), old, content.clone(), Reason::Changed).await?;
+    Ok(AppliedChange { kind, name, id, change: AppliedAction::Changed, fields })
+}
+
+/// Names of the fields that differ, one level deep.
+fn differing(old: &Content, new: &Content) -> Outcome<Vec<String>> {
+    let (old, new) = (old.to_json()?, new.to_json()?);
+    let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else { return Ok(Vec::new()) };
+    let mut fields: Vec<String> =
+        old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)).map(ToOwned::to_owned).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    Ok(fields)
+}
+
+/// Deletes what the file does not name: what refers to others first.
+async fn prune(change: &Change, actor: &Actor, before: &Snapshot, wanted: &[Content]) -> Outcome<Vec<AppliedChange>> {
+    let mut changes = Vec::new();
+    for kind in [Kind::Autonomous, Kind::Policy, Kind::List, Kind::Group] {
+        let named: HashSet<&str> = wanted.iter().filter(|c| c.kind() == kind).map(Content::name).collect();
+        for old in before.0.iter().filter(|d| d.content.kind() == kind && !named.contains(d.content.name())) {
+            write::remove(change, actor, old).await?;
+            changes.push(AppliedChange {
+                kind,
+                name: old.content.name().to_owned(),
+                id: Some(old.id.clone()),
+                change: AppliedAction::Deleted,
+                fields: Vec::new(),
+            });
+        }
+    }
+    Ok(changes)
+}

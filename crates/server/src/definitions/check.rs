@@ -1,0 +1,227 @@
+//! Whether definitions make sense: each by itself (the core's `validate`), and all together (what they name exists).
+
+use brevet_api::rest::error::FieldError;
+use brevet_core::application::Rule;
+use brevet_core::autonomous::AutonomousRule;
+use brevet_core::file::{Group, List};
+use brevet_core::policy::{Applications, Mode, Policy, Scope, Validity, validate};
+use brevet_core::time::Length;
+
+use super::content::{Content, Snapshot};
+
+/// What is wrong with a definition by itself; fields begin with `prefix`.
+#[must_use]
+pub fn alone(content: &Content, prefix: &str) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if let Err(reason) = check_name(content.name()) {
+        errors.push(error(prefix, "name", reason));
+    }
+    match content {
+        Content::Group(group) => errors.extend(group_alone(group).into_iter().map(|(field, reason)| error(prefix, &field, reason))),
+        Content::List(list) => errors.extend(list_alone(list).into_iter().map(|(field, reason)| error(prefix, &field, reason))),
+        Content::Policy(policy) => {
+            errors.extend(validate(policy).into_iter().filter(|e| e.field != "name").map(|e| error(prefix, &e.field, e.reason)));
+        }
+        Content::Autonomous(rule) => {
+            let found = validate(&as_policy(rule));
+            errors.extend(found.into_iter().filter(|e| e.field != "name").map(|e| {
+                let field = e.field.replace("validity", "hours").replace("request.max_duration", "max_duration");
+                error(prefix, &field, e.reason)
+            }));
+        }
+    }
+    errors
+}
+
+fn error(prefix: &str, field: &str, reason: impl Into<String>) -> FieldError {
+    FieldError { field: format!("{prefix}{field}"), reason: reason.into() }
+}
+
+/// Whether a name can be used in a path, a message and a file.
+///
+/// # Errors
+/// In words, why not.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let like_an_id = name.len() > 27 && name.as_bytes().get(3) == Some(&b'_') && !name.contains(' ');
+    if name.trim().is_empty() || name.trim() != name {
+        Err("a name is not empty and has no white space at its ends".into())
+    } else if name.chars().count() > 200 {
+        Err("a name has at most 200 characters".into())
+    } else if brevet_core::escape::terminal(name.as_bytes()) != name.replace('\\', "\\\\") {
+        Err("a name has no control or invisible characters".into())
+    } else if like_an_id {
+        Err("a name must not look like an id".into())
+    } else {
+        Ok(())
+    }
+}
+
+fn group_alone(group: &Group) -> Vec<(String, String)> {
+    let members = match (&group.computers, &group.users) {
+        (Some(computers), None) => ("computers", computers),
+        (None, Some(users)) => ("users", users),
+        _ => return vec![("computers".into(), "a group has either computers or users".into())],
+    };
+    let wrong = |name: &String| name.trim().is_empty() || name.contains(':') || name == "all";
+    let found = members.1.iter().enumerate().filter(|(_, name)| wrong(name));
+    found.map(|(i, _)| (format!("{}[{i}]", members.0), "a group names single computers or users, no groups".into())).collect()
+}
+
+/// A list's rules are checked as a policy's are; the policy around them is sound.
+fn list_alone(list: &List) -> Vec<(String, String)> {
+    let mut errors: Vec<(String, String)> = Vec::new();
+    if list.rules.is_empty() {
+        errors.push(("rules".into(), "a list needs at least one rule".into()));
+    }
+    for (i, rule) in list.rules.iter().enumerate() {
+        if rule.list.is_some() {
+            errors.push((format!("rules[{i}].list"), "a list names no other list".into()));
+        }
+    }
+    let probe = AutonomousRule {
+        name: list.name.clone(),
+        enabled: true,
+        shadow: false,
+        users: Scope::All,
+        computers: Scope::All,
+        applications: Applications::Rules(list.rules.clone()),
+        max_duration: Length::from_hours(1),
+        unchanged_only: false,
+        hours: None,
+        per_user_per_day: None,
+    };
+    let found = validate(&as_policy(&probe)).into_iter().filter(|e| e.field.starts_with("applications["));
+    errors.extend(found.map(|e| (e.field.replacen("applications", "rules", 1), e.reason)));
+    errors
+}
+
+fn as_policy(rule: &AutonomousRule) -> Policy {
+    let validity = rule.hours.as_ref().map_or(Validity::Always, |hours| Validity::Recurring {
+        days: hours.days.clone(),
+        start: hours.start,
+        end: hours.end,
+        zone: hours.zone.clone(),
+    });
+    Policy {
+        name: rule.name.clone(),
+        description: String::new(),
+        message: String::new(),
+        enabled: rule.enabled,
+        computers: rule.computers.clone(),
+        users: rule.users.clone(),
+        mode: Mode::Request,
+        authentication: None,
+        remember: None,
+        applications: rule.applications.clone(),
+        exceptions: Vec::new(),
+        validity,
+        staleness: Length::from_hours(1),
+        elevation: brevet_core::policy::Elevation::default(),
+        request: brevet_core::policy::RequestTerms { max_duration: rule.max_duration, ..Default::default() },
+    }
+}
+
+/// What a definition refers to, with the field that does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct References {
+    /// Application lists.
+    pub lists: Vec<(String, String)>,
+    /// Groups of users.
+    pub user_groups: Vec<(String, String)>,
+    /// Groups of computers.
+    pub computer_groups: Vec<(String, String)>,
+}
+
+/// Everything that a definition refers to.
+#[must_use]
+pub fn references(content: &Content) -> References {
+    let mut found = References::default();
+    match content {
+        Content::Group(_) | Content::List(_) => {}
+        Content::Policy(policy) => {
+            found.scopes(&policy.users, &policy.computers);
+            found.applications(&policy.applications);
+            found.rules("except", &policy.exceptions);
+            found.rules("elevation.children_listed", &policy.elevation.children_listed);
+        }
+        Content::Autonomous(rule) => {
+            found.scopes(&rule.users, &rule.computers);
+            found.applications(&rule.applications);
+        }
+    }
+    found
+}
+
+impl References {
+    fn scopes(&mut self, users: &Scope, computers: &Scope) {
+        let groups = |scope: &Scope, field: &str| match scope {
+            Scope::All => Vec::new(),
+            Scope::Named(names) => {
+                let named = names.iter().enumerate();
+                named.filter_map(|(i, n)| Some((format!("{field}[{i}]"), n.strip_prefix("group:")?.to_owned()))).collect::<Vec<_>>()
+            }
+        };
+        self.user_groups.extend(groups(users, "users"));
+        self.computer_groups.extend(groups(computers, "computers"));
+    }
+
+    fn applications(&mut self, applications: &Applications) {
+        if let Applications::Rules(rules) = applications {
+            self.rules("applications", rules);
+        }
+    }
+
+    fn rules(&mut self, field: &str, rules: &[Rule]) {
+        for (i, rule) in rules.iter().enumerate() {
+            self.rule(&format!("{field}[{i}]"), rule);
+        }
+    }
+
+    fn rule(&mut self, field: &str, rule: &Rule) {
+        if let Some(list) = &rule.list {
+            self.lists.push((format!("{field}.list"), list.clone()));
+        }
+        if let Some(parent) = &rule.parent {
+            self.rule(&format!("{field}.parent"), parent);
+        }
+    }
+}
+
+/// What a definition names that is not there.
+#[must_use]
+pub fn dangling(content: &Content, all: &Snapshot, prefix: &str) -> Vec<FieldError> {
+    let found = references(content);
+    let lists = found.lists.into_iter().filter(|(_, name)| all.list(name).is_none());
+    let mut errors: Vec<FieldError> = lists.map(|(field, name)| error(prefix, &field, format!("there is no list {name:?}"))).collect();
+    let users = found.user_groups.into_iter().filter(|(_, name)| all.group(name).is_none_or(|g| g.users.is_none()));
+    errors.extend(users.map(|(field, name)| error(prefix, &field, format!("there is no group of users {name:?}"))));
+    let computers = found.computer_groups.into_iter().filter(|(_, name)| all.group(name).is_none_or(|g| g.computers.is_none()));
+    errors.extend(computers.map(|(field, name)| error(prefix, &field, format!("there is no group of computers {name:?}"))));
+    errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_cannot_be_referred_to_are_refused() {
+        for wrong in ["", " ", " a", "a\n", "pol_0123456789abcdefghjkmnpqrs", "a\u{202e}b"] {
+            assert!(check_name(wrong).is_err(), "{wrong:?}");
+        }
+        for right in ["Web team updates its servers", "a\\b", "é"] {
+            assert!(check_name(right).is_ok(), "{right:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_named_must_be_there() {
+        let policy: Policy = toml::from_str(
+            "name = \"p\"\ncomputers = [\"group:web\"]\nusers = [\"group:team\", \"os-group:x\"]\nmode = \"deny\"\napplications = [{ list = \"L\" }]",
+        )
+        .unwrap();
+        let errors = dangling(&Content::Policy(Box::new(policy)), &Snapshot::default(), "policy[0].");
+        let fields: Vec<&str> = errors.iter().map(|e| e.field.as_str()).collect();
+        assert_eq!(fields, ["policy[0].applications[0].list", "policy[0].users[0]", "policy[0].computers[0]"]);
+    }
+}

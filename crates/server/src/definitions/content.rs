@@ -1,0 +1,221 @@
+//! The four kinds, and all of them as they stand.
+
+use brevet_api::rest::apply::AppliedKind;
+use brevet_api::rest::policy::Stored;
+use brevet_core::autonomous::AutonomousRule;
+use brevet_core::file::{File, Group, List};
+use brevet_core::id::{AutonomousId, GroupId, ListId, PolicyId};
+use brevet_core::policy::Policy;
+use brevet_core::time::Timestamp;
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+
+use crate::clock::{NoRandomness, id};
+use crate::http::failure::{Failure, Outcome};
+use crate::store::entities::definition;
+
+/// A kind of definition.
+pub type Kind = AppliedKind;
+
+/// As columns, event kinds and messages name it.
+#[must_use]
+pub const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Group => "group",
+        Kind::List => "list",
+        Kind::Policy => "policy",
+        Kind::Autonomous => "autonomous",
+    }
+}
+
+/// A new id of that kind.
+///
+/// # Errors
+/// When the kernel gives no random bytes.
+pub fn new_id(kind: Kind, now: Timestamp) -> Result<String, NoRandomness> {
+    Ok(match kind {
+        Kind::Group => id(GroupId::new, now)?.into(),
+        Kind::List => id(ListId::new, now)?.into(),
+        Kind::Policy => id(PolicyId::new, now)?.into(),
+        Kind::Autonomous => id(AutonomousId::new, now)?.into(),
+    })
+}
+
+/// The content, as in TOML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "DESIGN section 14 names them")]
+pub enum Content {
+    Group(Group),
+    List(List),
+    Policy(Box<Policy>),
+    Autonomous(Box<AutonomousRule>),
+}
+
+impl Content {
+    /// Which kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Group(_) => Kind::Group,
+            Self::List(_) => Kind::List,
+            Self::Policy(_) => Kind::Policy,
+            Self::Autonomous(_) => Kind::Autonomous,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Group(group) => &group.name,
+            Self::List(list) => &list.name,
+            Self::Policy(policy) => &policy.name,
+            Self::Autonomous(rule) => &rule.name,
+        }
+    }
+
+    /// As JSON.
+    ///
+    /// # Errors
+    /// When it has no JSON form.
+    pub fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
+        match self {
+            Self::Group(group) => serde_json::to_value(group),
+            Self::List(list) => serde_json::to_value(list),
+            Self::Policy(policy) => serde_json::to_value(policy),
+            Self::Autonomous(rule) => serde_json::to_value(rule),
+        }
+    }
+
+    fn from_json(kind: &str, text: &str) -> Outcome<Self> {
+        Ok(match kind {
+            "group" => Self::Group(serde_json::from_str(text)?),
+            "list" => Self::List(serde_json::from_str(text)?),
+            "policy" => Self::Policy(serde_json::from_str(text)?),
+            "autonomous" => Self::Autonomous(serde_json::from_str(text)?),
+            other => return Err(Failure::internal(format!("a definition has the unknown kind {other:?}"))),
+        })
+    }
+}
+
+/// A definition as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in `policy::Stored`")]
+pub struct Definition {
+    pub id: String,
+    pub version: u64,
+    /// How often a policy was renewed.
+    pub renewal: u64,
+    pub created: Timestamp,
+    pub changed: Timestamp,
+    /// Digest of the document that was made of it.
+    pub document: Option<String>,
+    pub content: Content,
+}
+
+impl Definition {
+    /// From its row.
+    ///
+    /// # Errors
+    /// When the content is not what its kind says.
+    pub fn from_row(row: definition::Model) -> Outcome<Self> {
+        Ok(Self {
+            content: Content::from_json(&row.kind, &row.content)?,
+            id: row.id,
+            version: u64::try_from(row.version).unwrap_or(0),
+            renewal: u64::try_from(row.renewal).unwrap_or(0),
+            created: Timestamp::from_millis(row.created),
+            changed: Timestamp::from_millis(row.changed),
+            document: row.document,
+        })
+    }
+
+    /// As the API shows it: the content's fields beside id, version and moments.
+    ///
+    /// # Errors
+    /// When it has no JSON form.
+    pub fn shown(&self) -> Outcome<serde_json::Value> {
+        let stored = Stored {
+            id: self.id.clone(),
+            version: self.version,
+            created: self.created,
+            changed: self.changed,
+            content: self.content.to_json()?,
+        };
+        Ok(serde_json::to_value(stored)?)
+    }
+}
+
+/// Every definition that is not deleted.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot(pub Vec<Definition>);
+
+impl Snapshot {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load<C: ConnectionTrait>(connection: &C) -> Outcome<Self> {
+        let rows = definition::Entity::find()
+            .filter(definition::Column::Deleted.eq(false))
+            .order_by_asc(definition::Column::NameKey)
+            .all(connection)
+            .await?;
+        rows.into_iter().map(Definition::from_row).collect::<Outcome<_>>().map(Self)
+    }
+
+    /// One by id or name, the id first.
+    #[must_use]
+    pub fn find(&self, kind: Kind, reference: &str) -> Option<&Definition> {
+        let mut of_kind = self.0.iter().filter(|d| d.content.kind() == kind);
+        of_kind.clone().find(|d| d.id == reference).or_else(|| of_kind.find(|d| d.content.name() == reference))
+    }
+
+    /// One by name.
+    #[must_use]
+    pub fn named(&self, kind: Kind, name: &str) -> Option<&Definition> {
+        self.0.iter().find(|d| d.content.kind() == kind && d.content.name() == name)
+    }
+
+    /// The rules of a list.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Option<&List> {
+        self.0.iter().find_map(|d| match &d.content {
+            Content::List(list) if list.name == name => Some(list),
+            _ => None,
+        })
+    }
+
+    /// A group.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.0.iter().find_map(|d| match &d.content {
+            Content::Group(group) if group.name == name => Some(group),
+            _ => None,
+        })
+    }
+
+    /// Everything as one file.
+    #[must_use]
+    pub fn file(&self) -> File {
+        let mut file = File::default();
+        for definition in &self.0 {
+            match &definition.content {
+                Content::Group(group) => file.group.push(group.clone()),
+                Content::List(list) => file.list.push(list.clone()),
+                Content::Policy(policy) => file.policy.push((**policy).clone()),
+                Content::Autonomous(rule) => file.autonomous.push((**rule).clone()),
+            }
+        }
+        file
+    }
+}
+
+/// A file's definitions, in its order.
+#[must_use]
+pub fn of_file(file: File) -> Vec<Content> {
+    let groups = file.group.into_iter().map(Content::Group);
+    let lists = file.list.into_iter().map(Content::List);
+    let policies = file.policy.into_iter().map(|policy| Content::Policy(Box::new(policy)));
+    let autonomous = file.autonomous.into_iter().map(|rule| Content::Autonomous(Box::new(rule)));
+    groups.chain(lists).chain(policies).chain(autonomous).collect()
+}

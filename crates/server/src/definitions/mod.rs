@@ -1,0 +1,12 @@
+//! What `apply` takes: groups, lists, policies, autonomous rules. One store, one history and one check serve all four;
+//! their routes are in folders of their own.
+//!
+//! INVARIANT: every change goes through `write`, `renew` or `remove`, checks the whole set, and publishes documents.
+
+pub mod apply;
+pub mod check;
+pub mod content;
+pub mod routes;
+pub mod write;
+
+pub use content::{Content, Definition, Kind, Snapshot};

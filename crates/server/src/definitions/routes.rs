@@ -1,0 +1,188 @@
+//! Reading and writing one kind: the handlers that policies, lists, groups and autonomous rules share.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use brevet_api::rest::policy::Change as HistoryItem;
+use brevet_api::rest::{Code, Page};
+use brevet_core::time::Timestamp;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use serde_json::Value;
+
+use super::check::references;
+use super::content::{Content, Definition, Kind, Snapshot, kind_name};
+use super::write::{self, Reason};
+use crate::access::Actor;
+use crate::app::App;
+use crate::audit::By;
+use crate::documents::publish;
+use crate::http::extract::Versioned;
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::store::Change;
+use crate::store::entities::definition_change;
+
+/// A page of one kind, by name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list(app: &App, kind: Kind, slice: &Slice, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
+    let all = Snapshot::load(&app.store.pool).await?;
+    let wanted: Vec<Definition> = all.0.into_iter().filter(|d| d.content.kind() == kind && keep(&d.content)).collect();
+    let page = slice.page_of(wanted, |d| d.content.name().to_owned());
+    Ok(Page { items: page.items.iter().map(Definition::shown).collect::<Outcome<_>>()?, next: page.next })
+}
+
+/// One, by id or name.
+///
+/// # Errors
+/// `not_found`.
+pub async fn show(app: &App, kind: Kind, reference: &str) -> Outcome<Versioned<Value>> {
+    let all = Snapshot::load(&app.store.pool).await?;
+    let found = find(&all, kind, reference)?;
+    Ok(Versioned(found.version, found.shown()?))
+}
+
+fn find<'a>(all: &'a Snapshot, kind: Kind, reference: &str) -> Outcome<&'a Definition> {
+    all.find(kind, reference).ok_or_else(|| Failure::not_found(kind_name(kind), reference))
+}
+
+/// Adds one.
+///
+/// # Errors
+/// `name_taken`, `invalid`.
+pub async fn create(app: &App, actor: &Actor, content: Content) -> Outcome<Response> {
+    let mut change = Change::begin(app).await?;
+    let all = Snapshot::load(change.tx()).await?;
+    write::refuse_if_wrong(&content, &all, "")?;
+    let id = write::create(&change, actor, content).await?;
+    publish::publish(&mut change).await?;
+    let shown = after(&change, &id).await?;
+    change.commit().await?;
+    Ok((StatusCode::CREATED, shown).into_response())
+}
+
+/// The definition as this change leaves it.
+async fn after(change: &Change, id: &str) -> Outcome<Versioned<Value>> {
+    let all = Snapshot::load(change.tx()).await?;
+    let found = all.0.iter().find(|d| d.id == id).ok_or_else(|| Failure::internal("a definition is gone"))?;
+    Ok(Versioned(found.version, found.shown()?))
+}
+
+/// Replaces one.
+///
+/// # Errors
+/// `not_found`, `version_mismatch`, `name_taken`, `in_use` (renaming what others name), `invalid`.
+pub async fn replace(app: &App, actor: &Actor, reference: &str, expected: Option<u64>, content: Content) -> Outcome<Versioned<Value>> {
+    modify(app, actor, content.kind(), reference, expected, |_| Ok((content, Reason::Changed))).await
+}
+
+/// Makes the next version from the one that is there; nothing happens when it would be the same.
+///
+/// # Errors
+/// As `replace`.
+pub async fn modify(
+    app: &App,
+    actor: &Actor,
+    kind: Kind,
+    reference: &str,
+    expected: Option<u64>,
+    next: impl FnOnce(&Content) -> Outcome<(Content, Reason)>,
+) -> Outcome<Versioned<Value>> {
+    let mut change = Change::begin(app).await?;
+    let all = Snapshot::load(change.tx()).await?;
+    let old = find(&all, kind, reference)?;
+    refuse_other_version(old, expected)?;
+    let (content, reason) = next(&old.content)?;
+    if content == old.content && reason != Reason::Renewed {
+        return Ok(Versioned(old.version, old.shown()?));
+    }
+    write::refuse_if_wrong(&content, &all, "")?;
+    let shape_changes = match (&old.content, &content) {
+        (Content::Group(before), Content::Group(after)) => before.users.is_some() != after.users.is_some(),
+        _ => false,
+    };
+    if content.name() != old.content.name() || shape_changes {
+        refuse_in_use(old, &all)?;
+    }
+    write::replace(&change, By::Person(actor), old, content, reason).await?;
+    publish::publish(&mut change).await?;
+    let shown = after(&change, &old.id).await?;
+    change.commit().await?;
+    Ok(shown)
+}
+
+fn refuse_other_version(old: &Definition, expected: Option<u64>) -> Outcome<()> {
+    match expected {
+        Some(expected) if expected != old.version => {
+            Err(Failure::new(Code::VersionMismatch).because(format!("it has version {}, you saw {expected}", old.version)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Deletes one.
+///
+/// # Errors
+/// `not_found`, `version_mismatch`, `in_use`.
+pub async fn delete(app: &App, actor: &Actor, kind: Kind, reference: &str, expected: Option<u64>) -> Outcome<StatusCode> {
+    let mut change = Change::begin(app).await?;
+    let all = Snapshot::load(change.tx()).await?;
+    let old = find(&all, kind, reference)?;
+    refuse_other_version(old, expected)?;
+    refuse_in_use(old, &all)?;
+    write::remove(&change, actor, old).await?;
+    publish::publish(&mut change).await?;
+    change.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Who names this list or group.
+#[must_use]
+pub fn users_of<'a>(old: &Definition, all: &'a Snapshot) -> Vec<&'a str> {
+    let names = |content: &Content| {
+        let found = references(content);
+        match &old.content {
+            Content::List(list) => found.lists.iter().any(|(_, name)| *name == list.name),
+            Content::Group(group) => found.user_groups.iter().chain(&found.computer_groups).any(|(_, name)| *name == group.name),
+            Content::Policy(_) | Content::Autonomous(_) => false,
+        }
+    };
+    all.0.iter().filter(|d| d.id != old.id && names(&d.content)).map(|d| d.content.name()).collect()
+}
+
+fn refuse_in_use(old: &Definition, all: &Snapshot) -> Outcome<()> {
+    let users = users_of(old, all);
+    if users.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = users.iter().map(|name| format!("{name:?}")).collect();
+    Err(Failure::new(Code::InUse).because(format!("it is named by {}", names.join(", "))))
+}
+
+/// Every version of one, newest first; of a deleted one by its id.
+///
+/// # Errors
+/// `not_found`.
+pub async fn history(app: &App, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<HistoryItem>> {
+    let all = Snapshot::load(&app.store.pool).await?;
+    let id = all.find(kind, reference).map_or_else(|| reference.to_owned(), |d| d.id.clone());
+    let rows = definition_change::Entity::find()
+        .filter(definition_change::Column::Id.eq(id))
+        .order_by_desc(definition_change::Column::Version)
+        .all(&app.store.pool)
+        .await?;
+    if rows.is_empty() {
+        return Err(Failure::not_found(kind_name(kind), reference));
+    }
+    let page = slice.page_of(rows, |row| format!("{:020}", i64::MAX.saturating_sub(row.version)));
+    let shown = |row: definition_change::Model| -> Outcome<HistoryItem> {
+        Ok(HistoryItem {
+            version: u64::try_from(row.version).unwrap_or(0),
+            time: Timestamp::from_millis(row.time),
+            by: row.by,
+            change: row.change,
+            content: row.content.as_deref().map(serde_json::from_str).transpose()?,
+        })
+    };
+    Ok(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next })
+}

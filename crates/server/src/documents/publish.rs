@@ -1,0 +1,223 @@
+//! After a change of policy, lists, groups, settings or computers: seal what changed, and give every computer that it
+//! concerns a new manifest. Computers that nothing changed for get nothing.
+
+use std::collections::BTreeMap;
+
+use brevet_core::application::Rule;
+use brevet_core::digest::Digest;
+use brevet_core::document::{AutonomousDocument, Envelope, Kind, Manifest, ManifestEntry, PolicyDocument, SCHEMA, SettingsDocument, seal};
+use brevet_core::id::{AutonomousId, ComputerId, PolicyId};
+use brevet_core::policy::Scope;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+use super::sequence::{append, unsigned};
+use crate::definitions::check::references;
+use crate::definitions::write::{self, signed};
+use crate::definitions::{Content, Definition, Snapshot};
+use crate::http::failure::{Failure, Outcome};
+use crate::settings;
+use crate::store::Change;
+use crate::store::entities::{computer, definition, instance, policy_state, shared_document};
+
+/// Seals what changed and gives each computer that it concerns its new manifest.
+///
+/// # Errors
+/// When a document cannot be sealed, or the database does not take it.
+pub async fn publish(change: &mut Change) -> Outcome<()> {
+    let mut all = Snapshot::load(change.tx()).await?;
+    for i in 0..all.0.len() {
+        let Some(definition) = all.0.get(i) else { continue };
+        if let Some((version, digest)) = reseal(change, definition, &all).await? {
+            if let Some(definition) = all.0.get_mut(i) {
+                definition.version = version;
+                definition.document = Some(digest);
+            }
+        }
+    }
+    let settings = seal_settings(change).await?;
+    let computers = computer::Entity::find().filter(computer::Column::State.ne("removed")).all(change.tx()).await?;
+    for row in computers {
+        manifest(change, &row, &all, settings).await?;
+    }
+    Ok(())
+}
+
+/// The document of a policy or an autonomous rule, in this version.
+fn sealed(change: &Change, definition: &Definition, version: u64, all: &Snapshot) -> Outcome<Option<(Kind, Envelope)>> {
+    let (lists, user_groups) = named(&definition.content, all);
+    Ok(match &definition.content {
+        Content::Group(_) | Content::List(_) => None,
+        Content::Policy(policy) => {
+            let document = PolicyDocument {
+                schema: SCHEMA,
+                requires: Vec::new(),
+                id: PolicyId::parse(&definition.id)?,
+                version,
+                renewal: definition.renewal,
+                policy: (**policy).clone(),
+                lists,
+                user_groups,
+            };
+            Some((Kind::Policy, seal(&document, &[&change.keys.policy])?))
+        }
+        Content::Autonomous(rule) => {
+            let document = AutonomousDocument {
+                schema: SCHEMA,
+                requires: Vec::new(),
+                id: AutonomousId::parse(&definition.id)?,
+                version,
+                rule: (**rule).clone(),
+                lists,
+                user_groups,
+            };
+            Some((Kind::Autonomous, seal(&document, &[&change.keys.policy])?))
+        }
+    })
+}
+
+type Named = (BTreeMap<String, Vec<Rule>>, BTreeMap<String, Vec<String>>);
+
+/// The lists and user groups that a definition names, inlined.
+fn named(content: &Content, all: &Snapshot) -> Named {
+    let found = references(content);
+    let lists = found.lists.into_iter().filter_map(|(_, name)| all.list(&name).map(|list| (name, list.rules.clone())));
+    let groups = found.user_groups.into_iter().filter_map(|(_, name)| {
+        let users = all.group(&name)?.users.clone()?;
+        Some((name, users))
+    });
+    (lists.collect(), groups.collect())
+}
+
+/// Seals a definition whose document is no longer what it says. When only something that it names changed, it gets a new version,
+/// so that one version never has two contents.
+async fn reseal(change: &Change, definition: &Definition, all: &Snapshot) -> Outcome<Option<(u64, String)>> {
+    let Some((_, envelope)) = sealed(change, definition, definition.version, all)? else { return Ok(None) };
+    let digest = envelope.digest()?.to_string();
+    if definition.document.as_deref() == Some(digest.as_str()) {
+        return Ok(None);
+    }
+    let sealed_version = match &definition.document {
+        Some(old) => shared_document::Entity::find_by_id(old).one(change.tx()).await?.map(|row| unsigned(row.version)),
+        None => None,
+    };
+    let version = if sealed_version == Some(definition.version) { write::follow(change, definition).await? } else { definition.version };
+    let Some((kind, envelope)) = sealed(change, definition, version, all)? else { return Ok(None) };
+    let digest = keep(change, kind, &definition.id, version, &envelope).await?;
+    definition::Entity::update_many()
+        .col_expr(definition::Column::Document, Expr::value(digest.clone()))
+        .filter(definition::Column::Id.eq(&definition.id))
+        .exec(change.tx())
+        .await?;
+    Ok(Some((version, digest)))
+}
+
+async fn keep(change: &Change, kind: Kind, subject: &str, version: u64, envelope: &Envelope) -> Outcome<String> {
+    let digest = envelope.digest()?.to_string();
+    let row = shared_document::ActiveModel {
+        digest: Set(digest.clone()),
+        kind: Set(super::sequence::kind_name(kind).into()),
+        subject: Set(subject.into()),
+        version: Set(signed(version)),
+        envelope: Set(serde_json::to_string(envelope)?),
+    };
+    let same = OnConflict::column(shared_document::Column::Digest).do_nothing().to_owned();
+    shared_document::Entity::insert(row).on_conflict(same).exec_without_returning(change.tx()).await?;
+    Ok(digest)
+}
+
+async fn seal_settings(change: &Change) -> Outcome<Digest> {
+    let values = settings::load(change.tx()).await?;
+    let document = SettingsDocument {
+        schema: SCHEMA,
+        requires: Vec::new(),
+        version: values.version,
+        autonomous: values.autonomous,
+        other_mount_namespaces: values.other_mount_namespaces,
+    };
+    let envelope = seal(&document, &[&change.keys.policy])?;
+    keep(change, Kind::Settings, "settings", values.version, &envelope).await?;
+    Ok(envelope.digest()?)
+}
+
+/// Whether a scope names a computer, by name or by group.
+#[must_use]
+pub fn concerns(scope: &Scope, name: &str, all: &Snapshot) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Named(names) => names.iter().any(|entry| match entry.strip_prefix("group:") {
+            Some(group) => all.group(group).and_then(|g| g.computers.as_ref()).is_some_and(|members| members.iter().any(|m| m == name)),
+            None => entry == name,
+        }),
+    }
+}
+
+/// Every enabled policy and autonomous rule that concerns a computer; none for one in quarantine.
+pub fn concerning<'a>(row: &'a computer::Model, all: &'a Snapshot) -> impl Iterator<Item = &'a Definition> {
+    all.0.iter().filter(move |d| {
+        row.state == "enrolled"
+            && match &d.content {
+                Content::Policy(policy) => policy.enabled && concerns(&policy.computers, &row.name, all),
+                Content::Autonomous(rule) => rule.enabled && concerns(&rule.computers, &row.name, all),
+                Content::Group(_) | Content::List(_) => false,
+            }
+    })
+}
+
+/// A new manifest, unless it would say what the last one said.
+async fn manifest(change: &mut Change, row: &computer::Model, all: &Snapshot, settings: Digest) -> Outcome<()> {
+    let computer = ComputerId::parse(&row.id)?;
+    let trust = instance::Entity::find().one(change.tx()).await?.ok_or_else(|| Failure::internal("no instance"))?;
+    let mut content = Manifest {
+        schema: SCHEMA,
+        computer: computer.clone(),
+        name: row.name.clone(),
+        epoch: unsigned(row.epoch),
+        seq: 0,
+        time: brevet_core::time::Timestamp::from_millis(0),
+        trust_version: unsigned(trust.trust_version),
+        policies: Vec::new(),
+        autonomous: Vec::new(),
+        settings,
+    };
+    for definition in concerning(row, all) {
+        let digest = definition.document.as_deref().ok_or_else(|| Failure::internal("a policy has no document"))?;
+        let digest = Digest::parse(digest).map_err(Failure::internal)?;
+        match &definition.content {
+            Content::Policy(_) => {
+                let id = PolicyId::parse(&definition.id)?;
+                sent_policy(change, row, definition).await?;
+                content.policies.push(ManifestEntry { id, digest });
+            }
+            Content::Autonomous(_) => content.autonomous.push(ManifestEntry { id: AutonomousId::parse(&definition.id)?, digest }),
+            Content::Group(_) | Content::List(_) => {}
+        }
+    }
+    content.policies.sort_by(|a, b| a.id.cmp(&b.id));
+    content.autonomous.sort_by(|a, b| a.id.cmp(&b.id));
+    let says = Digest::of(&serde_json::to_vec(&content)?).to_string();
+    if says == row.manifest {
+        return Ok(());
+    }
+    computer::Entity::update_many()
+        .col_expr(computer::Column::Manifest, Expr::value(says))
+        .filter(computer::Column::Id.eq(&row.id))
+        .exec(change.tx())
+        .await?;
+    let (app, now) = (change.app.clone(), change.now);
+    append(change, &computer, Kind::Manifest, "", |place| {
+        let content = Manifest { epoch: place.epoch, seq: place.seq, time: now, ..content };
+        Ok(seal(&content, &[&app.keys.issuer])?)
+    })
+    .await?;
+    Ok(())
+}
+
+/// Notes that a version is on its way, unless the computer said something of it already.
+async fn sent_policy(change: &Change, row: &computer::Model, definition: &Definition) -> Outcome<()> {
+    let known = policy_state::Entity::find_by_id((row.id.clone(), definition.id.clone())).one(change.tx()).await?;
+    if known.is_some_and(|known| unsigned(known.version) >= definition.version) {
+        return Ok(());
+    }
+    crate::computers::policies::note(change, &row.id, &definition.id, definition.version, "sent", None).await
+}

@@ -1,0 +1,42 @@
+//! Grants: issued after an approval, or made by a broker and known from its journal.
+
+mod extend;
+pub mod issue;
+pub mod received;
+mod revoke;
+mod routes;
+mod show;
+
+pub use routes::routes;
+pub use show::shown;
+
+use brevet_api::rest::grant::{GrantOrigin, GrantState};
+
+/// States from which a grant can still move.
+pub const OPEN: [&str; 2] = ["issued", "active"];
+
+/// The state of a name; only our own names are ever stored.
+#[must_use]
+pub fn state_named(name: &str) -> Option<GrantState> {
+    Some(match name {
+        "issued" => GrantState::Issued,
+        "active" => GrantState::Active,
+        "expired" => GrantState::Expired,
+        "revoked" => GrantState::Revoked,
+        "finished" => GrantState::Finished,
+        "unused" => GrantState::Unused,
+        _ => return None,
+    })
+}
+
+/// The origin of a name.
+#[must_use]
+pub fn origin_named(name: &str) -> Option<GrantOrigin> {
+    Some(match name {
+        "approved" => GrantOrigin::Approved,
+        "automatic" => GrantOrigin::Automatic,
+        "justify" => GrantOrigin::Justify,
+        "autonomous" => GrantOrigin::Autonomous,
+        _ => return None,
+    })
+}

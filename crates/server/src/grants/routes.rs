@@ -1,0 +1,90 @@
+//! The routes of grants.
+
+use axum::extract::State;
+use axum::http::Method;
+use brevet_api::rest::grant::{Extend, GrantItem, GrantQuery, Revoke};
+use brevet_api::rest::{Code, Page};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::{extend, origin_named, revoke, shown, state_named};
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::computers::find as computer_named;
+use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+use crate::requests::policy_id;
+use crate::store::entities::grant;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .on(
+            Method::GET,
+            "/grants",
+            Action::ReadGrants,
+            doc("Grants, newest first").answer::<GrantItem>(200).page(&["state", "computer", "user", "policy", "origin"]),
+            list,
+        )
+        .on(Method::GET, "/grants/{id}", Action::ReadGrants, doc("One grant").answer::<GrantItem>(200), show)
+        .on(
+            Method::POST,
+            "/grants/{id}/extend",
+            Action::Decide,
+            doc("Give it more time, within the policy").body::<Extend>().answer::<GrantItem>(200),
+            longer,
+        )
+        .on(
+            Method::POST,
+            "/grants/{id}/revoke",
+            Action::Revoke,
+            doc("End it; revoking twice is no error").body::<Revoke>().answer::<GrantItem>(200),
+            end,
+        )
+}
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<GrantQuery>) -> Outcome<Json<Page<GrantItem>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let pool = &app.store.pool;
+    let mut select = grant::Entity::find().order_by_desc(grant::Column::Id).limit(slice.ask());
+    if let Some(state) = &query.state {
+        state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
+        select = select.filter(grant::Column::State.eq(state));
+    }
+    if let Some(origin) = &query.origin {
+        origin_named(origin).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no origin {origin:?}")))?;
+        select = select.filter(grant::Column::Origin.eq(origin));
+    }
+    if let Some(name) = &query.computer {
+        select = select.filter(grant::Column::Computer.eq(computer_named(pool, name).await?.id));
+    }
+    if let Some(user) = &query.user {
+        select = select.filter(grant::Column::User.eq(user));
+    }
+    if let Some(policy) = &query.policy {
+        select = select.filter(grant::Column::Policy.eq(policy_id(&app, policy).await?));
+    }
+    if let Some(after) = &slice.after {
+        select = select.filter(grant::Column::Id.lt(after));
+    }
+    let page = slice.page(select.all(pool).await?, |row| row.id.clone());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        items.push(shown(pool, row).await?);
+    }
+    Ok(Json(Page { items, next: page.next }))
+}
+
+async fn show(State(app): State<App>, _actor: Actor, Path(id): Path<String>) -> Outcome<Json<GrantItem>> {
+    let row = grant::Entity::find_by_id(&id).one(&app.store.pool).await?.ok_or_else(|| Failure::not_found("grant", &id))?;
+    Ok(Json(shown(&app.store.pool, row).await?))
+}
+
+async fn longer(State(app): State<App>, actor: Actor, Path(id): Path<String>, Body(body): Body<Extend>) -> Outcome<Json<GrantItem>> {
+    extend::extend(&app, &actor, &id, body).await.map(Json)
+}
+
+async fn end(State(app): State<App>, actor: Actor, Path(id): Path<String>, Body(body): Body<Revoke>) -> Outcome<Json<GrantItem>> {
+    revoke::revoke(&app, &actor, &id, body).await.map(Json)
+}

@@ -1,0 +1,138 @@
+//! Failures of a call: a stable code, words for outside, and the cause for the log alone.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use brevet_api::rest::error::FieldError;
+use brevet_api::rest::{Code, Problem};
+
+use crate::clock::{NoRandomness, random};
+
+/// Why a call did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code.
+    pub code: Code,
+    detail: Option<String>,
+    hint: Option<String>,
+    errors: Vec<FieldError>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What features give back.
+pub type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// With a code alone.
+    #[must_use]
+    pub const fn new(code: Code) -> Self {
+        Self { code, detail: None, hint: None, errors: Vec::new(), cause: None }
+    }
+
+    /// What exactly; user input in it must be quoted and escaped.
+    #[must_use]
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// One wrong field.
+    #[must_use]
+    pub fn field(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(Code::Invalid).and(field, reason)
+    }
+
+    /// Another wrong field.
+    #[must_use]
+    pub fn and(mut self, field: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.errors.push(FieldError { field: field.into(), reason: reason.into() });
+        self
+    }
+
+    /// There is none of that name or id.
+    #[must_use]
+    pub fn not_found(kind: &str, name: &str) -> Self {
+        Self::new(Code::NotFound).because(format!("there is no {kind} {:?}", name))
+    }
+
+    /// A fault of ours; the cause goes to the log.
+    #[must_use]
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { cause: Some(cause.into()), ..Self::new(Code::Internal) }
+    }
+
+    /// The body to send.
+    #[must_use]
+    pub fn problem(&self, request_id: String) -> Problem {
+        Problem {
+            kind: format!("https://brevet.invalid/problems/{}", self.code.as_str()),
+            title: self.code.title().into(),
+            status: self.code.status(),
+            code: self.code.as_str().into(),
+            detail: self.detail.clone(),
+            hint: self.hint.clone(),
+            errors: self.errors.clone(),
+            request_id,
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Failure {
+    fn from(cause: sea_orm::DbErr) -> Self {
+        Self::internal(cause)
+    }
+}
+impl From<NoRandomness> for Failure {
+    fn from(cause: NoRandomness) -> Self {
+        Self::internal(cause)
+    }
+}
+impl From<serde_json::Error> for Failure {
+    fn from(cause: serde_json::Error) -> Self {
+        Self::internal(cause)
+    }
+}
+impl From<brevet_core::document::DocumentError> for Failure {
+    fn from(cause: brevet_core::document::DocumentError) -> Self {
+        Self::internal(cause)
+    }
+}
+impl From<brevet_core::id::IdError> for Failure {
+    fn from(cause: brevet_core::id::IdError) -> Self {
+        Self::internal(cause)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let request_id = random::<8>().map_or_else(|_| "none".into(), |b| b.iter().map(|b| format!("{b:02x}")).collect::<String>());
+        if let Some(cause) = &self.cause {
+            tracing::error!(request_id, cause = %chain(cause.as_ref()), "a call failed");
+        }
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self.problem(request_id)).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,89 @@
+//! The HTTP surface: the route table with its guard, strict extraction, failures as problems, pages, OpenAPI.
+
+pub mod extract;
+pub mod failure;
+mod idempotency;
+mod openapi;
+pub mod page;
+pub mod routes;
+pub mod signed_in;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Router, middleware};
+use brevet_api::rest::Code;
+
+use crate::app::App;
+use failure::Failure;
+use routes::{Operation, Routes};
+
+/// Every route of `/api/v1`.
+#[must_use]
+pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
+    Routes::new(app)
+        .with(crate::settings::instance_routes)
+        .with(crate::policies::routes)
+        .with(crate::lists::routes)
+        .with(crate::groups::routes)
+        .with(crate::autonomous::routes)
+        .with(crate::definitions::apply::routes)
+        .with(crate::computers::routes)
+        .with(crate::computers::enrolment::routes)
+        .with(crate::requests::routes)
+        .with(crate::grants::routes)
+        .with(crate::sessions::routes)
+        .with(crate::audit::routes)
+        .with(crate::settings::routes)
+        .with(crate::people::routes)
+        .with(crate::tokens::routes)
+        .finish()
+}
+
+/// The whole server.
+#[must_use]
+pub fn router(app: &App) -> Router {
+    let (api, operations) = api(app);
+    let description = openapi::document(&operations, &app.url);
+    Router::new()
+        .nest("/api/v1", api.layer(DefaultBodyLimit::max(extract::MAX_BODY)))
+        .route("/api/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], description) }))
+        .nest("/agent/v1", crate::agents::routes())
+        .merge(crate::console::routes())
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { Failure::new(Code::NotFound).because("there is no such address") })
+        .method_not_allowed_fallback(|| async { Failure::new(Code::MethodNotAllowed) })
+        .layer(middleware::map_response(harden))
+        .with_state(app.clone())
+}
+
+async fn ready(State(app): State<App>) -> impl IntoResponse {
+    if *app.stopping.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match app.store.pool.ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+    }
+}
+
+/// Headers that every answer carries.
+async fn harden(mut response: axum::response::Response) -> axum::response::Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+        ),
+    ] {
+        headers.entry(name).or_insert(header::HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(header::HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,81 @@
+//! Who is calling: an API token, or the console's cookie. Secrets are looked up by their hash and never stored in clear.
+
+use axum::http::{HeaderMap, header};
+use brevet_api::rest::{Code, TOKEN_PREFIX};
+use brevet_core::digest::{Digest, Fields};
+use brevet_core::id::{PersonId, TokenId};
+use brevet_core::time::Length;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
+
+use super::failure::{Failure, Outcome};
+use crate::access::{Actor, roles_from_text};
+use crate::app::App;
+use crate::store::entities::{console_session, person, token};
+
+/// The console's cookie.
+pub const COOKIE: &str = "__Host-brevet";
+
+/// How a secret is kept: secrets have 256 random bits, so a plain hash is enough.
+#[must_use]
+pub fn hash(secret: &str) -> Digest {
+    Fields::new("brevet secret 1").text(secret).finish()
+}
+
+/// Who is calling.
+///
+/// # Errors
+/// `unauthenticated` when nobody that we know.
+pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
+    let unknown = || Failure::new(Code::Unauthenticated).hint("send Authorization: Bearer brv_…");
+    let text = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).ok_or_else(unknown)?;
+    let secret = text.strip_prefix("Bearer ").filter(|t| t.starts_with(TOKEN_PREFIX) && t.len() < 200).ok_or_else(unknown)?;
+    let row = token::Entity::find().filter(token::Column::Hash.eq(hash(secret).to_string())).one(&app.store.pool).await?;
+    let row = row.filter(|row| !row.revoked && row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
+    let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;
+    touch(app, &row).await?;
+    let own = roles_from_text(&person.roles);
+    let roles = roles_from_text(&row.roles).into_iter().filter(|role| own.contains(role)).collect();
+    Ok(Actor {
+        person: PersonId::parse(&person.id)?,
+        name: person.name,
+        roles,
+        token: Some(TokenId::parse(&row.id)?),
+        decides: row.decides,
+    })
+}
+
+/// Who is signed in to the console.
+///
+/// # Errors
+/// `unauthenticated` when nobody.
+pub async fn identify_cookie(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
+    let unknown = || Failure::new(Code::Unauthenticated);
+    let cookies = headers.get(header::COOKIE).and_then(|v| v.to_str().ok()).ok_or_else(unknown)?;
+    let prefix = format!("{COOKIE}=");
+    let secret = cookies.split(';').find_map(|c| c.trim().strip_prefix(&prefix)).ok_or_else(unknown)?;
+    let row = console_session::Entity::find_by_id(hash(secret).to_string()).one(&app.store.pool).await?;
+    let row = row.filter(|row| row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
+    let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;
+    Ok(Actor { person: PersonId::parse(&person.id)?, name: person.name, roles: roles_from_text(&person.roles), token: None, decides: true })
+}
+
+async fn enabled_person(app: &App, id: &str) -> Outcome<Option<person::Model>> {
+    Ok(person::Entity::find_by_id(id).one(&app.store.pool).await?.filter(|person| person.enabled))
+}
+
+/// Remembers the use to the hour, so that reading does not become writing.
+async fn touch(app: &App, row: &token::Model) -> Outcome<()> {
+    let now = app.clock.now();
+    let hour_ago = now.minus(Length::from_hours(1)).millis();
+    if row.last_used.is_none_or(|used| used < hour_ago) {
+        let change = crate::store::Change::begin(app).await?;
+        token::Entity::update_many()
+            .col_expr(token::Column::LastUsed, Expr::value(now.millis()))
+            .filter(token::Column::Id.eq(&row.id).and(token::Column::Revoked.eq(false)))
+            .exec(change.tx())
+            .await?;
+        change.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Application lists: named sets of rules.
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use brevet_api::rest::Page;
+use brevet_api::rest::page::PageQuery;
+use brevet_core::file::List;
+use serde_json::Value;
+
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::definitions::{Content, Kind, routes};
+use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned};
+use crate::http::failure::Outcome;
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+
+/// This feature's routes.
+pub fn routes(table: Routes) -> Routes {
+    let one = "/lists/{reference}";
+    table
+        .on(Method::GET, "/lists", Action::ReadPolicy, doc("All of them, by name").answer_named(200, "StoredList").page(&[]), list)
+        .on(
+            Method::POST,
+            "/lists",
+            Action::ChangePolicy,
+            doc("Add one").body_named("List").answer_named(201, "StoredList").creates(),
+            create,
+        )
+        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredList"), show)
+        .on(Method::PUT, one, Action::ChangePolicy, doc("Replace it").body_named("List").answer_named(200, "StoredList"), replace)
+        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it"), delete)
+}
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    Ok(Json(routes::list(&app, Kind::List, &slice, |_| true).await?))
+}
+
+async fn create(State(app): State<App>, actor: Actor, Body(body): Body<List>) -> Outcome<Response> {
+    routes::create(&app, &actor, Content::List(body)).await
+}
+
+async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
+    routes::show(&app, Kind::List, &reference).await
+}
+
+async fn replace(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    Expected(version): Expected,
+    Body(body): Body<List>,
+) -> Outcome<Versioned<Value>> {
+    routes::replace(&app, &actor, &reference, version, Content::List(body)).await
+}
+
+async fn delete(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Expected(version): Expected) -> Outcome<StatusCode> {
+    routes::delete(&app, &actor, Kind::List, &reference, version).await
+}

@@ -1,0 +1,217 @@
+//! The routes of persons.
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person, Role, Roles, SignIn};
+use brevet_api::rest::{Code, Page};
+use brevet_core::id::PersonId;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use serde::{Deserialize, Serialize};
+
+use super::store;
+use crate::access::{Action, Actor, roles_from_text, roles_to_text};
+use crate::app::App;
+use crate::audit::{By, NewEvent, record};
+use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes as Table, doc};
+use crate::store::Change;
+use crate::store::entities::{person, person_os_user};
+
+/// This feature's routes.
+pub fn routes(table: Table) -> Table {
+    let act = Action::ChangePersons;
+    table
+        .on(Method::GET, "/persons", Action::ReadPersons, doc("Persons, by name").answer::<Person>(200).page(&[]), list)
+        .on(Method::POST, "/persons", act, doc("Add one").body::<NewPerson>().answer::<Person>(201).creates(), create)
+        .on(Method::GET, "/persons/{reference}", Action::ReadPersons, doc("One person").answer::<Person>(200), show)
+        .on(Method::PUT, "/persons/{reference}/roles", act, doc("Set the roles").body::<Roles>().answer::<Person>(200), roles)
+        .on(Method::PUT, "/persons/{reference}/enabled", act, doc("Let them in, or not").body::<Enabled>().answer::<Person>(200), enabled)
+        .on(Method::POST, "/persons/{reference}/os-users", act, doc("Link an OS user").body::<OsUser>().answer::<Person>(200), link)
+        .on(
+            Method::DELETE,
+            "/persons/{reference}/os-users/{user}",
+            act,
+            doc("Unlink an OS user").answer::<Person>(200).query(&["computer"]),
+            unlink,
+        )
+        .on(
+            Method::PUT,
+            "/persons/{reference}/no-os-user",
+            act,
+            doc("Record that they have no OS user; another owner does").body::<NoOsUser>().answer::<Person>(200),
+            no_os_user,
+        )
+        .on(Method::POST, "/persons/{reference}/sign-in", act, doc("A link that signs in once").answer::<SignIn>(200), sign_in)
+}
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Person>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let mut select = person::Entity::find().order_by_asc(person::Column::Name).limit(slice.ask());
+    if let Some(after) = &slice.after {
+        select = select.filter(person::Column::Name.gt(after));
+    }
+    let page = slice.page(select.all(&app.store.pool).await?, |row| row.name.clone());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        items.push(store::shown(&app.store.pool, row).await?);
+    }
+    Ok(Json(Page { items, next: page.next }))
+}
+
+async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Json<Person>> {
+    let row = store::find(&app.store.pool, &reference).await?;
+    Ok(Json(store::shown(&app.store.pool, row).await?))
+}
+
+async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewPerson>) -> Outcome<Response> {
+    let change = Change::begin(&app).await?;
+    let id = store::create(&change, &body.name, &body.roles, false).await?;
+    let row = store::find(change.tx(), id.as_str()).await?;
+    for os_user in &body.os_users {
+        store::link(&change, &row, os_user).await?;
+    }
+    let person = finish(change, &actor, "person.created", format!("person {:?} was added", body.name), &body, id.as_str()).await?;
+    Ok((StatusCode::CREATED, Json(person)).into_response())
+}
+
+/// Writes the event, makes the change durable and shows the person as it left them.
+async fn finish<B: Serialize>(change: Change, actor: &Actor, kind: &str, summary: String, said: &B, id: &str) -> Outcome<Person> {
+    let mut event = NewEvent::new(kind, summary, said)?;
+    event.person = Some(PersonId::parse(id)?);
+    record(&change, By::Person(actor), event).await?;
+    let row = store::find(change.tx(), id).await?;
+    let person = store::shown(change.tx(), row).await?;
+    change.commit().await?;
+    Ok(person)
+}
+
+async fn refuse_last_owner(change: &Change, row: &person::Model) -> Outcome<()> {
+    let others =
+        person::Entity::find().filter(person::Column::Enabled.eq(true)).filter(person::Column::Id.ne(&row.id)).all(change.tx()).await?;
+    if others.iter().any(|other| roles_from_text(&other.roles).contains(&Role::Owner)) {
+        return Ok(());
+    }
+    Err(Failure::new(Code::LastOwner).hint("make another person an owner first"))
+}
+
+async fn roles(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<Roles>) -> Outcome<Json<Person>> {
+    if body.roles.is_empty() {
+        return Err(Failure::field("roles", "a person needs at least one role"));
+    }
+    let change = Change::begin(&app).await?;
+    let row = store::find(change.tx(), &reference).await?;
+    if !body.roles.contains(&Role::Owner) {
+        refuse_last_owner(&change, &row).await?;
+    }
+    person::Entity::update_many()
+        .col_expr(person::Column::Roles, Expr::value(roles_to_text(&body.roles)))
+        .filter(person::Column::Id.eq(&row.id))
+        .exec(change.tx())
+        .await?;
+    let summary = format!("person {:?} now has the roles {}", row.name, roles_to_text(&body.roles));
+    let said = serde_json::json!({ "roles": body.roles, "before": roles_from_text(&row.roles) });
+    finish(change, &actor, "person.roles_changed", summary, &said, &row.id).await.map(Json)
+}
+
+async fn enabled(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<Enabled>) -> Outcome<Json<Person>> {
+    let change = Change::begin(&app).await?;
+    let row = store::find(change.tx(), &reference).await?;
+    if !body.enabled {
+        refuse_last_owner(&change, &row).await?;
+    }
+    person::Entity::update_many()
+        .col_expr(person::Column::Enabled, Expr::value(body.enabled))
+        .filter(person::Column::Id.eq(&row.id))
+        .exec(change.tx())
+        .await?;
+    let (kind, word) = if body.enabled { ("person.enabled", "enabled") } else { ("person.disabled", "disabled") };
+    finish(change, &actor, kind, format!("person {:?} was {word}", row.name), &body, &row.id).await.map(Json)
+}
+
+async fn link(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<OsUser>) -> Outcome<Json<Person>> {
+    let change = Change::begin(&app).await?;
+    let row = store::find(change.tx(), &reference).await?;
+    store::link(&change, &row, &body).await?;
+    // Whoever has an OS user is not recorded as having none.
+    person::Entity::update_many()
+        .col_expr(person::Column::NoOsUser, Expr::value(false))
+        .filter(person::Column::Id.eq(&row.id))
+        .exec(change.tx())
+        .await?;
+    let summary = format!("person {:?} is the OS user {:?}", row.name, body.user);
+    finish(change, &actor, "person.os_user_linked", summary, &body, &row.id).await.map(Json)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Where {
+    computer: Option<String>,
+}
+
+async fn unlink(
+    State(app): State<App>,
+    actor: Actor,
+    Path((reference, user)): Path<(String, String)>,
+    Query(place): Query<Where>,
+) -> Outcome<Json<Person>> {
+    let change = Change::begin(&app).await?;
+    let row = store::find(change.tx(), &reference).await?;
+    refuse_self(&actor, &row)?;
+    let computer = match &place.computer {
+        Some(reference) => crate::computers::find(change.tx(), reference).await?.id,
+        None => String::new(),
+    };
+    let gone = person_os_user::Entity::delete_by_id((row.id.clone(), user.clone(), computer)).exec(change.tx()).await?;
+    if gone.rows_affected != 1 {
+        return Err(Failure::not_found("OS user of this person", &user));
+    }
+    let said = OsUser { user: user.clone(), computer: place.computer };
+    let summary = format!("person {:?} is no longer the OS user {user:?}", row.name);
+    finish(change, &actor, "person.os_user_unlinked", summary, &said, &row.id).await.map(Json)
+}
+
+/// Which OS users somebody is decides what they may approve: nobody takes that away from themself.
+fn refuse_self(actor: &Actor, row: &person::Model) -> Outcome<()> {
+    if actor.person.as_str() == row.id {
+        return Err(Failure::new(Code::Forbidden).because("another owner does this for you"));
+    }
+    Ok(())
+}
+
+async fn no_os_user(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    Body(body): Body<NoOsUser>,
+) -> Outcome<Json<Person>> {
+    let change = Change::begin(&app).await?;
+    let row = store::find(change.tx(), &reference).await?;
+    refuse_self(&actor, &row)?;
+    let links = person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(&row.id)).one(change.tx()).await?;
+    if body.no_os_user && links.is_some() {
+        return Err(Failure::field("no_os_user", "an OS user is linked to this person"));
+    }
+    person::Entity::update_many()
+        .col_expr(person::Column::NoOsUser, Expr::value(body.no_os_user))
+        .filter(person::Column::Id.eq(&row.id))
+        .exec(change.tx())
+        .await?;
+    let word = if body.no_os_user { "has no OS user" } else { "may have OS users" };
+    finish(change, &actor, "person.no_os_user_recorded", format!("person {:?} {word}", row.name), &body, &row.id).await.map(Json)
+}
+
+async fn sign_in(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Json<SignIn>> {
+    let change = Change::begin(&app).await?;
+    let row = store::find(change.tx(), &reference).await?;
+    let person = PersonId::parse(&row.id)?;
+    let (secret, expires) = store::sign_in_link(&change, &person).await?;
+    let link = format!("{}/sign-in/{secret}", app.url);
+    let said = serde_json::json!({ "expires": expires });
+    finish(change, &actor, "person.sign_in_link_made", format!("a sign-in link for {:?} was made", row.name), &said, &row.id).await?;
+    Ok(Json(SignIn { person, sign_in: link, expires }))
+}

@@ -1,0 +1,154 @@
+//! Policies: who may run what, where, how and when.
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use brevet_api::rest::Page;
+use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::policy::{Change as HistoryItem, OnComputer, PolicyQuery};
+use brevet_core::policy::{Policy, Validity};
+use serde_json::Value;
+
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::definitions::write::Reason;
+use crate::definitions::{Content, Kind, Snapshot, routes};
+use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+
+/// This feature's routes.
+pub fn routes(table: Routes) -> Routes {
+    let one = "/policies/{reference}";
+    table
+        .on(
+            Method::GET,
+            "/policies",
+            Action::ReadPolicy,
+            doc("All of them, by name").answer_named(200, "StoredPolicy").page(&["name", "mode", "enabled"]),
+            list,
+        )
+        .on(
+            Method::POST,
+            "/policies",
+            Action::ChangePolicy,
+            doc("Add one").body_named("Policy").answer_named(201, "StoredPolicy").creates(),
+            create,
+        )
+        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredPolicy"), show)
+        .on(Method::PUT, one, Action::ChangePolicy, doc("Replace it").body_named("Policy").answer_named(200, "StoredPolicy"), replace)
+        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it"), delete)
+        .on(Method::POST, "/policies/{reference}/enable", Action::ChangePolicy, doc("Enable it").answer_named(200, "StoredPolicy"), enable)
+        .on(
+            Method::POST,
+            "/policies/{reference}/disable",
+            Action::ChangePolicy,
+            doc("Disable it").answer_named(200, "StoredPolicy"),
+            disable,
+        )
+        .on(
+            Method::POST,
+            "/policies/{reference}/renew",
+            Action::ChangePolicy,
+            doc("Start its fixed validity anew").answer_named(200, "StoredPolicy"),
+            renew,
+        )
+        .on(
+            Method::GET,
+            "/policies/{reference}/history",
+            Action::ReadPolicy,
+            doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]),
+            history,
+        )
+        .on(
+            Method::GET,
+            "/policies/{reference}/computers",
+            Action::ReadComputers,
+            doc("Where it stands on each computer").answer::<OnComputer>(200).page(&[]),
+            computers,
+        )
+}
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PolicyQuery>) -> Outcome<Json<Page<Value>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    Ok(Json(routes::list(&app, Kind::Policy, &slice, |content| matches(content, &query)).await?))
+}
+
+async fn create(State(app): State<App>, actor: Actor, Body(body): Body<Policy>) -> Outcome<Response> {
+    routes::create(&app, &actor, Content::Policy(Box::new(body))).await
+}
+
+async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
+    routes::show(&app, Kind::Policy, &reference).await
+}
+
+async fn replace(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    Expected(version): Expected,
+    Body(body): Body<Policy>,
+) -> Outcome<Versioned<Value>> {
+    routes::replace(&app, &actor, &reference, version, Content::Policy(Box::new(body))).await
+}
+
+async fn delete(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Expected(version): Expected) -> Outcome<StatusCode> {
+    routes::delete(&app, &actor, Kind::Policy, &reference, version).await
+}
+
+fn matches(content: &Content, query: &PolicyQuery) -> bool {
+    let Content::Policy(policy) = content else { return false };
+    let mode = serde_json::to_value(policy.mode).ok();
+    query.name.as_ref().is_none_or(|part| policy.name.to_lowercase().contains(&part.to_lowercase()))
+        && query.mode.as_ref().is_none_or(|wanted| mode.as_ref().and_then(Value::as_str) == Some(wanted))
+        && query.enabled.is_none_or(|wanted| policy.enabled == wanted)
+}
+
+async fn enable(State(app): State<App>, actor: Actor, Path(reference): Path<String>, seen: Expected) -> Outcome<Versioned<Value>> {
+    switch(&app, &actor, &reference, seen, true).await
+}
+
+async fn disable(State(app): State<App>, actor: Actor, Path(reference): Path<String>, seen: Expected) -> Outcome<Versioned<Value>> {
+    switch(&app, &actor, &reference, seen, false).await
+}
+
+async fn switch(app: &App, actor: &Actor, reference: &str, seen: Expected, on: bool) -> Outcome<Versioned<Value>> {
+    let reason = if on { Reason::Enabled } else { Reason::Disabled };
+    routes::modify(app, actor, Kind::Policy, reference, seen.0, |old| match old {
+        Content::Policy(old) => Ok((Content::Policy(Box::new(Policy { enabled: on, ..(**old).clone() })), reason)),
+        _ => Err(Failure::internal("another kind")),
+    })
+    .await
+}
+
+async fn renew(State(app): State<App>, actor: Actor, Path(reference): Path<String>, seen: Expected) -> Outcome<Versioned<Value>> {
+    routes::modify(&app, &actor, Kind::Policy, &reference, seen.0, |old| match old {
+        Content::Policy(policy) if matches!(policy.validity, Validity::Fixed { .. }) => Ok((old.clone(), Reason::Renewed)),
+        _ => Err(Failure::field("validity", "only a policy with fixed validity can be renewed")),
+    })
+    .await
+}
+
+async fn history(
+    State(app): State<App>,
+    _actor: Actor,
+    Path(reference): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Outcome<Json<Page<HistoryItem>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    Ok(Json(routes::history(&app, Kind::Policy, &reference, &slice).await?))
+}
+
+async fn computers(
+    State(app): State<App>,
+    _actor: Actor,
+    Path(reference): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Outcome<Json<Page<OnComputer>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let all = Snapshot::load(&app.store.pool).await?;
+    let policy = all.find(Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
+    let states = crate::computers::policies::of_policy(&app, &policy.id).await?;
+    Ok(Json(slice.page_of(states, |state| state.name.clone())))
+}

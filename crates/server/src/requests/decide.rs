@@ -1,0 +1,248 @@
+//! Deciding on a request: who may, within which limits, and what follows.
+//!
+//! INVARIANT: nobody decides on their own request, and nothing is given that was not asked for or that the policy does not allow.
+
+use brevet_api::rest::Code;
+use brevet_api::rest::request::{Approve, Decline as DeclineBody, RequestItem};
+use brevet_core::document::{Decline, Kind, SCHEMA, seal};
+use brevet_core::id::{ComputerId, RequestId};
+use brevet_core::policy::{Binds, RequestTerms};
+use brevet_core::request::{Request, RequestState};
+use brevet_core::time::Length;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+use super::received::terms;
+use super::{shown, state_name};
+use crate::access::{Actor, role_named};
+use crate::app::App;
+use crate::audit::{By, NewEvent, record};
+use crate::definitions::write::signed;
+use crate::documents::sequence::append;
+use crate::http::failure::{Failure, Outcome};
+use crate::store::Change;
+use crate::store::entities::{computer, decision, definition, person, person_os_user, request};
+
+/// A request that this actor may decide on now.
+struct Decidable {
+    row: request::Model,
+    body: Request,
+    terms: RequestTerms,
+    computer_name: String,
+}
+
+async fn decidable(change: &Change, actor: &Actor, id: &str) -> Outcome<Decidable> {
+    let row = request::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::not_found("request", id))?;
+    let body: Request = serde_json::from_str(&row.body)?;
+    if row.state != state_name(RequestState::Pending) {
+        return Err(Failure::new(Code::WrongState).because(format!("the request is {}", row.state)));
+    }
+    if row.lapses <= change.now.millis() {
+        return Err(Failure::new(Code::WrongState).because("the request has lapsed"));
+    }
+    let machine = computer::Entity::find_by_id(&row.computer).one(change.tx()).await?;
+    let machine = machine.filter(|c| c.state == "enrolled");
+    let machine = machine.ok_or_else(|| Failure::new(Code::ComputerUnavailable).because("the computer is quarantined or removed"))?;
+    let terms = terms(change, &body).await?;
+    may_decide(change, actor, &body, &terms.approvers, &machine).await?;
+    Ok(Decidable { row, body, terms, computer_name: machine.name })
+}
+
+/// Whether a person may decide on what this user asked, on this computer.
+///
+/// # Errors
+/// The code that says why not.
+pub async fn may_decide(change: &Change, actor: &Actor, body: &Request, approvers: &[String], machine: &computer::Model) -> Outcome<()> {
+    let named = approvers.iter().any(|approver| match approver.split_once(':') {
+        Some(("role", role)) => role_named(role).is_some_and(|role| actor.is(role)),
+        Some(("person", name)) => name == actor.name || name == actor.person.as_str(),
+        _ => false,
+    });
+    if !named {
+        return Err(Failure::new(Code::NotAnApprover).because(format!("the policy names {}", approvers.join(", "))));
+    }
+    let person = person::Entity::find_by_id(actor.person.as_str()).one(change.tx()).await?;
+    let person = person.ok_or_else(|| Failure::new(Code::Unauthenticated))?;
+    let linked = person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(&person.id)).all(change.tx()).await?;
+    if linked.is_empty() && !person.no_os_user {
+        return Err(Failure::new(Code::NoOsUserRecorded).hint("an owner links an OS user to this person, or records that they have none"));
+    }
+    let own = linked.iter().any(|link| link.user == body.user.name && (link.computer.is_empty() || link.computer == machine.id));
+    if own { Err(Failure::new(Code::OwnRequest)) } else { Ok(()) }
+}
+
+/// How long an approval gives: what was asked for, or less.
+fn approved_length(asked: Length, wanted: Option<Length>, terms: &RequestTerms) -> Outcome<Length> {
+    let wanted = wanted.unwrap_or(asked);
+    if wanted == Length::ZERO {
+        return Err(Failure::field("for", "must be at least 1s"));
+    }
+    if wanted > asked {
+        return Err(Failure::new(Code::LongerThanAsked).because(format!("{asked} was asked for")));
+    }
+    if wanted > terms.max_duration {
+        return Err(Failure::new(Code::LongerThanPolicy).because(format!("the policy allows {}", terms.max_duration)));
+    }
+    Ok(wanted)
+}
+
+/// Approves a request; with the last approval that it needs, the grant is issued in the same transaction.
+///
+/// # Errors
+/// Every code that DESIGN section 7 gives a reason for.
+pub async fn approve(app: &App, actor: &Actor, id: &str, body: Approve) -> Outcome<RequestItem> {
+    let mut change = Change::begin(app).await?;
+    let found = decidable(&change, actor, id).await?;
+    refuse_unapprovable(&change, &found, body.code.as_deref()).await?;
+    let length = approved_length(found.body.duration, body.duration, &found.terms)?;
+    let narrows = body.command_only && found.body.terms.binds == Binds::Application;
+    let decided = Decided { kind: "approved", length: Some(length), command_only: narrows, comment: &body.comment };
+    decided.keep(&change, actor, &found.row.id).await?;
+    let approvals: Vec<_> =
+        super::show::decisions(change.tx(), &found.row.id).await?.into_iter().filter(|(k, _)| k == "approved").map(|(_, d)| d).collect();
+    let needed = usize::try_from(found.row.needed).unwrap_or(usize::MAX);
+    let said = serde_json::json!({
+        "request": id, "digest": found.body.digest, "for": length, "command_only": narrows, "comment": body.comment,
+        "approvals": approvals.len(), "needed": needed,
+    });
+    if approvals.len() < needed {
+        let summary = format!("{} approved, {} of {needed}", actor.name, approvals.len());
+        record(&change, By::Person(actor), event(&found, "request.approval_recorded", summary, &said)?).await?;
+    } else {
+        let grant = crate::grants::issue::issue(&mut change, &found.body, &found.terms, approvals).await?;
+        close(&change, &found.row.id, RequestState::Approved, Some(grant.as_str())).await?;
+        let summary = format!("{} approved for {length} what {} asked", actor.name, found.body.user.name);
+        let mut event = event(&found, "request.approved", summary, &said)?;
+        event.grant = Some(grant.clone());
+        record(&change, By::Person(actor), event.clone()).await?;
+        event.kind = "grant.issued".into();
+        event.summary = format!("{} got a grant", found.body.user.name);
+        record(&change, By::Server, event).await?;
+    }
+    finish(change, id).await
+}
+
+async fn refuse_unapprovable(change: &Change, found: &Decidable, code: Option<&str>) -> Outcome<()> {
+    if !found.row.consistent {
+        return Err(Failure::new(Code::Inconsistent).hint("decline it, and look at the computer that sent it"));
+    }
+    let digest = found.body.digest;
+    if code.is_some_and(|seen| seen != digest.short_code() && seen != digest.to_string()) {
+        return Err(Failure::new(Code::WrongState).because(format!("the request's code is {}", digest.short_code())));
+    }
+    let policy = definition::Entity::find_by_id(found.body.policy.id.as_str()).one(change.tx()).await?;
+    let enabled = policy.filter(|row| !row.deleted).and_then(|row| serde_json::from_str::<brevet_core::policy::Policy>(&row.content).ok());
+    if !enabled.is_some_and(|policy| policy.enabled) {
+        return Err(Failure::new(Code::WrongState).because("the policy that let them ask is disabled or deleted"));
+    }
+    Ok(())
+}
+
+/// Declines a request, with a comment for the user.
+///
+/// # Errors
+/// As approving; `invalid` without a comment.
+pub async fn decline(app: &App, actor: &Actor, id: &str, body: DeclineBody) -> Outcome<RequestItem> {
+    if body.comment.trim().is_empty() {
+        return Err(Failure::field("comment", "say why, for the user"));
+    }
+    let mut change = Change::begin(app).await?;
+    let found = decidable(&change, actor, id).await?;
+    let decided = Decided { kind: "declined", length: None, command_only: false, comment: &body.comment };
+    decided.keep(&change, actor, &found.row.id).await?;
+    close(&change, &found.row.id, RequestState::Declined, None).await?;
+    let computer = ComputerId::parse(&found.row.computer)?;
+    let (app, now) = (change.app.clone(), change.now);
+    append(&mut change, &computer, Kind::Decline, id, |place| {
+        let decline = Decline {
+            schema: SCHEMA,
+            computer: computer.clone(),
+            epoch: place.epoch,
+            seq: place.seq,
+            time: now,
+            request: found.body.id.clone(),
+            request_digest: found.body.digest,
+            by: actor.name.clone(),
+            comment: body.comment.clone(),
+        };
+        Ok(seal(&decline, &[&app.keys.issuer])?)
+    })
+    .await?;
+    let said = serde_json::json!({ "request": id, "digest": found.body.digest, "comment": body.comment });
+    let summary = format!("{} declined what {} asked: {}", actor.name, found.body.user.name, body.comment);
+    record(&change, By::Person(actor), event(&found, "request.declined", summary, &said)?).await?;
+    finish(change, id).await
+}
+
+async fn finish(change: Change, id: &str) -> Outcome<RequestItem> {
+    let row = request::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::internal("a request is gone"))?;
+    let item = shown(change.tx(), row).await?;
+    change.commit().await?;
+    Ok(item)
+}
+
+/// One conditional update of exactly one row.
+async fn close(change: &Change, id: &str, state: RequestState, grant: Option<&str>) -> Outcome<()> {
+    let moved = request::Entity::update_many()
+        .col_expr(request::Column::State, Expr::value(state_name(state)))
+        .col_expr(request::Column::Closed, Expr::value(change.now.millis()))
+        .col_expr(request::Column::Grant, Expr::value(grant.map(str::to_owned)))
+        .filter(request::Column::Id.eq(id))
+        .filter(request::Column::State.eq(state_name(RequestState::Pending)))
+        .exec(change.tx())
+        .await?;
+    if moved.rows_affected == 1 { Ok(()) } else { Err(Failure::new(Code::WrongState).because("somebody was faster")) }
+}
+
+fn event(found: &Decidable, kind: &str, summary: String, said: &serde_json::Value) -> Outcome<NewEvent> {
+    let mut event = NewEvent::new(kind, summary, said)?;
+    event.computer = Some((found.row.computer.clone(), found.computer_name.clone()));
+    event.user = Some(found.row.user.clone());
+    event.policy = Some((found.body.policy.id.to_string(), found.body.policy.name.clone()));
+    event.request = Some(RequestId::parse(&found.row.id)?);
+    Ok(event)
+}
+
+/// One person's decision, before it is kept.
+pub struct Decided<'a> {
+    /// `approved`, `declined` or `extended`.
+    pub kind: &'static str,
+    /// For how long.
+    pub length: Option<Length>,
+    /// Narrowed to the exact command.
+    pub command_only: bool,
+    /// For the user.
+    pub comment: &'a str,
+}
+
+impl Decided<'_> {
+    /// Keeps it; a person approves or declines a request once.
+    ///
+    /// # Errors
+    /// `already_decided`, `invalid` for a comment that is too long.
+    pub async fn keep(self, change: &Change, actor: &Actor, request: &str) -> Outcome<()> {
+        if self.comment.len() > 4000 {
+            return Err(Failure::field("comment", "at most 4000 bytes"));
+        }
+        let key = match self.kind {
+            "extended" => format!("{request}/{}/extended/{}", actor.person, change.now),
+            _ => format!("{request}/{}/decided", actor.person),
+        };
+        if decision::Entity::find_by_id(&key).one(change.tx()).await?.is_some() {
+            return Err(Failure::new(Code::AlreadyDecided));
+        }
+        let row = decision::ActiveModel {
+            key: Set(key),
+            request: Set(request.into()),
+            person: Set(actor.person.to_string()),
+            name: Set(actor.name.clone()),
+            kind: Set(self.kind.into()),
+            time: Set(change.now.millis()),
+            comment: Set(self.comment.into()),
+            seconds: Set(self.length.map(|length| signed(length.seconds()))),
+            command_only: Set(self.command_only),
+        };
+        decision::Entity::insert(row).exec_without_returning(change.tx()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! Sessions: each elevated run, as the computers' journals tell it. Nothing here starts or ends one.
+
+pub mod received;
+mod routes;
+
+pub use routes::routes;

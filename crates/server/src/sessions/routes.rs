@@ -1,0 +1,89 @@
+//! The routes of sessions.
+
+use axum::extract::State;
+use axum::http::Method;
+use brevet_api::rest::Page;
+use brevet_api::rest::session::{SessionItem, SessionQuery, SessionState};
+use brevet_core::id::{GrantId, SessionId};
+use brevet_core::time::Timestamp;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::computers::find as computer_named;
+use crate::http::extract::{Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+use crate::requests::policy_id;
+use crate::requests::show::computer_ref;
+use crate::store::entities::session;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .on(
+            Method::GET,
+            "/sessions",
+            Action::ReadSessions,
+            doc("Sessions, newest first").answer::<SessionItem>(200).page(&["state", "computer", "user", "policy", "grant"]),
+            list,
+        )
+        .on(Method::GET, "/sessions/{id}", Action::ReadSessions, doc("One session").answer::<SessionItem>(200), show)
+}
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<SessionQuery>) -> Outcome<Json<Page<SessionItem>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let pool = &app.store.pool;
+    let mut select = session::Entity::find().order_by_desc(session::Column::Id).limit(slice.ask());
+    if let Some(name) = &query.computer {
+        select = select.filter(session::Column::Computer.eq(computer_named(pool, name).await?.id));
+    }
+    if let Some(policy) = &query.policy {
+        select = select.filter(session::Column::Policy.eq(policy_id(&app, policy).await?));
+    }
+    for (column, value) in
+        [(session::Column::State, &query.state), (session::Column::User, &query.user), (session::Column::Grant, &query.grant)]
+    {
+        if let Some(value) = value {
+            select = select.filter(column.eq(value));
+        }
+    }
+    if let Some(after) = &slice.after {
+        select = select.filter(session::Column::Id.lt(after));
+    }
+    let page = slice.page(select.all(pool).await?, |row| row.id.clone());
+    let mut items = Vec::with_capacity(page.items.len());
+    for row in page.items {
+        let mut item = shown(&app, row).await?;
+        item.record = None;
+        items.push(item);
+    }
+    Ok(Json(Page { items, next: page.next }))
+}
+
+async fn show(State(app): State<App>, _actor: Actor, Path(id): Path<String>) -> Outcome<Json<SessionItem>> {
+    let row = session::Entity::find_by_id(&id).one(&app.store.pool).await?.ok_or_else(|| Failure::not_found("session", &id))?;
+    Ok(Json(shown(&app, row).await?))
+}
+
+async fn shown(app: &App, row: session::Model) -> Outcome<SessionItem> {
+    Ok(SessionItem {
+        id: SessionId::parse(&row.id)?,
+        grant: GrantId::parse(&row.grant)?,
+        computer: computer_ref(&app.store.pool, &row.computer).await?,
+        state: if row.state == "ended" { SessionState::Ended } else { SessionState::Started },
+        user: row.user,
+        target_user: row.target_user,
+        command: row.command,
+        policy: serde_json::from_str(&row.policy_ref)?,
+        reason: row.reason,
+        containment: serde_json::from_value(serde_json::Value::String(row.containment))?,
+        started: Timestamp::from_millis(row.started),
+        ends: Timestamp::from_millis(row.ends),
+        ended: row.ended.map(Timestamp::from_millis),
+        outcome: row.outcome.as_deref().map(serde_json::from_str).transpose()?,
+        processes_ended: row.processes_ended.and_then(|n| u32::try_from(n).ok()),
+        record: Some(serde_json::from_str(&row.record)?),
+    })
+}

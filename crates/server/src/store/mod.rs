@@ -1,0 +1,61 @@
+//! The database: SQLite by default, PostgreSQL by `--database`. One set of entities and migrations serves both.
+//!
+//! Reading goes through a pool. Writing goes through a `Change`: one transaction, one writer at a time, with its events;
+//! so a busy database never reaches a user, and no state changes without its event.
+
+pub mod change;
+pub mod entities;
+mod first;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+pub use change::Change;
+
+/// Every migration, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(first::First)]
+    }
+}
+
+/// The open database.
+#[derive(Clone)]
+pub struct Store {
+    /// For reading.
+    pub pool: DatabaseConnection,
+    writer: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Store {
+    /// Opens the database: the one named, else `DATA/brevet.db`.
+    ///
+    /// # Errors
+    /// When it cannot be reached or opened.
+    pub async fn open(data: &Path, url: Option<&str>) -> Result<Self, DbErr> {
+        let url = url.map_or_else(|| format!("sqlite://{}?mode=rwc", data.join("brevet.db").display()), str::to_owned);
+        let mut options = ConnectOptions::new(url);
+        options.sqlx_logging(false).max_connections(8).map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .foreign_keys(true)
+                .pragma("journal_mode", "WAL")
+                .pragma("synchronous", "FULL")
+                .pragma("busy_timeout", "10000")
+                .optimize_on_close(true, None)
+        });
+        Ok(Self { pool: Database::connect(options).await?, writer: Arc::default() })
+    }
+
+    /// Brings the schema up to this version.
+    ///
+    /// # Errors
+    /// When a migration fails.
+    pub async fn migrate(&self) -> Result<(), DbErr> {
+        Migrator::up(&self.pool, None).await
+    }
+}

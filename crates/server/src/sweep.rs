@@ -1,0 +1,63 @@
+//! What time alone brings about: requests lapse, computers fall silent.
+
+use std::time::Duration;
+
+use brevet_core::id::{PolicyId, RequestId};
+use brevet_core::request::{Request, RequestState};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+
+use crate::app::App;
+use crate::audit::{By, NewEvent, record};
+use crate::http::failure::Outcome;
+use crate::requests::{received, show, state_name};
+use crate::store::Change;
+use crate::store::entities::request;
+
+/// Sweeps until the server stops; a sweep that fails is tried again.
+pub async fn run(app: App) {
+    let mut every = tokio::time::interval(Duration::from_millis(app.config.sweep.millis()));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        if *app.stopping.borrow() {
+            return;
+        }
+        if let Err(failure) = once(&app).await {
+            tracing::error!(?failure, "a sweep failed");
+        }
+    }
+}
+
+/// One sweep.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn once(app: &App) -> Outcome<()> {
+    lapse(app).await?;
+    crate::computers::presence::find_lost(app).await
+}
+
+async fn lapse(app: &App) -> Outcome<()> {
+    let due = request::Entity::find()
+        .filter(request::Column::State.eq(state_name(RequestState::Pending)))
+        .filter(request::Column::Lapses.lte(app.clock.now().millis()))
+        .all(&app.store.pool)
+        .await?;
+    for row in due {
+        let change = Change::begin(app).await?;
+        let id = RequestId::parse(&row.id)?;
+        if !received::closed(&change, &row.computer, &id, RequestState::Lapsed, change.now).await? {
+            continue;
+        }
+        let body: Request = serde_json::from_str(&row.body)?;
+        let said = serde_json::json!({ "request": id, "lapses": body.lapses });
+        let mut event = NewEvent::new("request.lapsed", format!("nobody decided what {} asked", row.user), &said)?;
+        event.computer = Some((row.computer.clone(), show::computer_ref(change.tx(), &row.computer).await?.name));
+        event.user = Some(row.user);
+        event.policy = Some((PolicyId::parse(&row.policy)?.to_string(), body.policy.name));
+        event.request = Some(id);
+        record(&change, By::Server, event).await?;
+        change.commit().await?;
+    }
+    Ok(())
+}
