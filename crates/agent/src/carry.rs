@@ -177,6 +177,7 @@ impl Documents<'_> {
 /// Delivers batches in order, each until the server has answered it.
 async fn journal(server: &Server, mut batches: mpsc::Receiver<Batch>, down: mpsc::Sender<Down>) {
     let mut backoff = Backoff::for_server();
+    let mut rewinds = 0u32;
     while let Some(batch) = batches.recv().await {
         let answer = loop {
             match server.journal(&batch).await {
@@ -195,7 +196,13 @@ async fn journal(server: &Server, mut batches: mpsc::Receiver<Batch>, down: mpsc
                 }
             }
         };
-        backoff.reset();
+        // One rewind is how the two agree where they stand; a broker and a server that cannot agree are not to spin.
+        rewinds = if matches!(answer, Down::Rewind { .. }) { rewinds.saturating_add(1) } else { 0 };
+        if rewinds > 1 {
+            backoff.wait().await;
+        } else {
+            backoff.reset();
+        }
         if down.send(answer).await.is_err() {
             return;
         }

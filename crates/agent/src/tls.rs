@@ -129,6 +129,26 @@ impl Pinned {
     }
 }
 
+impl Pinned {
+    /// WHY: a computer whose clock is wrong must still connect (DESIGN section 3), and learns the right time only then. So under a
+    /// pinned certificate the leaf's dates are taken for what they say; who holds its key may be believed at that moment too.
+    fn verify_chain(
+        &self,
+        leaf: &ParsedCertificate<'_>,
+        roots: &RootCertStore,
+        chain: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        let verify = |time| verify_server_cert_signed_by_trust_anchor(leaf, roots, chain, time, algorithms);
+        match verify(now) {
+            Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => verify(not_before),
+            Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => verify(not_after),
+            other => other,
+        }
+    }
+}
+
 impl ServerCertVerifier for Pinned {
     fn verify_server_cert(
         &self,
@@ -149,8 +169,7 @@ impl ServerCertVerifier for Pinned {
             for anchor in &anchors {
                 roots.add(anchor.clone())?;
             }
-            let algorithms = self.provider.signature_verification_algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(&parsed, &roots, chain, now, algorithms)?;
+            self.verify_chain(&parsed, &roots, chain, now)?;
         }
         verify_server_name(&parsed, name)?;
         if let Ok(mut seen) = self.seen.lock() {

@@ -141,6 +141,21 @@ fn a_server_with_another_certificate_gets_nothing() {
 }
 
 #[test]
+fn a_server_with_an_authority_of_its_own_is_reached_also_when_the_clock_is_wrong() {
+    for years in [2000..2001, 2000..2100, 2098..2099] {
+        let server = Server::start_with_authority(years.clone());
+        let place = Place::new();
+        let token = server.token(Some(Digest::of(&server.certificate)), key(1).public().fingerprint());
+        let output = place.enrol(&token, &[]);
+        assert!(output.status.success(), "{years:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let listening = Broker::listen(&place.config);
+        let daemon = Daemon::start(&place.file);
+        listening.accept().write(&Up::State(state(1, vec![])));
+        daemon.line("brevetd: connected to");
+    }
+}
+
+#[test]
 fn enrolment_leaves_each_part_its_own_files_with_owner_and_mode() {
     let server = Server::start(&key(1));
     let place = Place::new();

@@ -16,8 +16,14 @@ Server, token and certificate come from these options, else from BREVET_SERVER, 
 An ID may be shortened as long as it stays unique; a request may also be named by its short code, everything with a name by its name.
 Moments are UTC. Actions that end or delete something ask first when a person sits at the terminal, unless --yes is given.
 
-Exit status: 0 done · 1 failed, or refused as not valid · 2 wrong usage or a file with errors · 3 not found ·
-4 not signed in or not allowed · 5 conflict (no longer possible, in use, changed meanwhile) · 6 a journal does not verify";
+Exit status:
+  0  done
+  1  failed, or refused as not valid
+  2  wrong usage, or a file with errors
+  3  not found
+  4  not signed in, or not allowed
+  5  conflict: no longer possible, in use, changed meanwhile
+  6  a journal does not verify";
 
 /// Everything the console can do, from a terminal, over the same REST API.
 #[derive(Parser)]
@@ -31,6 +37,7 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "For every command")]
 pub struct Global {
     /// The server's address, https://… [env: BREVET_SERVER]
     #[arg(long, global = true, value_name = "URL")]

@@ -109,10 +109,28 @@ pub fn document(version: u64) -> Envelope {
 impl Server {
     /// Its root key is `key(1)`; `announced` is what it claims at enrolment.
     pub fn start(announced: &Key) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let pem = made.cert.pem();
-        let key_pem = made.signing_key.serialize_pem();
+        Self::start_with(announced, (&pem, &made.signing_key.serialize_pem()), (&pem, made.cert.der()))
+    }
+
+    /// As a server that made its own authority, with a leaf of these years; enrolment pins the authority.
+    pub fn start_with_authority(years: std::ops::Range<i32>) -> Self {
+        let mut authority = rcgen::CertificateParams::default();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+        let authority_key = rcgen::KeyPair::generate().unwrap();
+        let made = authority.self_signed(&authority_key).unwrap();
+        let mut leaf = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        leaf.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+        leaf.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+        let leaf_key = rcgen::KeyPair::generate().unwrap();
+        let leaf = leaf.signed_by(&leaf_key, &rcgen::Issuer::from_params(&authority, &authority_key)).unwrap();
+        let chain = format!("{}{}", leaf.pem(), made.pem());
+        Self::start_with(&key(1), (&chain, &leaf_key.serialize_pem()), (&made.pem(), made.der()))
+    }
+
+    fn start_with(announced: &Key, (chain, key_pem): (&str, &str), (pem, certificate): (&str, &[u8])) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let inside = Arc::new(Inside {
             seen: Mutex::new(Seen { transport_key: Some(key(7).public()), ..Seen::default() }),
             instance: instance(),
@@ -131,17 +149,16 @@ impl Server {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (certificate_pem, serving) = (pem.clone(), handle.clone());
+        let (chain, key_pem, serving) = (chain.to_owned(), key_pem.to_owned(), handle.clone());
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
-                let config =
-                    axum_server::tls_rustls::RustlsConfig::from_pem(certificate_pem.into_bytes(), key_pem.into_bytes()).await.unwrap();
+                let config = axum_server::tls_rustls::RustlsConfig::from_pem(chain.into_bytes(), key_pem.into_bytes()).await.unwrap();
                 let bound = axum_server::from_tcp_rustls(listener, config).unwrap();
                 bound.handle(serving).serve(router.into_make_service()).await.unwrap();
             });
         });
-        Self { inside, url: format!("https://localhost:{port}"), certificate: made.cert.der().to_vec(), pem, handle }
+        Self { inside, url: format!("https://localhost:{port}"), certificate: certificate.to_vec(), pem: pem.to_owned(), handle }
     }
 
     pub fn seen<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {

@@ -23,7 +23,7 @@ pub fn download<'a>(client: &'a Client, computer: Option<&str>) -> Result<Pages<
         Some(name) => vec![name.to_owned()],
         None => computers(client)?,
     };
-    Ok(Box::new(names.into_iter().flat_map(move |name| Walk { client, name, left: None, after: None, over: false })))
+    Ok(Box::new(names.into_iter().flat_map(move |name| Walk { client, name, left: None, after: None, waited: 0, over: false })))
 }
 
 /// Removed computers too: their history stays.
@@ -38,6 +38,9 @@ fn computers(client: &Client) -> Result<Vec<String>> {
     Ok(ids)
 }
 
+/// How often a head that is older than its records is asked for again, before it is taken for what it is.
+const MOST_WAITS: u32 = 5;
+
 /// One computer's pages.
 struct Walk<'a> {
     client: &'a Client,
@@ -45,6 +48,8 @@ struct Walk<'a> {
     /// Lives still to come, the present one last; absent before the first answer.
     left: Option<Vec<Incarnation>>,
     after: Option<u64>,
+    /// How often a newer head was waited for.
+    waited: u32,
     over: bool,
 }
 
@@ -70,11 +75,25 @@ impl Walk<'_> {
         };
         let Some(incarnation) = left.last().cloned() else { return Ok(None) };
         let page = self.fetch(Some(incarnation))?;
-        self.after = page.next;
-        if page.next.is_none() {
+        self.after = page.next.or_else(|| self.newer_head_to_come(&page));
+        if self.after.is_none() {
+            self.waited = 0;
             let _ = self.left.as_mut().and_then(Vec::pop);
         }
         Ok(Some(page))
+    }
+
+    /// Records that came in while the page was put together may be newer than its head: the next page has a newer one.
+    fn newer_head_to_come(&mut self, page: &JournalPage) -> Option<u64> {
+        let last = page.records.last().and_then(|record| record.parse_header().ok()).map(|header| header.seq);
+        let last = last.or(self.after)?;
+        let signed = page.head.as_ref().map_or(0, |head| head.chain.seq);
+        if signed >= last || self.waited >= MOST_WAITS {
+            return None;
+        }
+        self.waited += 1;
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        Some(last)
     }
 }
 

@@ -147,6 +147,7 @@ impl Walk {
             self.find(None, "the key changes between pages");
         }
         self.head = page.head;
+        self.pass_head();
         for record in &page.records {
             self.take(record);
         }
@@ -185,6 +186,10 @@ impl Walk {
                 self.chain.head = record.hash();
             }
         }
+        self.pass_head();
+    }
+
+    fn pass_head(&mut self) {
         if self.head.as_ref().is_some_and(|head| head.chain.seq == self.chain.seq) {
             self.signed = Some(self.chain.head);
         }

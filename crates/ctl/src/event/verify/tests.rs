@@ -77,6 +77,16 @@ fn an_untouched_journal_verifies_also_in_several_pages_and_with_redacted_bodies(
 }
 
 #[test]
+fn a_journal_that_grows_while_it_is_read_verifies_by_the_newer_head() {
+    let mut first = page();
+    let mut chain = first.head.clone().unwrap().chain;
+    first.records.push(append(&mut chain, "newer than the head"));
+    assert!(!verify_all(vec![first.clone()])[0].verified);
+    let second = JournalPage { records: vec![], head: Some(SignedHead::sign(&chain, &key())), ..first.clone() };
+    assert!(verify_all(vec![first, second])[0].verified);
+}
+
+#[test]
 fn a_changed_body_is_found_at_its_record() {
     let found = spoil(|page| page.records[4].body = Some("\"something else\"".into()));
     assert_eq!(found, vec![(Some(5), "the body of record 5 was changed".to_owned())]);
