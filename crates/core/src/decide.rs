@@ -11,7 +11,7 @@ mod validity;
 
 pub use covers::covers;
 pub use evaluate::{decide, explain, names_user};
-pub use unsupported::{FEATURES, unknown_features, unsupported};
+pub use unsupported::{FEATURES, unknown_features, unsupported, unsupported_autonomous};
 pub use validity::{Holds, holds};
 pub(crate) use validity::{Recurring, day_start, find_zone, recurring_holds};
 

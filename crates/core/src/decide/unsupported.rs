@@ -1,7 +1,7 @@
 //! What this version of the broker cannot enforce or see, field by field: it refuses such a policy instead of half-obeying it.
 
-use crate::application::Rule;
-use crate::document::PolicyDocument;
+use crate::application::{Lists, Rule};
+use crate::document::{AutonomousDocument, PolicyDocument};
 use crate::policy::{Applications, Children, Containment, Elevation, PolicyError};
 
 /// Features that documents may require and this version has.
@@ -16,10 +16,25 @@ pub fn unsupported(document: &PolicyDocument) -> Vec<PolicyError> {
         rules(found, "applications", &mut out);
     }
     rules(&document.policy.exceptions, "except", &mut out);
-    for (name, found) in &document.lists {
-        rules(found, &format!("list \"{}\".rules", crate::escape::terminal(name.as_bytes())), &mut out);
-    }
+    lists(&document.lists, &mut out);
     out
+}
+
+/// The same for an autonomous rule.
+#[must_use]
+pub fn unsupported_autonomous(document: &AutonomousDocument) -> Vec<PolicyError> {
+    let mut out = unknown_features(&document.requires);
+    if let Applications::Rules(found) = &document.rule.applications {
+        rules(found, "applications", &mut out);
+    }
+    lists(&document.lists, &mut out);
+    out
+}
+
+fn lists(lists: &Lists, out: &mut Vec<PolicyError>) {
+    for (name, found) in lists {
+        rules(found, &format!("list \"{}\".rules", crate::escape::terminal(name.as_bytes())), out);
+    }
 }
 
 /// What in `requires` this version does not know.
