@@ -48,6 +48,8 @@ impl Ledger {
                 self.documents_changed(members, now)?;
                 self.confirm(envelope, Kind::Manifest, manifest.seq, None)?;
                 self.documents.advance(manifest.seq)?;
+                // Not at any other time: what comes before its manifest must be there when the manifest comes.
+                self.documents.sweep();
             }
             Received::Grant(grant) => {
                 self.receive_grant(&grant, envelope)?;
@@ -258,7 +260,6 @@ impl Ledger {
         self.commit(&bodies)?;
         if in_force.missing.is_empty() {
             self.revoke_uncovered(members, now)?;
-            self.documents.sweep();
         }
         self.reschedule(now);
         self.wake();

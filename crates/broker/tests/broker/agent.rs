@@ -1,0 +1,159 @@
+//! A `brevetd` whose server is the test: it sends what the test says and keeps the journal as a server would.
+
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use brevet_api::frame::{self, MAX_LINK};
+use brevet_api::link::{Down, State, Up};
+use brevet_core::document::{Acknowledgement, Content, Envelope, SCHEMA, seal};
+use brevet_core::id::PolicyId;
+use brevet_core::journal::{Chain, Header};
+use brevet_core::record::Body;
+use brevet_core::request::Request;
+
+use crate::computer::{Computer, PATIENCE, now};
+
+#[derive(Default)]
+struct Kept {
+    records: Vec<(Header, Body)>,
+    states: Vec<State>,
+}
+
+pub struct Agent<'a> {
+    computer: &'a Computer,
+    stream: UnixStream,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl<'a> Agent<'a> {
+    /// Connects and says hello; every batch is verified and acknowledged.
+    pub fn connect(computer: &'a Computer) -> Self {
+        Self::connect_after(computer, Chain::new(computer.identity.computer.clone(), computer.identity.incarnation.clone()))
+    }
+
+    pub fn connect_after(computer: &'a Computer, chain: Chain) -> Self {
+        let stream = UnixStream::connect(computer.agent_socket()).unwrap();
+        let kept = Arc::new(Mutex::new(Kept::default()));
+        let reader = stream.try_clone().unwrap();
+        let (journal_key, issuer) = (computer.journal_key.public(), brevet_core::document::Key::from_seed(&computer.issuer.seed()));
+        let keeping = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            let mut chain = chain;
+            let (mut from, mut to) = (&reader, &reader);
+            while let Ok(up) = frame::read_control::<Up>(&mut from, MAX_LINK) {
+                match up {
+                    Up::State(state) => keeping.lock().unwrap().states.push(state),
+                    Up::Journal(batch) => {
+                        for record in &batch.records {
+                            // After a new connection a batch may come once more.
+                            if record.parse_header().unwrap().seq <= chain.seq {
+                                continue;
+                            }
+                            let header = chain.follow(record).unwrap();
+                            let body = Body::parse(&header.kind, record.body.as_ref().unwrap()).unwrap().unwrap();
+                            keeping.lock().unwrap().records.push((header, body));
+                        }
+                        assert!(batch.head.verifies(&journal_key) && batch.head.chain == chain);
+                        let acknowledgement = Acknowledgement {
+                            schema: SCHEMA,
+                            computer: chain.computer.clone(),
+                            incarnation: chain.incarnation.clone(),
+                            seq: chain.seq,
+                            head: chain.head,
+                            time: now(),
+                        };
+                        let envelope = seal(&acknowledgement, &[&issuer]).unwrap();
+                        drop(frame::write_control(&mut to, &Down::Document(envelope)));
+                    }
+                }
+            }
+        });
+        let agent = Self { computer, stream, kept };
+        agent.down(&Down::Hello { version: "test".into() });
+        agent.wait_state("the first state", |_| true);
+        agent
+    }
+
+    pub fn down(&self, down: &Down) {
+        let mut stream = &self.stream;
+        frame::write_control(&mut stream, down).unwrap();
+    }
+
+    pub fn send(&self, envelope: &Envelope) {
+        self.down(&Down::Document(envelope.clone()));
+    }
+
+    /// Signs with the issuer key and sends.
+    pub fn issue<C: Content>(&self, content: &C) {
+        self.send(&seal(content, &[&self.computer.issuer]).unwrap());
+    }
+
+    /// Policies with these ids are in force, with a fresh heartbeat, when this returns.
+    pub fn enforce(&self, policies: &[(PolicyId, Envelope)]) {
+        let settings = self.computer.settings(false);
+        self.send(&settings);
+        for (_, envelope) in policies {
+            self.send(envelope);
+        }
+        let named: Vec<_> = policies.iter().map(|(id, envelope)| (id.clone(), envelope)).collect();
+        let manifest = self.computer.manifest(&named, &[], &settings);
+        let seq = manifest.seq;
+        self.issue(&manifest);
+        self.send(&self.computer.heartbeat(None));
+        self.wait_state("the manifest", |state| state.seq >= seq && state.missing.is_empty());
+    }
+
+    pub fn wait_state(&self, what: &str, wanted: impl Fn(&State) -> bool) -> State {
+        self.wait(what, |kept| kept.states.iter().rev().find(|state| wanted(state)).cloned())
+    }
+
+    /// The first record for which `wanted` gives something.
+    pub fn wait_record<T>(&self, what: &str, wanted: impl Fn(&Body) -> Option<T>) -> T {
+        self.wait(what, |kept| kept.records.iter().find_map(|(_, body)| wanted(body)))
+    }
+
+    pub fn wait_request(&self) -> Request {
+        self.wait_record("request.created", |body| match body {
+            Body::RequestCreated(request) => Some((**request).clone()),
+            _ => None,
+        })
+    }
+
+    pub fn wait_refused_document(&self, code: &str) {
+        self.wait_record(&format!("document.refused {code}"), |body| match body {
+            Body::DocumentRefused(refused) if refused.code == code => Some(()),
+            _ => None,
+        });
+    }
+
+    pub fn wait_kind(&self, kind: &str) {
+        self.wait_record(kind, |body| (body.kind() == kind).then_some(()));
+    }
+
+    pub fn kinds(&self) -> Vec<String> {
+        self.kept.lock().unwrap().records.iter().map(|(header, _)| header.kind.clone()).collect()
+    }
+
+    /// Where the server stands.
+    pub fn last_seq(&self) -> u64 {
+        self.kept.lock().unwrap().records.last().map_or(0, |(header, _)| header.seq)
+    }
+
+    fn wait<T>(&self, what: &str, look: impl Fn(&Kept) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look(&self.kept.lock().unwrap()) {
+                return found;
+            }
+            assert!(Instant::now() < until, "never came: {what}; records: {:?}", self.kinds());
+            drop(brevet_sys::poll::wait(&[], Some(10)));
+        }
+    }
+}
+
+impl Drop for Agent<'_> {
+    fn drop(&mut self) {
+        drop(self.stream.shutdown(std::net::Shutdown::Both));
+    }
+}
