@@ -1,7 +1,5 @@
 //! Policies as they are written: every error names its field, and what the broker cannot enforce is said so.
 
-#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
-
 mod sample;
 
 use brevet_core::application::{Argument, Rule};

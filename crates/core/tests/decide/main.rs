@@ -1,0 +1,149 @@
+//! `decide` held against a naive evaluator that was written apart from it, over generated policies and launches.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that meets the unexpected fails")]
+
+mod generate;
+mod naive;
+#[path = "../sample/mod.rs"]
+mod sample;
+
+use brevet_core::application::{Fact, Rule};
+use brevet_core::decide::{Decision, GrantView, Launch, covers, decide, explain};
+use brevet_core::document::PolicyDocument;
+use brevet_core::policy::{Applications, Binds, Mode, Scope, Validity};
+use brevet_core::time::{Length, Timestamp};
+use generate::{GrantSeed, grant, grants, held, launch, policies, standing};
+use naive::{Answer, flat, naive};
+use proptest::prelude::*;
+
+/// How much a decision gives.
+fn gives(answer: &Answer) -> u8 {
+    match answer {
+        Answer::Unreadable | Answer::Denied | Answer::Refused => 0,
+        Answer::Ask { .. } => 1,
+        Answer::Elevate { .. } => 2,
+    }
+}
+
+/// A launch of which one thing more is unknown.
+fn forget(launch: &Launch, which: usize) -> Launch {
+    let mut less = launch.clone();
+    let why = || "forgotten".to_owned();
+    match which {
+        0 => less.facts.chain = Fact::Unknown(why()),
+        1 => less.facts.package = Fact::Unknown(why()),
+        2 => less.facts.owner = Fact::Unknown(why()),
+        3 => less.member.groups = Fact::Unknown(why()),
+        _ => {
+            if let Fact::Known(Some(package)) = &mut less.facts.package {
+                package.unchanged = Fact::Unknown(why());
+            }
+        }
+    }
+    less
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(10_500))]
+
+    #[test]
+    fn the_decision_is_the_naive_one(policies in policies(), launch in launch(), standing in standing(), seeds in grants()) {
+        let grants: Vec<GrantView> = seeds.iter().enumerate().map(|(n, seed)| grant(n, seed, &policies, &launch)).collect();
+        let held = held(&policies);
+        prop_assert_eq!(flat(&decide(&held, &grants, &launch, &standing)), naive(&held, &grants, &launch, &standing));
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1_000))]
+
+    #[test]
+    fn not_knowing_something_never_gives_more(policies in policies(), launch in launch(), standing in standing(), which in 0usize..5) {
+        let held = held(&policies);
+        let before = flat(&decide(&held, &[], &launch, &standing));
+        let after = flat(&decide(&held, &[], &forget(&launch, which), &standing));
+        prop_assert!(gives(&after) <= gives(&before), "{before:?} became {after:?}");
+    }
+
+    #[test]
+    fn the_order_of_policies_does_not_matter(policies in policies(), launch in launch(), standing in standing(), seeds in grants()) {
+        let grants: Vec<GrantView> = seeds.iter().enumerate().map(|(n, seed)| grant(n, seed, &policies, &launch)).collect();
+        let (one, mut other) = (held(&policies), held(&policies));
+        other.reverse();
+        let mut other_grants = grants.clone();
+        other_grants.reverse();
+        prop_assert_eq!(decide(&one, &grants, &launch, &standing), decide(&other, &other_grants, &launch, &standing));
+    }
+
+    #[test]
+    fn a_refusal_tells_only_of_policies_that_name_the_user(policies in policies(), launch in launch(), standing in standing()) {
+        let held = held(&policies);
+        if let Decision::Refuse(refusal) = decide(&held, &[], &launch, &standing) {
+            let told = refusal.policy.as_ref().and_then(|told| held.iter().find(|h| h.document.id == told.id));
+            if let Some(told) = told {
+                let names = brevet_core::decide::names_user(told.document, &launch.member);
+                prop_assert!(names || refusal.code == "denied" && refusal.message.is_none() && !refusal.reason.contains("\"p\""));
+            }
+        }
+    }
+
+    #[test]
+    fn explanation_and_decision_agree(policies in policies(), launch in launch(), standing in standing()) {
+        let held = held(&policies);
+        let explained = explain(&held, &launch, &standing);
+        prop_assert_eq!(explained.len(), held.len());
+        match flat(&decide(&held, &[], &launch, &standing)) {
+            Answer::Elevate { policy, .. } | Answer::Ask { policy, .. } => {
+                prop_assert!(explained.iter().any(|e| e.policy.id == policy && e.matched && e.mode != Mode::Deny));
+            }
+            Answer::Refused => prop_assert!(explained.iter().all(|e| !e.matched)),
+            Answer::Unreadable | Answer::Denied => {}
+        }
+        prop_assert!(explained.iter().all(|e| !e.because.is_empty()));
+    }
+
+    #[test]
+    fn what_decides_covers_what_it_gave_until_it_changes(policies in policies(), launch in launch(), standing in standing()) {
+        let held = held(&policies);
+        let Decision::Ask(ask) = decide(&held, &[], &launch, &standing) else { return Ok(()) };
+        let index = policies.iter().position(|(document, _)| document.id == ask.policy.id).unwrap();
+        let seed = GrantSeed {
+            policy: index, same_arguments: true, same_content: true, same_user: true, target: "root", binds: Binds::Command, remaining: 1_000,
+        };
+        let mut grant = grant(0, &seed, &policies, &launch);
+        grant.target.name.clone_from(&ask.target_user);
+        let document = &policies[index].0;
+        prop_assert_eq!(covers(document, &grant, &launch, &standing), Ok(()));
+        let with = |change: fn(&mut PolicyDocument)| {
+            let mut changed = document.clone();
+            changed.version += 1;
+            change(&mut changed);
+            covers(&changed, &grant, &launch, &standing)
+        };
+        prop_assert_eq!(with(|d| (d.policy.name, d.policy.description, d.policy.message) = ("n".into(), "d".into(), "m".into())), Ok(()));
+        prop_assert_eq!(with(|d| d.policy.request.max_duration = Length::from_seconds(1)), Ok(()));
+        let ended = |result: Result<(), String>, field: &str| result.is_err_and(|why| why.starts_with(field));
+        prop_assert!(ended(with(|d| d.policy.enabled = false), "enabled"));
+        prop_assert!(ended(with(|d| d.policy.mode = Mode::Deny), "mode"));
+        prop_assert!(ended(with(|d| d.policy.users = Scope::Named(vec!["nobody".into()])), "users"));
+        prop_assert!(ended(with(|d| d.policy.applications = Applications::Rules(vec![])), "applications"));
+        let anything = || vec![Rule { folder: Some("/".into()), subfolders: true, ..Rule::default() }];
+        let mut excepting = document.clone();
+        excepting.policy.exceptions = anything();
+        prop_assert!(ended(covers(&excepting, &grant, &launch, &standing), "except"));
+        let past = Validity::Window { start: Timestamp::from_millis(0), end: Timestamp::from_millis(1) };
+        let mut over = document.clone();
+        over.policy.validity = past;
+        prop_assert!(ended(covers(&over, &grant, &launch, &standing), "validity"));
+        // A new deny of another policy ends it, another policy that allows does not.
+        let mut other = sample::document(50, document.policy.clone());
+        prop_assert_eq!(covers(&other, &grant, &launch, &standing), Ok(()));
+        (other.policy.mode, other.policy.users, other.policy.applications, other.policy.exceptions) = (Mode::Deny, Scope::All, Applications::All, vec![]);
+        other.policy.validity = Validity::Always;
+        prop_assert!(ended(covers(&other, &grant, &launch, &standing), "mode"));
+    }
+}
