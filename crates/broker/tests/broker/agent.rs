@@ -27,23 +27,24 @@ pub struct Agent<'a> {
 }
 
 impl<'a> Agent<'a> {
-    /// Connects and says hello; every batch is verified and acknowledged.
+    /// Connects and says hello; the journal is read from its beginning, every batch verified and acknowledged.
     pub fn connect(computer: &'a Computer) -> Self {
-        Self::connect_after(computer, Chain::new(computer.identity.computer.clone(), computer.identity.incarnation.clone()))
-    }
-
-    pub fn connect_after(computer: &'a Computer, chain: Chain) -> Self {
+        let mut chain = Chain::new(computer.identity.computer.clone(), computer.identity.incarnation.clone());
         let stream = UnixStream::connect(computer.agent_socket()).unwrap();
         let kept = Arc::new(Mutex::new(Kept::default()));
         let reader = stream.try_clone().unwrap();
         let (journal_key, issuer) = (computer.journal_key.public(), brevet_core::document::Key::from_seed(&computer.issuer.seed()));
         let keeping = Arc::clone(&kept);
         std::thread::spawn(move || {
-            let mut chain = chain;
             let (mut from, mut to) = (&reader, &reader);
             while let Ok(up) = frame::read_control::<Up>(&mut from, MAX_LINK) {
                 match up {
                     Up::State(state) => keeping.lock().unwrap().states.push(state),
+                    Up::Journal(batch) if batch.records[0].parse_header().unwrap().seq > chain.seq + 1 => {
+                        // As a server that was restored: it lacks what came before.
+                        let rewind = Down::Rewind { incarnation: chain.incarnation.clone(), seq: chain.seq };
+                        drop(frame::write_control(&mut to, &rewind));
+                    }
                     Up::Journal(batch) => {
                         for record in &batch.records {
                             // After a new connection a batch may come once more.
@@ -133,11 +134,6 @@ impl<'a> Agent<'a> {
 
     pub fn kinds(&self) -> Vec<String> {
         self.kept.lock().unwrap().records.iter().map(|(header, _)| header.kind.clone()).collect()
-    }
-
-    /// Where the server stands.
-    pub fn last_seq(&self) -> u64 {
-        self.kept.lock().unwrap().records.last().map_or(0, |(header, _)| header.seq)
     }
 
     fn wait<T>(&self, what: &str, look: impl Fn(&Kept) -> Option<T>) -> T {

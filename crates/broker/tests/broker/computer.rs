@@ -154,17 +154,6 @@ impl Computer {
         Ok(())
     }
 
-    /// What the broker said that contains this.
-    pub fn wait_for_line(&self, part: &str) -> String {
-        let (_, lines) = self.broker.as_ref().unwrap();
-        loop {
-            let line = lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("the broker never said {part:?}"));
-            if line.contains(part) {
-                return line;
-            }
-        }
-    }
-
     pub fn pid(&self) -> i32 {
         i32::try_from(self.broker.as_ref().unwrap().0.id()).unwrap()
     }

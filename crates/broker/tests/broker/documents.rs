@@ -1,1 +1,194 @@
-//! to come
+//! Documents that are not to be believed, and what follows from those that are missing.
+
+use brevet_core::document::{Key, seal};
+use brevet_core::id::ComputerId;
+use brevet_core::time::Length;
+
+use crate::agent::Agent;
+use crate::client::{Client, run};
+use crate::computer::{Computer, id, now, unique};
+use crate::user::TestUser;
+
+const TRUE: &str = "mode = \"automatic\"\nauthentication = \"none\"\napplications = [{ file = \"/usr/bin/true\" }]";
+
+#[test]
+fn forged_replayed_rolled_back_foreign_and_skipping_documents_change_nothing() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let settings = computer.settings(false);
+    agent.enforce(&[]);
+    let policy = id();
+    let document = computer.policy(&policy, 1, TRUE);
+    agent.send(&document);
+    let named = [(policy, &document)];
+
+    let manifest = computer.manifest(&named, &[], &settings);
+    let stranger = Key::from_seed(&[9; 32]);
+    agent.send(&seal(&manifest, &[&stranger]).unwrap());
+    agent.wait_refused_document("signature");
+    agent.send(&seal(&manifest, &[&computer.policy_key]).unwrap());
+
+    let mut foreign = manifest.clone();
+    foreign.computer = ComputerId::new(now().millis(), unique());
+    agent.issue(&foreign);
+    agent.wait_refused_document("other_computer");
+
+    let mut replayed = manifest.clone();
+    replayed.seq = 1;
+    agent.issue(&replayed);
+    agent.wait_refused_document("replayed");
+
+    let mut skipping = manifest.clone();
+    skipping.seq = 3;
+    agent.issue(&skipping);
+    agent.wait_refused_document("gap");
+
+    let mut older = manifest.clone();
+    older.epoch = 0;
+    agent.issue(&older);
+    agent.wait_refused_document("rolled_back");
+
+    assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "no_policy");
+    agent.issue(&manifest);
+    agent.send(&computer.heartbeat(None));
+    agent.wait_state("the real manifest", |state| state.seq == 2);
+    Client::start(&computer, &user, run(&["true"])).expect_success();
+}
+
+#[test]
+fn a_trust_document_is_believed_from_the_root_alone_and_never_an_older_one() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let current = computer.trust(3, 1);
+    agent.send(&current);
+    agent.wait_state("the new trust", |state| state.trust_version == 3);
+    agent.send(&computer.trust(2, 1));
+    agent.wait_refused_document("rolled_back");
+    let mut forged = current;
+    forged.signatures[0] =
+        seal(&computer.manifest(&[], &[], &computer.settings(false)), &[&computer.issuer]).unwrap().signatures[0].clone();
+    agent.send(&forged);
+    agent.wait_refused_document("signature");
+    // Another epoch begins its sequence anew.
+    agent.send(&computer.trust(4, 2));
+    agent.wait_state("the new epoch", |state| (state.trust_version, state.epoch, state.seq) == (4, 2, 0));
+}
+
+#[test]
+fn without_a_heartbeat_or_with_one_that_finds_a_gap_nothing_may_be_used() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let (policy, settings) = (id(), computer.settings(false));
+    let document = computer.policy(&policy, 1, TRUE);
+    agent.send(&settings);
+    agent.send(&document);
+    agent.issue(&computer.manifest(&[(policy, &document)], &[], &settings));
+    agent.wait_state("the manifest", |state| state.seq == 1);
+    assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "stale");
+    let withheld = computer.next_seq();
+    agent.send(&computer.heartbeat(None));
+    agent.send(&computer.heartbeat(None));
+    assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "stale");
+    computer.seq.store(withheld - 1, std::sync::atomic::Ordering::Relaxed);
+    agent.send(&computer.heartbeat(None));
+    let replayed = computer.heartbeat(None);
+    agent.send(&replayed);
+    agent.send(&replayed);
+    agent.wait_refused_document("replayed");
+    Client::start(&computer, &user, run(&["true"])).expect_success();
+}
+
+#[test]
+fn a_session_ends_with_the_staleness_and_lives_on_with_a_heartbeat() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let program = computer.program("tool", "#!/bin/sh\nexec sleep 300\n");
+    let policy = id();
+    let toml = format!(
+        "mode = \"automatic\"\nauthentication = \"none\"\nstaleness = \"3s\"\napplications = [{{ file = \"{program}\" }}]\n[policy.elevation]\ngrace = \"0s\""
+    );
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    let begun = std::time::Instant::now();
+    let client = Client::start(&computer, &user, run(&[&program]));
+    client.expect_started();
+    // Heartbeats keep it alive beyond three seconds; when they stop, it ends.
+    while begun.elapsed() < std::time::Duration::from_secs(5) {
+        agent.send(&computer.heartbeat(None));
+        drop(brevet_sys::poll::wait(&[], Some(500)));
+    }
+    let stopped = std::time::Instant::now();
+    client.expect_ended();
+    assert!(begun.elapsed() > std::time::Duration::from_secs(5), "it ended although heartbeats came");
+    assert!(stopped.elapsed() < std::time::Duration::from_secs(6), "it went on without heartbeats");
+}
+
+#[test]
+fn a_policy_that_cannot_be_enforced_is_refused_alone_and_an_unreadable_deny_refuses_everything() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let (fine, confined) = (id(), id());
+    let toml = "mode = \"automatic\"\nauthentication = \"none\"\napplications = [{ file = \"/usr/bin/id\" }]\n[policy.elevation]\ncontainment = \"confined\"";
+    agent.enforce(&[(fine.clone(), computer.policy(&fine, 1, TRUE)), (confined.clone(), computer.policy(&confined, 1, toml))]);
+    let field = agent.wait_record("policy.refused", |body| match body {
+        brevet_core::record::Body::PolicyRefused(refused) => Some(refused.field.clone()),
+        _ => None,
+    });
+    assert!(field.contains("containment"), "{field}");
+    Client::start(&computer, &user, run(&["true"])).expect_success();
+    assert_eq!(Client::start(&computer, &user, run(&["id"])).expect_refused().code, "no_policy");
+
+    let deny = id();
+    let denies = "mode = \"deny\"\napplications = [{ file = \"/usr/bin/id\", component = \"org.example.thing\" }]";
+    agent.enforce(&[(fine.clone(), computer.policy(&fine, 1, TRUE)), (deny.clone(), computer.policy(&deny, 1, denies))]);
+    let code = Client::start(&computer, &user, run(&["true"])).expect_refused().code;
+    assert_eq!(code, "unreadable_policy");
+}
+
+#[test]
+fn a_policy_that_the_manifest_names_and_nobody_sent_refuses_everything() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let (policy, withheld, settings) = (id(), id(), computer.settings(false));
+    let (document, secret) = (computer.policy(&policy, 1, TRUE), computer.policy(&withheld, 1, "mode = \"deny\"\napplications = \"all\""));
+    agent.send(&settings);
+    agent.send(&document);
+    agent.issue(&computer.manifest(&[(policy, &document), (withheld, &secret)], &[], &settings));
+    agent.send(&computer.heartbeat(None));
+    agent.wait_state("the manifest", |state| state.missing == vec![secret.digest().unwrap()]);
+    assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "unreadable_policy");
+    agent.send(&secret);
+    agent.wait_state("the missing one", |state| state.missing.is_empty());
+    assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "denied");
+}
+
+#[test]
+fn a_fixed_validity_from_first_use_is_counted_once_for_each_user() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let (user, other) = (TestUser::create(), TestUser::create());
+    let policy = id();
+    let toml = format!("{TRUE}\nvalidity = {{ kind = \"fixed\", duration = \"{}\", from = \"first_use\" }}", Length::from_seconds(2));
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    Client::start(&computer, &user, run(&["true"])).expect_success();
+    agent.wait_kind("policy.validity_started");
+    crate::computer::eventually("the validity is over", || {
+        let client = Client::start(&computer, &user, run(&["true"]));
+        matches!(client.next(), brevet_api::broker::Tell::Refused(refused) if refused.code == "expired")
+    });
+    // An edit does not restart it; another user has their own.
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 2, &format!("description = \"edited\"\n{toml}")))]);
+    assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "expired");
+    Client::start(&computer, &other, run(&["true"])).expect_success();
+}
