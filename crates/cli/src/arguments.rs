@@ -101,7 +101,7 @@ pub enum Usage {
     #[error("expected one {0}")]
     Id(&'static str),
     /// Not an id.
-    #[error("'{0}' is not {1}")]
+    #[error("'{0}' is not a {1}")]
     NotAnId(String, &'static str),
     /// One too many.
     #[error("'{0}' is one argument too many")]

@@ -139,7 +139,7 @@ usage: brevet withdraw [--json] ID
 Takes back a pending request of yours. 'brevet requests' shows their ids.
 
 examples:
-  brevet withdraw req_01JD4TB1QK0000000000000000
+  brevet withdraw req_01jd4tb1qk0000000000000000
 
 exit status: 0, 125 brevet failed, 126 refused (there is no such request of yours, or it is decided)
 ";
@@ -150,7 +150,7 @@ usage: brevet end [--json] ID
 Finishes a grant of yours now. What runs under it is ended. 'brevet grants' shows their ids.
 
 examples:
-  brevet end gra_01JD4TB1QK0000000000000000
+  brevet end gra_01jd4tb1qk0000000000000000
 
 exit status: 0, 125 brevet failed, 126 refused (there is no such grant of yours)
 ";

@@ -136,7 +136,7 @@ pub fn pending(pending: &Pending) -> Vec<String> {
         lines.push(line("message", &text(&pending.message)));
     }
     if !pending.delivered {
-        lines.push(line("delivery", "the server does not have it yet; it is sent as soon as it can be reached"));
+        lines.push(line("delivery", "on its way; without a connection it is sent as soon as there is one"));
     }
     lines
 }

@@ -27,7 +27,7 @@ impl Talk<'_> {
         let known = self.waiting.take().filter(|waiting| waiting.request == pending.request);
         if known.as_ref().is_none_or(|waiting| waiting.delivered != pending.delivered) {
             if known.is_some() {
-                self.voice.say(if pending.delivered { "the server has it now" } else { "the server cannot be reached" });
+                self.voice.say(if pending.delivered { "the server has it" } else { "the server does not have it yet" });
             } else {
                 self.voice.say("waiting for a decision");
                 show::pending(pending).iter().for_each(|detail| self.voice.detail(detail));
