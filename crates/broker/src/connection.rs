@@ -182,7 +182,7 @@ impl Connection {
                 application: refusal.facts.clone(),
                 code: refusal.code.clone(),
                 reason: refusal.reason.clone(),
-                policy: refusal.policy.clone(),
+                policy: refusal.policy.as_deref().cloned(),
             };
             if let Err(error) = broker.ledger().commit(&[Body::LaunchRefused(refused)]) {
                 crate::say("broker", &format!("a refusal could not be recorded: {}", crate::chain(&error)));

@@ -208,7 +208,7 @@ impl<'a> Attempt<'a> {
             reason: refusal.reason,
             hint: refusal.message.filter(|message| !message.is_empty()),
             not_found: false,
-            policy: refusal.policy,
+            policy: refusal.policy.map(Box::new),
             facts: Some(Box::new(self.examined.facts.clone())),
         }
     }

@@ -189,7 +189,7 @@ mod tests {
             assert!(!environment(&[("TZ", zone)], &[]).contains_key("TZ"), "{zone}");
         }
         let built = environment(&[("LC_ALL", "de_DE.UTF-8"), ("LANG", "/tmp/x"), ("TERM", "xterm-256color")], &[]);
-        assert_eq!((built.get("LC_ALL").is_some(), built.get("LANG"), built["TERM"].as_str()), (true, None, "xterm-256color"));
+        assert_eq!((built.contains_key("LC_ALL"), built.get("LANG"), built["TERM"].as_str()), (true, None, "xterm-256color"));
     }
 
     #[test]

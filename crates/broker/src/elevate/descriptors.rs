@@ -1,27 +1,13 @@
 //! The caller's descriptors 0, 1, 2: a terminal becomes the session's own, harmless kinds pass through, others are refused.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use brevet_api::broker::Window;
-use brevet_sys::{open, pty};
+use brevet_sys::pty;
 
 use super::Refusal;
 use crate::spec::Terminal;
-
-/// File systems whose regular files act when they are written.
-const ACTING: &[i64] = &[
-    0x0000_9FA0, // proc
-    0x6265_6572, // sysfs
-    0x0027_E0EB, // cgroup
-    0x6367_7270, // cgroup2
-    0x6573_5546, // FUSE
-    0x6462_6720, // debugfs
-    0x7472_6163, // tracefs
-    0x7363_6673, // securityfs
-    0xCAFE_4A11, // bpf
-    0x6265_6570, // configfs
-];
+use crate::supervisor::passed;
 
 /// What becomes of them.
 #[derive(Debug)]
@@ -49,35 +35,17 @@ pub(super) fn judge(descriptors: [OwnedFd; 3], window: Option<Window>) -> Result
         if pty::is_terminal(fd.as_fd()) {
             *on = true;
         } else {
-            may_pass(fd.as_fd()).map_err(|what| {
+            // The supervisor looks again; here the caller is told which one it is.
+            passed::check(fd.as_fd()).map_err(|why| {
                 let names = ["standard input", "standard output", "standard error"];
                 let name = names.get(number).copied().unwrap_or_default();
-                Refusal::new("descriptor", format!("{name} is {what}, which is not passed on"))
-                    .hint("use a terminal, a pipe, a file or /dev/null instead")
+                Refusal::new("descriptor", format!("{name}: {why}")).hint("use a terminal, a pipe, a file or /dev/null instead")
             })?;
             passed.push(fd);
         }
     }
     let window = window.unwrap_or(Window { rows: 24, columns: 80 });
     Ok(Standard { passed, terminal: on.contains(&true).then_some(Terminal { on, window }) })
-}
-
-fn may_pass(fd: BorrowedFd<'_>) -> Result<(), String> {
-    let unreadable = |error: brevet_sys::Error| format!("unknown ({})", crate::chain(&error));
-    let metadata = open::metadata(fd).map_err(unreadable)?;
-    let kind = metadata.file_type();
-    if kind.is_fifo() || kind.is_socket() {
-        return Ok(());
-    }
-    if kind.is_char_device() {
-        // Device 1:3, whatever its name.
-        return if metadata.rdev() == 0x103 { Ok(()) } else { Err("a device".to_owned()) };
-    }
-    if !kind.is_file() {
-        return Err("neither a file nor a pipe".to_owned());
-    }
-    let mount = open::mount_of(fd).map_err(unreadable)?;
-    if ACTING.contains(&mount.magic) { Err("a file of the kernel or of FUSE".to_owned()) } else { Ok(()) }
 }
 
 #[cfg(test)]

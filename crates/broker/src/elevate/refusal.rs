@@ -21,7 +21,7 @@ pub struct Refusal {
     /// Exit status 127.
     pub not_found: bool,
     /// The policy that refused, where one did.
-    pub policy: Option<PolicyRef>,
+    pub policy: Option<Box<PolicyRef>>,
     /// What was found out about the application.
     pub facts: Option<Box<Facts>>,
 }
@@ -43,7 +43,7 @@ impl Refusal {
     /// By this policy.
     #[must_use]
     pub fn under(mut self, policy: &PolicyRef) -> Self {
-        self.policy = Some(policy.clone());
+        self.policy = Some(Box::new(policy.clone()));
         self
     }
 

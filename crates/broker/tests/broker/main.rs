@@ -2,14 +2,24 @@
 //!
 //! Must run as root; everything is in a directory of its own and goes with it.
 
+#[cfg(test)]
 mod agent;
+#[cfg(test)]
 mod client;
+#[cfg(test)]
 mod computer;
+#[cfg(test)]
 mod user;
 
+#[cfg(test)]
 mod callers;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
 mod elevation;
+#[cfg(test)]
 mod journal;
+#[cfg(test)]
 mod requests;
+#[cfg(test)]
 mod restart;
