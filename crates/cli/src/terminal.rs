@@ -20,6 +20,18 @@ pub const LONGEST: usize = 1024;
 pub const SIGNALS: [i32; 9] =
     [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP, libc::SIGCONT, libc::SIGWINCH];
 
+/// Stops our process group as Ctrl-Z does. When we go on, the `SIGCONT` that woke us is taken, so that nobody begins again twice;
+/// a signal that should end us may have come meanwhile.
+pub fn stop(signal: i32, signals: &SignalFd) -> Result<Option<i32>, Failure> {
+    client::stop_own_group(signal)?;
+    while let Some(number) = signals.next() {
+        if !matches!(number, libc::SIGCONT | libc::SIGWINCH | libc::SIGTSTP) {
+            return Ok(Some(number));
+        }
+    }
+    Ok(None)
+}
+
 /// Our session's controlling terminal, opened anew: not blocking, without changing that for anybody else who has it open.
 #[derive(Debug)]
 pub struct Terminal(File);
@@ -111,11 +123,12 @@ impl Terminal {
                     libc::SIGWINCH => {}
                     // Something else may have changed the mode while we were stopped: begin again.
                     libc::SIGTSTP | libc::SIGCONT => {
-                        guard = None;
-                        if number == libc::SIGTSTP {
-                            client::stop_own_group(libc::SIGTSTP)?;
+                        drop(guard.take());
+                        if number == libc::SIGTSTP
+                            && let Some(number) = stop(libc::SIGTSTP, signals)?
+                        {
+                            break Typed::Signal(number);
                         }
-                        drop(guard);
                         self.show("\n");
                         guard = self.begin(question)?;
                         (length, too_long) = (0, false);

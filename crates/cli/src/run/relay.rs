@@ -9,6 +9,7 @@ use crate::connection::{self, PLENTY};
 use crate::failure::Failure;
 use crate::show;
 use crate::status;
+use crate::terminal;
 use brevet_api::broker::{Ended, Reply, Started, Tell};
 use brevet_api::frame::TERMINAL;
 use brevet_sys::client;
@@ -134,8 +135,11 @@ fn stopped(talk: &mut Talk<'_>, lines: &mut Lines, signal: i32) -> Result<(), Fa
         lines.write();
         lines.release();
         // SIGSTOP would stop us also where nobody can wake us.
-        client::stop_own_group(if wants_terminal { signal } else { libc::SIGTSTP })?;
+        let meanwhile = terminal::stop(if wants_terminal { signal } else { libc::SIGTSTP }, &talk.signals)?;
         lines.take()?;
+        if let Some(number) = meanwhile {
+            caught(talk, lines, number)?;
+        }
     }
     resize(talk)?;
     talk.connection.push(&Reply::Continue {})

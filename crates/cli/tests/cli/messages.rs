@@ -4,6 +4,7 @@ use crate::support::*;
 use brevet_api::broker::{Approved, Ask, Ended, Reply, Tell};
 use brevet_core::request::RequestState;
 use brevet_core::time::Length;
+use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
@@ -180,15 +181,14 @@ fn an_answer_that_is_no_message_is_a_failure() {
 #[test]
 fn signals_are_passed_on_to_the_session() {
     let broker = Broker::start();
-    let run = Run::spawn(&mut broker.command(&["run", "x"]));
+    let mut run = Run::spawn(&mut broker.command(&["run", "x"]));
     let (mut talk, _) = broker.run();
-    talk.tell(&Tell::Notice { text: "ready".to_owned() });
     talk.tell(&started([false; 3]));
-    // Blocked and readable from when the first message was handled.
-    until("signals are taken", || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap();
-        status.lines().any(|line| line.starts_with("SigBlk:") && !line.ends_with("0000000000000000"))
-    });
+    talk.tell(&Tell::Notice { text: "ready".to_owned() });
+    // Shown when the session is being followed.
+    let mut line = String::new();
+    BufReader::new(run.0.as_mut().unwrap().stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "brevet: ready\n");
     for signal in [1, 2, 3, 10, 12, 15] {
         brevet_sys::signal::send(run.pid(), signal).unwrap();
         assert_eq!(talk.reply(), Reply::Signal { signal });
