@@ -6,6 +6,7 @@ mod stop;
 mod up;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -54,9 +55,19 @@ enum Task {
     Check,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     brevet_e2e::keeper::run_if_asked();
-    match Arguments::parse().task {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("failed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::Demo { programs, once } => demo::run(programs, once),
         Task::Up { programs, directory } => up::up(&programs, &directory),
         Task::Down { directory } => up::down(&directory),

@@ -33,7 +33,7 @@ fn the_questions_are_asked_on_the_terminal_and_the_answers_reach_the_approver() 
     let mut terminal = stage.terminal(&format!("brevet run {}", stage.tool("report")));
     terminal.wait_for("eason", SOON).unwrap();
     terminal.type_keys("because of\tMonday\r").unwrap();
-    terminal.wait_for("uration", SOON).unwrap();
+    terminal.wait_for("how long", SOON).unwrap();
     terminal.type_keys("7m\r").unwrap();
     let request = stage.pending();
     let item = stage.ctl_json(&["request", "show", &request]);

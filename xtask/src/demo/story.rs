@@ -84,7 +84,7 @@ request = {{ max_duration = "1h" }}
         let mut terminal = self.user_types(&["run", "--", &report.to_string_lossy()])?;
         terminal.wait_for("eason", Duration::from_secs(10))?;
         terminal.type_keys("the monthly report is due\r")?;
-        terminal.wait_for("uration", Duration::from_secs(10))?;
+        terminal.wait_for("how long", Duration::from_secs(10))?;
         terminal.type_keys("30m\r")?;
         let request = self.pending_request()?;
         let seen = self.admin(&["request", "show", &request])?;
