@@ -50,9 +50,7 @@ pub enum EnrolError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// No connection to the server.
-    #[error(
-        "the server at {url} cannot be reached, or its certificate is not the one that the token pins; check the address, and that the token is of this server"
-    )]
+    #[error("the server at {url} cannot be reached, or its certificate is not the one that the token pins")]
     Unreachable {
         /// From the token.
         url: String,
@@ -61,17 +59,13 @@ pub enum EnrolError {
         source: ServerError,
     },
     /// It said no.
-    #[error(
-        "the server does not accept this enrolment token: it was used, revoked or has expired; make another with: brevetctl enrolment-token create"
-    )]
+    #[error("the server does not accept this enrolment token")]
     Refused(#[source] ServerError),
     /// It answered something else.
     #[error("the server could not enrol this computer")]
     Server(#[source] ServerError),
     /// Its root key is not the token's.
-    #[error(
-        "the server's root key is {found}, but the token was made for {expected}: this is another server than the one that made the token, or somebody is in between; nothing was kept"
-    )]
+    #[error("the server's root key is {found}, but the token was made for {expected}; nothing was kept")]
     Root {
         /// From the token.
         expected: Digest,
@@ -90,6 +84,31 @@ pub enum EnrolError {
     /// No JSON form.
     #[error("cannot write what the server answered")]
     Json(#[from] serde_json::Error),
+}
+
+impl EnrolError {
+    /// What to do next.
+    #[must_use]
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Unreachable { .. } => {
+                Some("check the address, and that the token was made by this server: a new one has its certificate")
+            }
+            Self::Refused(_) => Some("it was used, was revoked or has expired; make another with: brevetctl enrolment-token create"),
+            Self::Root { .. } => {
+                Some("this is another server than the one that made the token, or somebody is in between; ask who made the token")
+            }
+            Self::Trust(_) | Self::Instance => Some("do not use this server before somebody has found out why"),
+            Self::NotRoot
+            | Self::User(_)
+            | Self::Token(_)
+            | Self::Place(_)
+            | Self::Tls(_)
+            | Self::Server(_)
+            | Self::Random(_)
+            | Self::Json(_) => None,
+        }
+    }
 }
 
 /// Enrols this computer and says in words what was done.

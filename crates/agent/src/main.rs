@@ -45,6 +45,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("brevetd: {error:#}");
+            if let Some(hint) = error.downcast_ref::<enrol::EnrolError>().and_then(enrol::EnrolError::hint) {
+                eprintln!("brevetd: hint: {hint}");
+            }
             ExitCode::FAILURE
         }
     }
@@ -62,7 +65,11 @@ fn start() -> anyhow::Result<()> {
         return Ok(());
     }
     // WHY: before any thread exists, and by executing ourselves again, so that no part of root's process is kept.
-    user::become_agent_user(&config)?;
+    let arguments = match &cli.config {
+        Some(file) => vec!["--config".into(), std::path::absolute(file).context("cannot find the configuration")?.into()],
+        None => Vec::new(),
+    };
+    user::become_agent_user(&config, &arguments)?;
     runtime()?.block_on(run::run(&config)).map_err(Into::into)
 }
 

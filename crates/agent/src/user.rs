@@ -1,7 +1,7 @@
 //! Who `brevetd` runs as. It must never do its work as root.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 
 use brevet_api::config::Config;
@@ -78,9 +78,11 @@ pub fn agent_user(config: &Config) -> Result<AgentUser, UserError> {
 
 /// Makes sure that this process is the agent's user: as root it executes itself again as that user, without supplementary groups.
 ///
+/// `arguments` are those of the new process; paths in them must be absolute, since its working directory is the root.
+///
 /// # Errors
 /// When the user cannot be used, or we are neither it nor root.
-pub fn become_agent_user(config: &Config) -> Result<(), UserError> {
+pub fn become_agent_user(config: &Config, arguments: &[OsString]) -> Result<(), UserError> {
     let user = agent_user(config)?;
     let found = brevet_sys::process::effective_uid();
     let name = config.agent_user.clone();
@@ -91,12 +93,6 @@ pub fn become_agent_user(config: &Config) -> Result<(), UserError> {
         return Err(UserError::Other { name, wanted: user.uid, found });
     }
     // `uid` without `groups` also empties the supplementary groups; groups, gid and uid are set in this order and checked.
-    let source = Command::new(PathBuf::from("/proc/self/exe"))
-        .arg0("brevetd")
-        .args(std::env::args_os().skip(1))
-        .current_dir("/")
-        .gid(user.gid)
-        .uid(user.uid)
-        .exec();
+    let source = Command::new("/proc/self/exe").arg0("brevetd").args(arguments).current_dir("/").gid(user.gid).uid(user.uid).exec();
     Err(UserError::Change { name, source })
 }

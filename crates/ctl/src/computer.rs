@@ -7,7 +7,7 @@ use clap::Subcommand;
 use crate::cli::{Limit, Session};
 use crate::error::Result;
 use crate::output::{fields, mark, moment, page_table, shown, table, word};
-use crate::stored;
+use crate::stored::{self, Named};
 
 /// What to do with computers.
 #[derive(Subcommand)]
@@ -76,9 +76,11 @@ pub fn run(session: &Session, command: Computer) -> Result<()> {
             session.output.print(&item, |item| format!("released '{}'\n", shown(&item.name)))
         }
         Computer::Remove { computer } => {
-            session.output.confirm(&format!("remove '{}'; it can no longer connect and must be enrolled anew", shown(&computer)))?;
-            client.delete(&["computers", &computer], &())?;
-            stored::done(session, "removed", &computer)
+            let found: Named = client.get(&["computers", &computer])?;
+            let name = shown(&found.name);
+            session.output.confirm(&format!("remove '{name}'; it can no longer connect and must be enrolled anew"))?;
+            client.delete(&["computers", &found.id], &())?;
+            stored::done(session, "removed", &found.id, &found.name)
         }
     }
 }

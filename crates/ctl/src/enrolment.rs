@@ -67,7 +67,7 @@ pub fn run(session: &Session, command: EnrolmentToken) -> Result<()> {
             let id = reference::enrolment_token(&client, &id)?;
             session.output.confirm(&format!("revoke the enrolment token {id}"))?;
             client.delete(&["enrolment-tokens", &id], &())?;
-            stored::done(session, "revoked", &id)
+            stored::done(session, "revoked", &id, &id)
         }
     }
 }

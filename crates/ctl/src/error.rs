@@ -92,13 +92,13 @@ fn problem_lines(problem: &Problem) -> Vec<String> {
     let mut lines = vec![problem.detail.as_ref().map_or_else(|| title.clone(), |detail| format!("{title}: {}", plain(detail)))];
     lines.extend(problem.errors.iter().map(|error| format!("  {}: {}", plain(&error.field), plain(&error.reason))));
     lines.push(format!("code: {} (request id {})", plain(&problem.code), plain(&problem.request_id)));
+    // Where the next step is a command of ours, that is the better hint.
     let hint = match problem.code.as_str() {
-        _ if problem.hint.is_some() => problem.hint.as_deref().map(plain),
         "unauthenticated" => Some("give a token by --token-file FILE or BREVET_TOKEN; make one with: brevetctl token create".into()),
         "token_may_not_decide" => Some("make one that may: brevetctl token create NAME --decides".into()),
         "no_os_user_recorded" => Some("link the person's OS user: brevetctl person link PERSON USER".into()),
         "own_request" => Some("somebody else has to decide".into()),
-        _ => None,
+        _ => problem.hint.as_deref().map(plain),
     };
     lines.extend(hint.map(|hint| format!("hint: {hint}")));
     lines

@@ -75,7 +75,11 @@ impl Output {
     /// When standard output cannot be written.
     pub fn text(self, text: &str) -> Result<()> {
         let written = std::io::stdout().lock().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
-        written.map_err(|source| CtlError::Io { what: "write the result".into(), source })
+        match written {
+            // `brevetctl … | head` has seen enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other.map_err(|source| CtlError::Io { what: "write the result".into(), source }),
+        }
     }
 
     /// Says what will be done and, where a person sits at the terminal, asks.

@@ -2,8 +2,8 @@
 
 use brevet_api::rest::policy::Stored;
 use brevet_core::file::{self, File};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
@@ -47,17 +47,29 @@ pub fn to_toml(file: &File) -> Result<String> {
 /// # Errors
 /// When it is in use, not there, or the person says no.
 pub fn delete(session: &Session, kind: &str, path: &str, name: &str, consequence: &str) -> Result<()> {
-    session.output.confirm(&format!("delete the {kind} '{}'{consequence}", shown(name)))?;
-    session.client()?.delete(&[path, name], &())?;
-    done(session, "deleted", name)
+    let client = session.client()?;
+    // First of all whether it is there: nobody should be asked about nothing.
+    let found: Named = client.get(&[path, name])?;
+    session.output.confirm(&format!("delete the {kind} '{}'{consequence}", shown(&found.name)))?;
+    client.delete(&[path, &found.id], &())?;
+    done(session, "deleted", &found.id, &found.name)
+}
+
+/// Anything with an id and a name.
+#[derive(Debug, Deserialize)]
+pub struct Named {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// Says what was done to something that is no longer there to be printed.
 ///
 /// # Errors
 /// When standard output cannot be written.
-pub fn done(session: &Session, done: &str, name: &str) -> Result<()> {
-    let value = serde_json::json!({ "id": name, "change": done });
+pub fn done(session: &Session, done: &str, id: &str, name: &str) -> Result<()> {
+    let value = serde_json::json!({ "id": id, "change": done });
     session.output.print(&value, |_| format!("{done} '{}'\n", shown(name)))
 }
 

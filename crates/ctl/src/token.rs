@@ -69,7 +69,7 @@ pub fn run(session: &Session, command: Token) -> Result<()> {
             let id = reference::token(&client, &id)?;
             session.output.confirm(&format!("revoke the token {id}"))?;
             client.delete(&["tokens", &id], &())?;
-            stored::done(session, "revoked", &id)
+            stored::done(session, "revoked", &id, &id)
         }
     }
 }

@@ -153,7 +153,8 @@ fn each_refusal_has_its_exit_status_and_says_code_and_hint() {
         [(401, "unauthenticated", 4), (403, "own_request", 4), (404, "not_found", 3), (409, "in_use", 5), (422, "invalid", 1)]
     {
         let name = format!("p{status}");
-        api.problem(&format!("DELETE policies/{name}"), status, code, &[]);
+        api.on(&format!("GET policies/{name}"), 200, &json!({ "id": format!("pol_{status}"), "name": name }));
+        api.problem(&format!("DELETE policies/pol_{status}"), status, code, &[]);
         let ran = api.run(&["policy", "delete", &name]);
         assert_eq!(ran.code, exit, "{}", ran.stderr);
         assert!(ran.stderr.contains(&format!("code: {code} (request id r1)")), "{}", ran.stderr);
@@ -170,8 +171,9 @@ fn each_refusal_has_its_exit_status_and_says_code_and_hint() {
 #[test]
 fn names_are_encoded_in_paths() {
     let api = Api::start();
-    api.on("DELETE policies/a%2Fb%20%3Fc", 204, &json!(null));
-    api.ok(&["policy", "delete", "a/b ?c"]);
+    api.on("GET policies/a%2Fb%20%3Fc", 200, &json!({ "id": "pol_x", "name": "a/b ?c" }));
+    api.on("DELETE policies/pol_x", 204, &json!(null));
+    assert_eq!(api.ok(&["policy", "delete", "a/b ?c"]), "deleted 'a/b ?c'\n");
     assert_eq!(api.run(&["policy", "delete", ".."]).code, 3);
 }
 

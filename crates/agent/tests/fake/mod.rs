@@ -407,7 +407,10 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start(config: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_brevetd")).arg("--config").arg(config).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_brevetd"));
+        // By a relative path, as people type it.
+        command.current_dir(config.parent().unwrap()).arg("--config").arg(config.file_name().unwrap());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let (send, lines) = channel();
         let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| drop(send.send(line))));
