@@ -82,7 +82,7 @@ pub struct Made {
 /// # Errors
 /// When something is set up already, or a step fails.
 pub async fn bootstrap(data: &Path, url: &str, database: Option<&str>, root_to: Option<&Path>) -> Result<Made, OpenError> {
-    prepare(data)?;
+    prepare(data, database.is_none())?;
     let store = Store::open(data, database).await?;
     store.migrate().await?;
     if instance::Entity::find().one(&store.pool).await?.is_some() {
@@ -97,10 +97,17 @@ pub async fn bootstrap(data: &Path, url: &str, database: Option<&str>, root_to: 
     Ok(first_owner(&app, data, &envelope).await?)
 }
 
-fn prepare(data: &Path) -> Result<(), OpenError> {
+fn prepare(data: &Path, sqlite: bool) -> Result<(), OpenError> {
     use std::os::unix::fs::DirBuilderExt as _;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(data);
-    made.map_err(|source| OpenError::Data { path: data.into(), source })
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let failed = |source| OpenError::Data { path: data.into(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(data).map_err(failed)?;
+    if !sqlite {
+        return Ok(());
+    }
+    // SQLite gives its other files the mode of this one.
+    let file = data.join("brevet.db");
+    std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file).map(|_| ()).map_err(failed)
 }
 
 async fn first_owner(app: &App, data: &Path, envelope: &Envelope) -> Outcome<Made> {

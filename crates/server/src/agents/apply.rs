@@ -71,7 +71,8 @@ impl Seen<'_> {
                 self.event.summary = format!("{} failed to prove who they are: {}", it.user.name, it.reason);
             }
             Body::DocumentConfirmed(it) => {
-                self.event.grant = it.grant.clone();
+                self.event.grant.clone_from(&it.grant);
+                self.event.request.clone_from(&it.request);
                 grants::confirmed(self.change, &self.row.id, unsigned(self.row.epoch), &it).await?;
             }
             Body::PolicyApplied(it) => {

@@ -105,7 +105,10 @@ fn contains(column: event::Column, text: &str) -> sea_orm::sea_query::SimpleExpr
 }
 
 /// A row as the API shows it.
-pub(super) fn shown(row: event::Model) -> Outcome<Event> {
+///
+/// # Errors
+/// When an id in it is not one.
+pub fn shown(row: event::Model) -> Outcome<Event> {
     let actor_kind = match row.actor_kind.as_str() {
         "person" => ActorKind::Person,
         "computer" => ActorKind::Computer,

@@ -1,10 +1,32 @@
-//! The console: signing in by a one-time link. Pages are rendered here, escaped, and carry no script.
+//! The console: signing in by a one-time link, and a page that shows what waits and what runs.
+//!
+//! Pages are rendered here, escaped by the templates, and carry no script. Nothing here changes anything but who is signed in.
 
+mod overview;
+mod sign_in;
+
+use askama::Template;
 use axum::Router;
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::http::failure::{Failure, Outcome};
 
 /// The console's routes.
 pub fn routes() -> Router<App> {
     Router::new()
+        .route("/", get(overview::overview))
+        .route("/sign-in/{secret}", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/assets/console.css", get(style))
+}
+
+async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/console.css"))
+}
+
+fn page(template: &impl Template) -> Outcome<Response> {
+    Ok(Html(template.render().map_err(Failure::internal)?).into_response())
 }

@@ -1,0 +1,127 @@
+//! What waits, what runs, which computers there are, what happened last. Read-only.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use brevet_api::rest::event::Event;
+use brevet_api::rest::grant::GrantItem;
+use brevet_api::rest::request::RequestItem;
+use brevet_core::escape::terminal;
+use brevet_core::id::ComputerId;
+use brevet_core::time::Timestamp;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::page;
+use crate::access::{Action, role_name};
+use crate::app::App;
+use crate::audit::shown as event_shown;
+use crate::grants::{OPEN, shown as grant_shown};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::signed_in::identify_cookie;
+use crate::requests::shown as request_shown;
+use crate::store::entities::{computer, event, grant, request};
+use brevet_api::rest::Code;
+
+const MOST: u64 = 50;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview {
+    name: String,
+    roles: String,
+    requests: Vec<RequestItem>,
+    grants: Vec<GrantItem>,
+    computers: Vec<Machine>,
+    events: Vec<Event>,
+}
+
+struct Machine {
+    name: String,
+    state: String,
+    connected: bool,
+    last_contact: Timestamp,
+    platform: String,
+}
+
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOut;
+
+pub(super) async fn overview(State(app): State<App>, headers: HeaderMap) -> Outcome<Response> {
+    let actor = match identify_cookie(&app, &headers).await {
+        Ok(actor) => actor,
+        Err(failure) if failure.code == Code::Unauthenticated => {
+            let mut response = page(&SignedOut)?;
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            return Ok(response);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let needed = [Action::ReadRequests, Action::ReadGrants, Action::ReadComputers, Action::ReadEvents];
+    if !needed.into_iter().all(|action| actor.may(action)) {
+        return Err(Failure::new(Code::Forbidden));
+    }
+    let roles: Vec<&str> = actor.roles.iter().map(|role| role_name(*role)).collect();
+    page(&Overview {
+        roles: roles.join(", "),
+        name: actor.name,
+        requests: requests(&app).await?,
+        grants: grants(&app).await?,
+        computers: computers(&app).await?,
+        events: events(&app).await?,
+    })
+}
+
+async fn requests(app: &App) -> Outcome<Vec<RequestItem>> {
+    let rows = request::Entity::find()
+        .filter(request::Column::State.eq("pending"))
+        .order_by_desc(request::Column::Id)
+        .limit(MOST)
+        .all(&app.store.pool)
+        .await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut item = request_shown(&app.store.pool, row).await?;
+        // The template escapes for HTML; what cannot be seen is made visible here.
+        item.reason = terminal(item.reason.as_bytes());
+        items.push(item);
+    }
+    Ok(items)
+}
+
+async fn grants(app: &App) -> Outcome<Vec<GrantItem>> {
+    let rows = grant::Entity::find()
+        .filter(grant::Column::State.is_in(OPEN))
+        .order_by_desc(grant::Column::Id)
+        .limit(MOST)
+        .all(&app.store.pool)
+        .await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        items.push(grant_shown(&app.store.pool, row).await?);
+    }
+    Ok(items)
+}
+
+async fn computers(app: &App) -> Outcome<Vec<Machine>> {
+    let rows = computer::Entity::find()
+        .filter(computer::Column::State.ne("removed"))
+        .order_by_asc(computer::Column::NameKey)
+        .limit(MOST)
+        .all(&app.store.pool)
+        .await?;
+    let shown = |row: computer::Model| Machine {
+        connected: ComputerId::parse(&row.id).is_ok_and(|id| app.hub.connected(&id)),
+        name: row.name,
+        state: row.state,
+        last_contact: Timestamp::from_millis(row.last_contact),
+        platform: terminal(row.platform.as_bytes()),
+    };
+    Ok(rows.into_iter().map(shown).collect())
+}
+
+async fn events(app: &App) -> Outcome<Vec<Event>> {
+    let rows = event::Entity::find().order_by_desc(event::Column::Seq).limit(MOST).all(&app.store.pool).await?;
+    rows.into_iter().map(event_shown).collect()
+}

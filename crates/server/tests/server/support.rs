@@ -1,0 +1,147 @@
+//! A running server with actors that speak to it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use brevet_server::app::App;
+use brevet_server::bootstrap;
+use brevet_server::config::Config;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::{Value, json};
+
+pub struct Server {
+    pub app: App,
+    pub url: String,
+    pub http: Client,
+    pub owner: Actor,
+    pub sign_in: String,
+    handle: axum_server::Handle<SocketAddr>,
+    pub data: tempfile::TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.app.stopping.send_replace(true);
+        self.handle.shutdown();
+    }
+}
+
+#[derive(Clone)]
+pub struct Actor {
+    pub http: Client,
+    pub url: String,
+    pub token: String,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub etag: Option<String>,
+    pub body: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn ok(self) -> Value {
+        assert!(self.status.is_success(), "{} {}", self.status, self.body);
+        self.body
+    }
+
+    #[track_caller]
+    pub fn refused(self, code: &str) -> Value {
+        assert_eq!(self.body["code"], code, "{} {}", self.status, self.body);
+        assert_eq!(self.body["status"], self.status.as_u16());
+        self.body
+    }
+}
+
+impl Actor {
+    pub async fn call(&self, method: Method, path: &str, body: Option<Value>, header: Option<(&str, &str)>) -> Answer {
+        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let etag = response.headers().get("etag").map(|v| v.to_str().unwrap().to_owned());
+        let (status, bytes) = (response.status(), response.bytes().await.unwrap());
+        Answer { status, etag, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    pub async fn read(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, None, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(body), None).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PUT, path, Some(body), None).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, None, None).await
+    }
+
+    /// Kinds of all events, oldest first.
+    pub async fn event_kinds(&self) -> Vec<String> {
+        let events = self.read("/events?limit=500").await.ok();
+        let mut kinds: Vec<String> = events["items"].as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap().to_owned()).collect();
+        kinds.reverse();
+        kinds
+    }
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self::with(Config { heartbeat: "1s".parse().unwrap(), ..Config::default() }).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let data = tempfile::tempdir().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let made = bootstrap::bootstrap(data.path(), &url, None, None).await.unwrap();
+        let app = bootstrap::open(data.path(), url.clone(), None, config).await.unwrap();
+        let handle = axum_server::Handle::new();
+        tokio::spawn(brevet_server::cli::serve_on(app.clone(), listener, handle.clone()));
+        let ca = reqwest::Certificate::from_pem(&std::fs::read(made.ca).unwrap()).unwrap();
+        let http = Client::builder().tls_certs_only([ca]).redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let owner = Actor { http: http.clone(), url: url.clone(), token: made.token };
+        Self { app, url, http, owner, sign_in: made.sign_in, handle, data }
+    }
+
+    /// A person with a role and a token; approvers are recorded as having no OS user.
+    pub async fn person(&self, name: &str, roles: &[&str], decides: bool) -> Actor {
+        self.owner.post("/persons", json!({ "name": name, "roles": roles })).await.ok();
+        self.owner.put(&format!("/persons/{name}/no-os-user"), json!({ "no_os_user": true })).await.ok();
+        self.token_for(name, decides).await
+    }
+
+    pub async fn token_for(&self, name: &str, decides: bool) -> Actor {
+        let made = self.owner.post("/tokens", json!({ "name": "test", "person": name, "decides": decides })).await.ok();
+        Actor { token: made["token"].as_str().unwrap().to_owned(), ..self.owner.clone() }
+    }
+
+    pub async fn enrolment_token(&self) -> String {
+        self.owner.post("/enrolment-tokens", json!({})).await.ok()["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Every byte that the database has on disk.
+    pub fn database_bytes(&self) -> Vec<u8> {
+        let files = ["brevet.db", "brevet.db-wal"].map(|name| self.data.path().join(name));
+        files.iter().filter(|path: &&PathBuf| path.exists()).flat_map(|path| std::fs::read(path).unwrap()).collect()
+    }
+}
+
+/// A policy in TOML's form, for requests of up to an hour.
+pub fn request_policy(name: &str) -> Value {
+    json!({
+        "name": name, "computers": "all", "users": ["alice"], "mode": "request",
+        "applications": [{ "file": "/usr/bin/true" }], "request": { "max_duration": "1h" },
+    })
+}
