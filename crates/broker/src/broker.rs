@@ -34,8 +34,8 @@ pub struct Broker {
     pub examiner: Examiner,
     /// Who has proved what.
     pub proofs: Proofs,
-    /// The present connection of `brevetd`.
-    pub agent: Mutex<Option<UnixStream>>,
+    /// The present connection of `brevetd`, and which one it is.
+    pub agent: Mutex<(u64, Option<UnixStream>)>,
     /// Set when the broker stops: nothing new begins.
     pub stopping: AtomicBool,
     ledger: Mutex<Ledger>,

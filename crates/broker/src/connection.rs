@@ -1,6 +1,5 @@
 //! One client's connection: who is at the other end (by the socket alone), its one ask, and the answers.
 
-use std::cell::Cell;
 use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -15,7 +14,7 @@ use serde::Serialize;
 
 use crate::asks;
 use crate::broker::Broker;
-use crate::elevate::{self, Refusal};
+use crate::elevate::{self, Refusal, Running};
 
 /// How long a client may take for its ask.
 const ASK: Duration = Duration::from_secs(10);
@@ -47,28 +46,23 @@ pub struct Connection {
     pub stream: UnixStream,
     /// Who is at its other end.
     pub peer: Peer,
-    /// The supervisor speaks now: nothing more is sent from here.
-    handed_over: Cell<bool>,
 }
 
-/// Serves a connection to its end.
-pub fn serve(broker: &Broker, stream: UnixStream, peer: Peer) {
-    let connection = Connection { stream, peer, handed_over: Cell::new(false) };
+/// Serves a connection: answers, or starts a session, which then has the connection.
+#[must_use]
+pub fn serve(broker: &Broker, stream: UnixStream, peer: Peer) -> Option<Running> {
+    let connection = Connection { stream, peer };
     if let Err(refusal) = check_namespaces(broker, &connection.peer) {
         connection.refuse(broker, None, &refusal);
-        return;
+        return None;
     }
-    let (ask, descriptors) = match connection.ask() {
-        Ok(asked) => asked,
-        // A client that says nothing sensible is not told what it said.
-        Err(_) => return,
-    };
+    // A client that says nothing sensible is not told what it said.
+    let (ask, descriptors) = connection.ask().ok()?;
     match &ask {
-        Ask::Run(run) => {
-            if let Err(refusal) = elevate::run(broker, &connection, (**run).clone(), descriptors) {
-                connection.refuse(broker, Some(&ask), &refusal);
-            }
-        }
+        Ask::Run(run) => match elevate::run(broker, &connection, (**run).clone(), descriptors) {
+            Ok(running) => return running,
+            Err(refusal) => connection.refuse(broker, Some(&ask), &refusal),
+        },
         Ask::Explain(run) => {
             let answer = match elevate::explain_run(broker, &connection, (**run).clone(), descriptors) {
                 Ok(explained) => Answer::Explained(Box::new(explained)),
@@ -81,6 +75,7 @@ pub fn serve(broker: &Broker, stream: UnixStream, peer: Peer) {
             drop(connection.send(&answer, &[]));
         }
     }
+    None
 }
 
 /// Callers who see other users or other files than this computer's are not served (ATTACKS B22).
@@ -146,19 +141,11 @@ impl Connection {
     }
 
     fn send<T: Serialize>(&self, message: &T, descriptors: &[BorrowedFd<'_>]) -> Result<(), ConnectionError> {
-        if self.handed_over.get() {
-            return Ok(());
-        }
         self.stream.set_write_timeout(Some(ANSWER))?;
         let bytes = frame::encode_control(message)?;
         let sent = fdpass::send(self.stream.as_fd(), &bytes, descriptors)?;
         (&self.stream).write_all(bytes.get(sent..).unwrap_or_default())?;
         Ok(())
-    }
-
-    /// The supervisor has the connection.
-    pub fn handed_over(&self) {
-        self.handed_over.set(true);
     }
 
     /// Whether a client whose socket became readable while it waits is still there. What it says is taken and not acted on.

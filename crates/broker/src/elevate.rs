@@ -10,6 +10,7 @@ mod refusal;
 mod start;
 
 pub use refusal::Refusal;
+pub use start::Running;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -45,11 +46,11 @@ pub struct Attempt<'a> {
     reason: Option<String>,
 }
 
-/// Runs a command, or says why not. `Ok` when the client has had its last message.
+/// Runs a command, or says why not. `Ok(None)` when the client has had its last message and nothing runs.
 ///
 /// # Errors
 /// The refusal to tell and record.
-pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: Vec<OwnedFd>) -> Result<(), Refusal> {
+pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: Vec<OwnedFd>) -> Result<Option<Running>, Refusal> {
     check_size(&wanted)?;
     let account = broker.account(connection.peer.uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
     let [input, output, errors, directory] = <[OwnedFd; 4]>::try_from(descriptors)
@@ -75,7 +76,7 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
                 attempt.prove(asked.authentication, asked.remember, &asked.policy)?;
                 match attempt.ask(&asked)? {
                     ask::Answer::Approved => approved = true,
-                    ask::Answer::Told => return Ok(()),
+                    ask::Answer::Told => return Ok(None),
                 }
             }
         }

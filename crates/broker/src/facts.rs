@@ -67,8 +67,7 @@ pub struct Examined {
 
 impl Examined {
     /// Whether the content is still what was examined.
-    #[must_use]
-    pub fn unchanged(&self) -> bool {
+    fn unchanged(&self) -> bool {
         match &self.stamp {
             // INVARIANT: a sealed copy cannot change.
             None => true,
@@ -117,6 +116,16 @@ impl Examiner {
             let name = question.command.to_string();
             if visible { FactsError::Unusable { name, reason, visible } } else { FactsError::Absent { name, visible } }
         })
+    }
+
+    /// Whether the file, and the interpreter of a script, are still what was examined.
+    #[must_use]
+    pub fn is_still(&self, examined: &Examined) -> bool {
+        let interpreter = examined.facts.interpreter.as_ref().is_none_or(|known| {
+            let line = script::FirstLine { interpreter: known.named.clone(), argument: known.argument.clone() };
+            self.interpreter(&line).is_ok_and(|found| found == *known)
+        });
+        interpreter && examined.unchanged()
     }
 
     fn locate(&self, question: &Question<'_>) -> Result<Walked, FactsError> {

@@ -267,3 +267,98 @@ fn push_tail(tail: &mut VecDeque<(u64, Record)>, seq: u64, record: Record) {
 fn file_error(doing: &'static str, path: &Path, source: io::Error) -> JournalError {
     JournalError::File { doing, path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brevet_core::id::{ComputerId, Incarnation};
+    use brevet_core::record::JournalRepaired;
+    use brevet_core::time::{BootTime, Timestamp};
+
+    fn open(directory: &Path) -> Result<(Journal, Opened, Vec<u64>), JournalError> {
+        let start = Chain::new(ComputerId::new(1, [1; 10]), Incarnation::new(1, [2; 10]));
+        let mut seen = Vec::new();
+        let (journal, opened) = Journal::open(directory, start, Key::from_seed(&[3; 32]), &mut |header, _| seen.push(header.seq))?;
+        Ok((journal, opened, seen))
+    }
+
+    fn now() -> Now {
+        Now { wall: Timestamp::from_millis(1_000), boot: BootTime { boot: "b".into(), millis: 5 } }
+    }
+
+    fn append(journal: &mut Journal, count: u64) {
+        for bytes in 0..count {
+            journal.append(&now(), &[Body::JournalRepaired(JournalRepaired { bytes })]).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_was_appended_is_there_again_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 3);
+        let head = journal.chain().clone();
+        drop(journal);
+        let (mut journal, opened, seen) = open(dir.path()).unwrap();
+        assert_eq!((journal.chain(), opened, seen), (&head, Opened::default(), vec![1, 2, 3]));
+        append(&mut journal, 1);
+        assert_eq!(journal.chain().seq, 4);
+    }
+
+    #[test]
+    fn a_trimmed_journal_begins_with_its_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 3);
+        journal.rotate(&now(), serde_json::json!({"a": 1})).unwrap().unwrap();
+        append(&mut journal, 2);
+        assert_eq!(journal.trim_before(3).unwrap(), 0, "the snapshot itself is not acknowledged yet");
+        assert_eq!(journal.trim_before(4).unwrap(), 1);
+        let chain = journal.chain().clone();
+        drop(journal);
+        let (journal, _, seen) = open(dir.path()).unwrap();
+        assert_eq!((journal.chain(), seen), (&chain, vec![4, 5, 6]));
+        assert_eq!(journal.batch_after(0).unwrap().unwrap().records.len(), 3, "what is left of what the server lacks");
+    }
+
+    #[test]
+    fn batches_follow_one_another_also_from_disk_and_are_signed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 600);
+        let mut chain = Chain::new(ComputerId::new(1, [1; 10]), Incarnation::new(1, [2; 10]));
+        while let Some(batch) = journal.batch_after(chain.seq).unwrap() {
+            for record in &batch.records {
+                chain.follow(record).unwrap();
+            }
+            assert!(batch.head.verifies(&journal.key().public()) && batch.head.chain == chain);
+        }
+        assert_eq!(&chain, journal.chain());
+        assert_eq!(journal.hash_at(600).unwrap(), Some(chain.head));
+        assert!(journal.hash_at(1).unwrap().is_some() && journal.hash_at(601).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_torn_end_is_cut_wherever_it_is_torn_and_a_whole_wrong_line_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 2);
+        drop(journal);
+        let path = dir.path().join(format!("{:020}.jsonl", 1));
+        let whole = std::fs::read(&path).unwrap();
+        let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+        for length in first + 1..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let (_, opened, seen) = open(dir.path()).unwrap();
+            assert_eq!((opened.torn_bytes, seen), (Some(u64::try_from(length - first).unwrap()), vec![1]));
+            assert_eq!(std::fs::read(&path).unwrap(), whole[..first]);
+        }
+        // The last record's own header is vouched for by what follows it, or by the server's acknowledgement.
+        for byte in (0..first - 1).step_by(3) {
+            let mut changed = whole.clone();
+            changed[byte] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            assert!(matches!(open(dir.path()), Err(JournalError::Damaged { .. })), "byte {byte}");
+        }
+    }
+}

@@ -239,7 +239,8 @@ impl Ledger {
     /// Users who hold a grant that has not ended: their groups are wanted before `documents_changed`.
     #[must_use]
     pub fn holders(&self) -> Vec<brevet_core::user::User> {
-        let mut users: Vec<_> = self.state.grants.values().filter(|grant| grant.ended.is_none()).map(|grant| grant.user.clone()).collect();
+        let holds = |grant: &&crate::state::GrantEntry| grant.ended.is_none() || !self.state.running_of(&grant.id).is_empty();
+        let mut users: Vec<_> = self.state.grants.values().filter(holds).map(|grant| grant.user.clone()).collect();
         users.sort_by_key(|user| user.uid);
         users.dedup_by_key(|user| user.uid);
         users

@@ -32,25 +32,26 @@ enum LinkError {
 
 /// Serves `brevetd` until it goes away or another connection takes its place.
 pub fn serve(broker: &Broker, stream: UnixStream) {
-    let replaced = match stream.try_clone() {
-        Ok(copy) => broker.agent.lock().unwrap_or_else(PoisonError::into_inner).replace(copy),
-        Err(_) => return,
+    let Ok(copy) = stream.try_clone() else { return };
+    let number = {
+        let mut agent = broker.agent.lock().unwrap_or_else(PoisonError::into_inner);
+        agent.0 = agent.0.saturating_add(1);
+        if let Some(older) = agent.1.replace(copy) {
+            drop(older.shutdown(std::net::Shutdown::Both));
+        }
+        broker.ledger().link = Link { attached: true, connected: false };
+        agent.0
     };
-    if let Some(older) = replaced {
-        drop(older.shutdown(std::net::Shutdown::Both));
-    }
-    broker.ledger().link = Link { attached: true, connected: false };
     let ended = Conversation::begin(broker, &stream).and_then(Conversation::run);
     match ended {
         Ok(()) | Err(LinkError::Frame(FrameError::Closed)) => {}
         Err(error) => crate::say("broker", &format!("brevetd's connection ended: {}", crate::chain(&error))),
     }
     drop(stream.shutdown(std::net::Shutdown::Both));
-    let mut current = broker.agent.lock().unwrap_or_else(PoisonError::into_inner);
-    // A connection that was replaced is shut down and says nothing about the one that replaced it.
-    let ours = current.as_ref().is_some_and(|current| current.peer_addr().is_err());
-    if ours {
-        *current = None;
+    let mut agent = broker.agent.lock().unwrap_or_else(PoisonError::into_inner);
+    // One that was replaced says nothing about the one that replaced it.
+    if agent.0 == number {
+        agent.1 = None;
         broker.ledger().link = Link::default();
     }
 }

@@ -87,6 +87,16 @@ pub enum ServeError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// Records are missing at its end.
+    #[error(
+        "the journal ends with record {seq}, but the server has acknowledged {acknowledged}: something was removed; keep a copy of the directory for inspection, then enrol this computer anew"
+    )]
+    Shortened {
+        /// The last record.
+        seq: u64,
+        /// What the server holds.
+        acknowledged: u64,
+    },
     /// Documents.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -197,6 +207,10 @@ fn open_ledger(directory: &Path, identity: &Identity) -> Result<(Ledger, Opened,
         Some(body) => state.apply(header, body),
         None => state.seen(header),
     })?;
+    let (seq, acknowledged) = (journal.chain().seq, documents.position.acknowledged);
+    if seq < acknowledged {
+        return Err(ServeError::Shortened { seq, acknowledged });
+    }
     let rebooted = state.boot.as_ref().is_some_and(|last| *last != boot);
     let marks = [state.mark, documents.position.mark, documents.position.last_heartbeat];
     let mark = marks.into_iter().flatten().max().unwrap_or(Timestamp::from_millis(0));

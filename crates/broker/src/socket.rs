@@ -15,7 +15,7 @@ use brevet_api::frame;
 use brevet_sys::peer::Peer;
 
 use crate::broker::Broker;
-use crate::{connection, link};
+use crate::{connection, link, sessions};
 
 /// Connections in all, and of one user: ours to keep, whatever is tried (ATTACKS G05).
 const MOST: usize = 512;
@@ -137,8 +137,12 @@ pub fn take_client(broker: &Arc<Broker>, counted: &Arc<Counted>, stream: UnixStr
     };
     let broker = Arc::clone(broker);
     let serve = move || {
-        connection::serve(&broker, stream, peer);
+        let running = connection::serve(&broker, stream, peer);
+        // A session is no connection of its user's any more.
         drop(place);
+        if let Some(running) = running {
+            sessions::watch(&broker, &running.id, &running.session);
+        }
     };
     if let Err(error) = std::thread::Builder::new().name("client".to_owned()).stack_size(STACK).spawn(serve) {
         crate::say("broker", &format!("no thread for a client: {error}"));

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brevet_core::decide::unsupported;
+use brevet_core::decide::{unsupported, unsupported_autonomous};
 use brevet_core::digest::Digest;
 use brevet_core::document::{
     AutonomousDocument, DocumentError, Envelope, Kind, Manifest, ManifestEntry, PolicyDocument, SettingsDocument, Trust, open,
@@ -43,7 +43,7 @@ impl Shared {
                 }
             },
             Some(Kind::Autonomous) => match open::<AutonomousDocument>(envelope, &trust.keys_for(Kind::Autonomous)) {
-                Ok(document) if document.requires.is_empty() => Ok(Self::Autonomous(Arc::new(document))),
+                Ok(document) if unsupported_autonomous(&document).is_empty() => Ok(Self::Autonomous(Arc::new(document))),
                 Err(error) if readable(&error) => Err(error),
                 Ok(_) | Err(_) => Ok(Self::Unreadable),
             },

@@ -23,6 +23,8 @@ use crate::names::Answer as Named;
 
 /// Requests of one user that may wait at a time.
 const MOST_PENDING: usize = 20;
+/// Requests that one user may make in an hour: each is a record for ever.
+const MOST_AN_HOUR: usize = 240;
 
 /// What became of a request, for the pipeline.
 pub(super) enum Answer {
@@ -104,6 +106,12 @@ impl Attempt<'_> {
             return Err(refusal.hint("withdraw one with: brevet withdraw ID"));
         }
         let now = ledger.now();
+        let hour_ago = now.wall.minus(Length::from_hours(1));
+        let mine =
+            |entry: &&crate::state::RequestEntry| entry.request.user.uid == self.account.user.uid && entry.request.created >= hour_ago;
+        if ledger.state.requests.values().filter(mine).count() >= MOST_AN_HOUR {
+            return Err(Refusal::new("busy", format!("{MOST_AN_HOUR} requests of yours were made within an hour")));
+        }
         let (millis, random) = id_parts(now.wall)?;
         let mut request = Request {
             id: RequestId::new(millis, random),

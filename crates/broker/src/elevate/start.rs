@@ -25,6 +25,16 @@ use crate::{launcher, sessions};
 /// Sessions of one user that may run at a time.
 const MOST_SESSIONS: usize = 64;
 
+/// A session that was started: from here on its supervisor speaks to the client.
+#[derive(Debug)]
+#[must_use]
+pub struct Running {
+    /// Which.
+    pub id: SessionId,
+    /// To wait for its end.
+    pub session: Arc<crate::supervisor::client::Session>,
+}
+
 /// What a launch runs under, as decided.
 struct Right {
     elevate: Box<Elevate>,
@@ -38,7 +48,7 @@ struct Right {
 
 impl Attempt<'_> {
     /// Starts the program; `Ok` also when it could not be executed, because the client has then been told.
-    pub(super) fn start(&self, standard: &Standard) -> Result<(), Refusal> {
+    pub(super) fn start(&self, standard: &Standard) -> Result<Option<Running>, Refusal> {
         let (mut right, session, now) = {
             let mut ledger = self.broker.ledger();
             let right = self.right(&mut ledger, None)?;
@@ -54,11 +64,12 @@ impl Attempt<'_> {
         right.command.target = user;
         let spec = self.spec(&right, &session, standard, target, &account)?;
         let prepared = self.prepare(&spec, standard)?;
+        let still = self.broker.examiner.is_still(&self.examined);
         let ends = Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(right.deadline.at.saturating_sub(now.boot.millis)));
         {
             let mut ledger = self.broker.ledger();
             let again = self.right(&mut ledger, Some(&right))?;
-            if !self.examined.unchanged() {
+            if !still {
                 let refusal = Refusal::new("changed", "the file was changed after it was looked at").hint("run the command again");
                 return Err(refusal.under(&right.elevate.policy).about(&self.examined.facts));
             }
@@ -80,9 +91,7 @@ impl Attempt<'_> {
             Ok((running, _)) => {
                 let running = Arc::new(running);
                 self.running(&right, &session, &running);
-                self.connection.handed_over();
-                sessions::watch(self.broker, &session, &running);
-                Ok(())
+                Ok(Some(Running { id: session, session: running }))
             }
             Err(error) => self.not_started(&right, &session, &error),
         }
@@ -299,7 +308,7 @@ impl Attempt<'_> {
         ledger.reschedule(&now);
     }
 
-    fn not_started(&self, right: &Right, session: &SessionId, error: &StartError) -> Result<(), Refusal> {
+    fn not_started(&self, right: &Right, session: &SessionId, error: &StartError) -> Result<Option<Running>, Refusal> {
         let reason = crate::chain(error);
         {
             let mut ledger = self.broker.ledger();
@@ -310,7 +319,7 @@ impl Attempt<'_> {
         }
         let ended = Ended { status: None, signal: None, because: Some(reason) };
         drop(self.connection.tell(&Tell::Ended(ended)));
-        Ok(())
+        Ok(None)
     }
 }
 

@@ -73,12 +73,13 @@ pub enum WalkError {
 /// When it leads nowhere.
 pub fn walk(path: &[u8], viewer: &Viewer) -> Result<Walked, WalkError> {
     let mut walk = Walk::begin(path, viewer)?;
-    while let Some(name) = walk.pending.pop_front() {
-        if let Some(file) = walk.step(&name)? {
-            return walk.finish(file, &name);
-        }
+    let found = walk.find();
+    let visible = walk.visible;
+    match found.and_then(|(file, name)| walk.finish(file, &name)) {
+        // Of what the viewer cannot see, not even what is wrong with it is told.
+        Err(WalkError::Unusable(_)) if !visible => Err(WalkError::Absent { visible }),
+        other => other,
     }
-    Err(WalkError::Unusable("it is a directory".to_owned()))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +129,15 @@ impl<'a> Walk<'a> {
         walk.remember_name(path);
         walk.enter(fd, OsString::new())?;
         Ok(walk)
+    }
+
+    fn find(&mut self) -> Result<(OwnedFd, OsString), WalkError> {
+        while let Some(name) = self.pending.pop_front() {
+            if let Some(file) = self.step(&name)? {
+                return Ok((file, name));
+            }
+        }
+        Err(WalkError::Unusable("it is a directory".to_owned()))
     }
 
     /// One component; answers the file when it is the last one.

@@ -198,7 +198,14 @@ impl Ledger {
             .collect();
         self.documents.position.receipts = owed;
         match self.commit(&bodies) {
-            Ok(()) => Ok(()),
+            Ok(()) if bodies.is_empty() => Ok(()),
+            Ok(()) => {
+                // Unsaved, they would only be given once more after a restart.
+                if let Err(error) = self.documents.save() {
+                    crate::say("broker", &crate::chain(&error));
+                }
+                Ok(())
+            }
             Err(error) => {
                 self.documents.position.receipts.extend(settled);
                 Err(error)
@@ -272,7 +279,8 @@ impl Ledger {
             .state
             .grants
             .values()
-            .filter(|grant| grant.ended.is_none())
+            // One that expired may have sessions that were let finish: they end too.
+            .filter(|grant| grant.ended.is_none() || !self.state.running_of(&grant.id).is_empty())
             .filter_map(|grant| Some((grant.id.clone(), self.uncovered(grant, members, now, &standing)?)))
             .collect();
         for (grant, why) in uncovered {

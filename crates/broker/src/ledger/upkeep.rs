@@ -61,12 +61,12 @@ impl Ledger {
         let mut next = u64::MAX;
         let mut due: Vec<(GrantId, EndReason, &str)> = Vec::new();
         for grant in self.state.grants.values() {
-            let running = !self.state.running_of(&grant.id).is_empty();
             let reason = match grant.stage() {
                 Stage::Ended(_) => continue,
                 Stage::Issued => EndReason::Unused,
                 Stage::Active => EndReason::Expired,
             };
+            let running = !self.state.running_of(&grant.id).is_empty();
             let left = match reason {
                 EndReason::Unused => grant.remaining_millis(now).min(grant.use_before.millis_since(now.wall)),
                 _ => grant.remaining_millis(now),

@@ -47,6 +47,25 @@ fn a_journal_that_was_changed_keeps_the_broker_from_starting_and_says_where() {
 }
 
 #[test]
+fn a_journal_that_lost_what_the_server_acknowledged_keeps_the_broker_from_starting() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let user = TestUser::create();
+    let agent = Agent::connect(&computer);
+    Client::start(&computer, &user, run(&["true"])).expect_refused();
+    agent.wait_kind("launch.refused");
+    let acknowledged = || std::fs::read_to_string(computer.broker_directory().join("documents/position.json")).unwrap_or_default();
+    crate::computer::eventually("the acknowledgement is kept", || acknowledged().contains("\"acknowledged\":2"));
+    drop(agent);
+    computer.stop();
+    let path = segment(&computer);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{}\n", text.lines().next().unwrap())).unwrap();
+    let said = computer.try_start().unwrap_err();
+    assert!(said.contains("the server has acknowledged 2"), "{said}");
+}
+
+#[test]
 fn a_torn_end_is_cut_and_said_so() {
     let mut computer = stopped();
     let path = segment(&computer);
