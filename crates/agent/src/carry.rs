@@ -210,16 +210,23 @@ async fn journal(server: &Server, mut batches: mpsc::Receiver<Batch>, down: mpsc
 }
 
 fn log_failure(what: &str, error: &ServerError) {
-    let mut text = format!("{what}: {error}");
-    let mut cause = std::error::Error::source(error);
+    let text = chain(error);
+    if error.is_refusal() {
+        tracing::error!(target: "brevetd", "{what}: {text}");
+    } else {
+        tracing::warn!(target: "brevetd", "{what}: {text}");
+    }
+}
+
+/// An error with its causes, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
     while let Some(inner) = cause {
         text.push_str(": ");
         text.push_str(&inner.to_string());
         cause = inner.source();
     }
-    if error.is_refusal() {
-        tracing::error!(target: "brevetd", "{text}");
-    } else {
-        tracing::warn!(target: "brevetd", "{text}");
-    }
+    text
 }

@@ -8,7 +8,7 @@ use brevet_api::config::{self, Config};
 use brevet_core::document::Key;
 
 use crate::backoff::Backoff;
-use crate::carry::carry;
+use crate::carry::{carry, chain};
 use crate::link;
 use crate::server::Server;
 use crate::tls::{Client, TlsError, Trusted};
@@ -73,7 +73,7 @@ pub async fn serve(config: &Config, server: &Server) {
                 tracing::info!(target: "brevetd", "connected to the broker at {}", socket.display());
                 backoff.reset();
                 let error = carry(server, reader, writer).await;
-                tracing::warn!(target: "brevetd", "the broker is gone: {error}");
+                tracing::warn!(target: "brevetd", "the broker is gone: {}", chain(&error));
                 said = false;
             }
             Err(error) if !said => {
