@@ -77,8 +77,8 @@ pub struct Documents {
     manifest: Option<Manifest>,
     shared: BTreeMap<Digest, Shared>,
     in_force: InForce,
-    nonce: String,
-    nonce_made: u64,
+    /// Nonces that may still be answered, with the boot clock of their making, newest last.
+    nonces: Vec<(String, u64)>,
 }
 
 impl Documents {
@@ -99,8 +99,7 @@ impl Documents {
             manifest: None,
             shared: BTreeMap::new(),
             in_force: InForce::default(),
-            nonce: random::nonce()?,
-            nonce_made: boot_ms,
+            nonces: vec![(random::nonce()?, boot_ms)],
         };
         documents.enter_epoch();
         documents.load()?;
@@ -155,15 +154,23 @@ impl Documents {
         self.shared.keys().copied().collect()
     }
 
-    /// The nonce for the next heartbeat; a fresh one when the last is too old to be answered.
+    /// The nonce for the next heartbeat: a fresh one when the last has used up a third of its time. The one before may
+    /// still be answered, by a heartbeat that is on its way.
     pub fn nonce(&mut self, boot_ms: u64) -> String {
-        if boot_ms.saturating_sub(self.nonce_made) > NONCE_MS / 2
-            && let Ok(nonce) = random::nonce()
-        {
-            self.nonce = nonce;
-            self.nonce_made = boot_ms;
+        let fresh = self.nonces.last().is_some_and(|(_, made)| boot_ms.saturating_sub(*made) < NONCE_MS / 3);
+        if !fresh && let Ok(nonce) = random::nonce() {
+            self.nonces.retain(|(_, made)| boot_ms.saturating_sub(*made) < NONCE_MS);
+            self.nonces.push((nonce, boot_ms));
         }
-        self.nonce.clone()
+        self.nonces.last().map(|(nonce, _)| nonce.clone()).unwrap_or_default()
+    }
+
+    /// Whether a heartbeat answers a nonce of ours that is fresh; each is answered once.
+    fn take_nonce(&mut self, answer: Option<&String>, boot_ms: u64) -> bool {
+        let fresh = |(nonce, made): &(String, u64)| Some(nonce) == answer && boot_ms.saturating_sub(*made) < NONCE_MS;
+        let answered = self.nonces.iter().any(fresh);
+        self.nonces.retain(|one| Some(&one.0) != answer);
+        answered
     }
 
     /// Verifies a document and says what it means. Trust, shared documents and heartbeats take effect at once.
@@ -272,13 +279,7 @@ impl Documents {
             let reason = format!("the server has sent {} documents, {} were accepted", heartbeat.seq, self.position.seq);
             return Err(not_accepted("rolled_back", reason));
         }
-        let fresh = now.boot.millis.saturating_sub(self.nonce_made) < NONCE_MS;
-        let answered = fresh && heartbeat.nonce.as_ref() == Some(&self.nonce);
-        if answered && let Ok(nonce) = random::nonce() {
-            // A nonce is answered once.
-            self.nonce = nonce;
-            self.nonce_made = now.boot.millis;
-        }
+        let answered = self.take_nonce(heartbeat.nonce.as_ref(), now.boot.millis);
         self.position.last_heartbeat = Some(heartbeat.time);
         if heartbeat.seq == self.position.seq {
             self.position.heartbeat = Some(Now { wall: heartbeat.time, boot: now.boot.clone() });

@@ -17,6 +17,8 @@ use crate::ledger::{Changed, Ledger, Link};
 
 /// How long `brevetd` may take to finish a frame, and to read one.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often `brevetd` gets a fresh nonce while nothing happens, so that it has one whenever the server comes back.
+const FRESHEN_MS: u64 = 45_000;
 
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
@@ -79,7 +81,8 @@ impl<'a> Conversation<'a> {
     fn run(mut self) -> Result<(), LinkError> {
         loop {
             let descriptors = [(self.stream.as_fd(), Interest::READ), (self.changed.reader.as_fd(), Interest::READ)];
-            let ready = poll::wait(&descriptors, None)?;
+            let ready = poll::wait(&descriptors, Some(FRESHEN_MS))?;
+            let idle = ready.iter().all(|ready| ready.is_empty());
             let mut ready = ready.into_iter().map(poll::Ready::readable);
             let (from_agent, changed) = (ready.next().unwrap_or(false), ready.next().unwrap_or(false));
             if changed {
@@ -90,6 +93,9 @@ impl<'a> Conversation<'a> {
                 self.take(frame::read_control(&mut stream, MAX_LINK)?)?;
             }
             if self.greeted {
+                if idle {
+                    self.send_state()?;
+                }
                 self.push()?;
             }
         }

@@ -215,6 +215,44 @@ fn a_policy_that_was_narrowed_or_taken_away_revokes_what_runs_under_it() {
 }
 
 #[test]
+fn an_extension_moves_the_end_of_what_runs() {
+    let (computer, user) = started();
+    let agent = Agent::connect(&computer);
+    let program = computer.program("tool", "#!/bin/sh\nsleep 4\n");
+    may_ask(&computer, &agent, &program, "[policy.elevation]\ngrace = \"0s\"");
+    let client = Client::start(&computer, &user, asking(&[&program]));
+    client.expect_pending();
+    let request = agent.wait_request();
+    let grant = computer.grant_for(&request, "2s");
+    agent.issue(&grant);
+    assert!(matches!(client.next(), Tell::Approved(_)));
+    client.expect_started();
+    let mut longer = computer.grant_for(&request, "1m");
+    (longer.grant, longer.version) = (grant.grant.clone(), 2);
+    agent.issue(&longer);
+    // Without the extension it would be ended after two seconds.
+    assert_eq!(client.expect_ended().status, Some(0));
+}
+
+#[test]
+fn what_may_finish_goes_on_after_expiry_until_its_hard_end() {
+    let (computer, user) = started();
+    let agent = Agent::connect(&computer);
+    let program = computer.program("tool", "#!/bin/sh\nsleep \"$1\"\n");
+    let policy = id();
+    let toml = format!(
+        "mode = \"automatic\"\nauthentication = \"none\"\napplications = [{{ file = \"{program}\" }}]\n[policy.elevation]\n\
+         at_expiry = \"let_finish\"\nfinish_within = \"3s\"\ngrace = \"0s\"\n[policy.request]\nmax_duration = \"1s\""
+    );
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    let quick = Client::start(&computer, &user, run(&[&program, "2"]));
+    quick.expect_success();
+    let slow = Client::start(&computer, &user, run(&[&program, "60"]));
+    slow.expect_started();
+    assert!(slow.expect_ended().because.is_some());
+}
+
+#[test]
 fn a_user_ends_their_own_grant() {
     let (computer, user) = started();
     let agent = Agent::connect(&computer);
