@@ -15,12 +15,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brevet_core::application::{Fact, Facts, Interpreter, Parent};
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
-use content::{Contents, MOST_COPIED, Stamp};
+use content::{Contents, MOST_COPIED, Memory, Part, Stamp};
 use dpkg::Dpkg;
 use walk::{WalkError, Walked, walk};
 
@@ -61,17 +62,26 @@ pub struct Examined {
     pub script: bool,
     /// Whether the caller could reach the file themself.
     pub visible: bool,
-    /// The file's identity, where it is executed itself.
-    stamp: Option<Stamp>,
+    /// The file's identity, or the memory that its copy takes up.
+    identity: Identity,
+}
+
+/// What an executable is.
+#[derive(Debug)]
+enum Identity {
+    /// The file itself.
+    File(Stamp),
+    /// A sealed copy.
+    Copy { _memory: Part },
 }
 
 impl Examined {
     /// Whether the content is still what was examined.
     fn unchanged(&self) -> bool {
-        match &self.stamp {
+        match &self.identity {
             // INVARIANT: a sealed copy cannot change.
-            None => true,
-            Some(stamp) => self.executable.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == *stamp),
+            Identity::Copy { .. } => true,
+            Identity::File(stamp) => self.executable.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == *stamp),
         }
     }
 }
@@ -80,6 +90,7 @@ impl Examined {
 #[derive(Debug)]
 pub struct Examiner {
     contents: Contents,
+    memory: Arc<Memory>,
     dpkg: Dpkg,
     search: Vec<PathBuf>,
 }
@@ -102,7 +113,7 @@ impl Examiner {
     #[must_use]
     pub fn new(path: &str) -> Self {
         let search = path.split(':').filter(|part| part.starts_with('/')).map(PathBuf::from).collect();
-        Self { contents: Contents::default(), dpkg: Dpkg::new(Path::new("/var/lib/dpkg")), search }
+        Self { contents: Contents::default(), memory: Arc::default(), dpkg: Dpkg::new(Path::new("/var/lib/dpkg")), search }
     }
 
     /// Examines a command. `owner` names the file's owner.
@@ -157,7 +168,7 @@ impl Examiner {
         if metadata.mode() & 0o111 == 0 {
             return Err("it is not executable".to_owned());
         }
-        let (mut executable, content, stamp) = self.open(&walked)?;
+        let (mut executable, content, identity) = self.open(&walked)?;
         let line = first_line(&mut executable)?;
         let interpreter = line.as_ref().map(|line| self.interpreter(line)).transpose()?;
         let package = match walked.path.as_str() {
@@ -178,22 +189,25 @@ impl Examiner {
             interpreter,
             parent: parent_of(question.parent.as_deref()),
         };
-        Ok(Examined { facts, executable, script: line.is_some(), visible: walked.visible, stamp })
+        Ok(Examined { facts, executable, script: line.is_some(), visible: walked.visible, identity })
     }
 
     /// The file itself where only root can change it; else a sealed copy, and the digest is the copy's.
-    fn open(&self, walked: &Walked) -> Result<(File, content::Content, Option<Stamp>), String> {
+    fn open(&self, walked: &Walked) -> Result<(File, content::Content, Identity), String> {
         let mut file = open::reopen_read(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
         if walked.chain == Fact::Known(true) {
             let (content, stamp) = self.contents.of_roots(&mut file).map_err(|error| format!("it cannot be read: {error}"))?;
-            return Ok((file, content, Some(stamp)));
+            return Ok((file, content, Identity::File(stamp)));
         }
-        if file.metadata().map_or(u64::MAX, |metadata| metadata.len()) > MOST_COPIED {
+        let length = file.metadata().map_or(u64::MAX, |metadata| metadata.len());
+        if length > MOST_COPIED {
             return Err(format!("it is not root's alone and too large to be run from a copy ({MOST_COPIED} bytes at most)"));
         }
-        let mut copy = open::sealed_copy(c"brevet", &mut file, MOST_COPIED).map_err(|error| crate::chain(&error))?;
+        let memory = self.memory.take(length).ok_or("too many copies of programs are waiting to be run")?;
+        // A file that grows meanwhile is cut off where its length was reserved.
+        let mut copy = open::sealed_copy(c"brevet", &mut file, length).map_err(|error| crate::chain(&error))?;
         let content = content::read(&mut copy).map_err(|error| format!("it cannot be read: {error}"))?;
-        Ok((copy, content, None))
+        Ok((copy, content, Identity::Copy { _memory: memory }))
     }
 
     fn interpreter(&self, line: &script::FirstLine) -> Result<Interpreter, String> {

@@ -121,6 +121,8 @@ pub fn run(config_path: Option<&Path>) -> Result<(), ServeError> {
     let _lock = lock(&state_directory)?;
     let cgroup = find_cgroup(&config)?;
     let launcher = Arc::new(launcher::Client::start(Path::new("/proc/self/exe"))?);
+    // After the launcher has begun, so that no session inherits it.
+    process::raise_descriptor_limit()?;
     let (ledger, repaired, rebooted) = open_ledger(&state_directory, &identity)?;
     let broker = Arc::new(Broker::new(config, cgroup, launcher, ledger));
     let taken = sessions::take_up(&broker);

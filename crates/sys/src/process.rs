@@ -193,6 +193,20 @@ pub fn default_limits() -> Result<()> {
     Ok(())
 }
 
+/// As many descriptors as the hard limit allows, for a service with many connections.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn raise_descriptor_limit() -> Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for both calls.
+    unsafe {
+        check("read a limit", libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit))?;
+        limit.rlim_cur = limit.rlim_max;
+        check("set a limit", libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit)).map(drop)
+    }
+}
+
 /// Closes every descriptor but 0, 1, 2 and those given: for a forked copy of a process that ends without returning
 /// (`exit_now`), where nothing that believes to own the closed ones is ever used or dropped.
 ///

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use brevet_core::digest::Digest;
 use md5::Md5;
@@ -14,6 +15,37 @@ use sha2::{Digest as _, Sha256};
 const MOST: usize = 4096;
 /// The largest file that is copied into memory to run from there.
 pub const MOST_COPIED: u64 = 64 << 20;
+
+/// The most that copies for attempts take up together.
+const MOST_IN_MEMORY: u64 = 256 << 20;
+
+/// Memory that copies take up while their attempts last (ATTACKS I05).
+#[derive(Debug, Default)]
+pub struct Memory {
+    used: AtomicU64,
+}
+
+/// A part of it, free again when dropped.
+#[derive(Debug)]
+pub struct Part {
+    memory: Arc<Memory>,
+    bytes: u64,
+}
+
+impl Memory {
+    /// So many bytes, if they are left.
+    pub fn take(self: &Arc<Self>, bytes: u64) -> Option<Part> {
+        let more = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= MOST_IN_MEMORY);
+        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Part { memory: Arc::clone(self), bytes })
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.memory.used.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
 
 /// What a file's content is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +135,15 @@ pub fn read(file: &mut File) -> io::Result<Content> {
 mod tests {
     use super::*;
     use std::io::Write as _;
+
+    #[test]
+    fn copies_share_one_budget() {
+        let memory = Arc::new(Memory::default());
+        let all = memory.take(MOST_IN_MEMORY).unwrap();
+        assert!(memory.take(1).is_none());
+        drop(all);
+        assert!(memory.take(1).is_some());
+    }
 
     #[test]
     fn digests_are_those_of_the_content_and_follow_a_change() {

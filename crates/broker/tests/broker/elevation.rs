@@ -173,6 +173,51 @@ fn an_expired_account_may_run_nothing() {
 }
 
 #[test]
+fn another_account_and_a_pid_namespace_of_its_own_are_what_the_policy_says() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let (user, target) = (TestUser::create(), TestUser::create());
+    // The target user writes it, so it must be able to.
+    let out = computer.directory.path().join("shared");
+    std::fs::create_dir(&out).unwrap();
+    std::os::unix::fs::chown(&out, Some(target.uid), Some(target.gid)).unwrap();
+    let program = computer
+        .program("tool", &format!("#!/bin/sh\n{{ id -un; id -Gn; echo $HOME; ls /proc | grep -c '^[0-9]'; }} > {}/who\n", out.display()));
+    let policy = id();
+    let toml = format!("{}\n[policy.elevation]\nrun_as = \"{}\"\ncontainment = \"pid_namespace\"", automatic(&program), target.name);
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    Client::start(&computer, &user, run(&[&program])).expect_success();
+    let said = computer.read("shared/who");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!((lines[0], lines[1], lines[2]), (target.name.as_str(), target.name.as_str(), format!("/home/{}", target.name).as_str()));
+    assert!(lines[3].parse::<u32>().unwrap() < 8, "it sees its own processes only: {said}");
+}
+
+#[test]
+fn explain_says_what_would_happen_and_runs_nothing() {
+    use brevet_api::broker::{Answer, Ask};
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let (allow, other) = (id(), id());
+    agent.enforce(&[
+        (allow.clone(), computer.policy(&allow, 1, &automatic("/usr/bin/touch"))),
+        (other.clone(), computer.policy(&other, 1, &automatic("/usr/bin/id"))),
+    ]);
+    let marker = computer.directory.path().join("marker").display().to_string();
+    let Answer::Explained(explained) = crate::client::ask(&computer, &user, &Ask::Explain(Box::new(run(&["touch", &marker])))) else {
+        panic!()
+    };
+    assert_eq!((explained.outcome.as_str(), explained.policy.as_deref()), ("elevate", Some(allow.as_str())));
+    assert_eq!(explained.others.len(), 1);
+    assert!(!std::path::Path::new(&marker).exists());
+    let Answer::Listed { policies } = crate::client::ask(&computer, &user, &Ask::List {}) else { panic!() };
+    assert_eq!(policies.len(), 2);
+}
+
+#[test]
 fn justify_wants_a_reason_and_records_it() {
     let mut computer = Computer::enrolled();
     computer.start();
