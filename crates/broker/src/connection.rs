@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use brevet_api::broker::{Answer, Ask, Reply, Tell};
 use brevet_api::frame::{self, FrameError, MAX_CLIENT};
 use brevet_core::record::{Body, LaunchRefused};
+use brevet_core::text::OsText;
 use brevet_sys::fdpass::{self, PassError};
 use brevet_sys::peer::Peer;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use serde::Serialize;
 use crate::asks;
 use crate::broker::Broker;
 use crate::elevate::{self, Refusal, Running};
+use crate::facts;
 
 /// How long a client may take for its ask.
 const ASK: Duration = Duration::from_secs(10);
@@ -53,15 +55,16 @@ pub struct Connection {
 pub fn serve(broker: &Broker, stream: UnixStream, peer: Peer) -> Option<Running> {
     let connection = Connection { stream, peer };
     if let Err(refusal) = check_namespaces(broker, &connection.peer) {
-        connection.refuse(broker, None, &refusal);
+        connection.refuse(broker, None, None, &refusal);
         return None;
     }
     // A client that says nothing sensible is not told what it said.
     let (ask, descriptors) = connection.ask().ok()?;
+    let directory = descriptors.last().and_then(|directory| facts::directory_path(directory.as_fd()).ok());
     match &ask {
         Ask::Run(run) => match elevate::run(broker, &connection, (**run).clone(), descriptors) {
             Ok(running) => return running,
-            Err(refusal) => connection.refuse(broker, Some(&ask), &refusal),
+            Err(refusal) => connection.refuse(broker, Some(&ask), directory, &refusal),
         },
         Ask::Explain(run) => {
             let answer = match elevate::explain_run(broker, &connection, (**run).clone(), descriptors) {
@@ -156,7 +159,7 @@ impl Connection {
     }
 
     /// Records a refusal and tells the client.
-    fn refuse(&self, broker: &Broker, ask: Option<&Ask>, refusal: &Refusal) {
+    fn refuse(&self, broker: &Broker, ask: Option<&Ask>, directory: Option<OsText>, refusal: &Refusal) {
         if broker.may_record_refusal(self.peer.uid) {
             let run = ask.and_then(elevate::typed);
             let name = broker.account(self.peer.uid).map_or_else(|_| format!("#{}", self.peer.uid), |account| account.user.name);
@@ -165,7 +168,7 @@ impl Connection {
             let refused = LaunchRefused {
                 user: brevet_core::user::User { uid: self.peer.uid, name },
                 arguments: if long { arguments.into_iter().take(1).collect() } else { arguments },
-                directory: None,
+                directory,
                 application: refusal.facts.clone(),
                 code: refusal.code.clone(),
                 reason: refusal.reason.clone(),

@@ -24,6 +24,11 @@ pub(super) enum Said {
         /// The kernel's reason.
         errno: i32,
     },
+    /// Nothing runs: the working directory is not the same one in here.
+    Unreachable {
+        /// The kernel's reason, 0 where its path leads to another directory.
+        errno: i32,
+    },
     /// The program was executed, in this audit session (read before it could be reaped).
     Started(Option<u32>),
     /// The program ended.
@@ -32,13 +37,22 @@ pub(super) enum Said {
     Stopped(i32),
 }
 
+impl From<brevet_sys::Error> for Said {
+    fn from(error: brevet_sys::Error) -> Self {
+        Self::Failed { step: error.doing.to_owned(), errno: error.errno() }
+    }
+}
+
 /// From the supervisor to its init.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Told {
     /// Signal the program's group.
     Signal(i32),
-    /// Into the foreground, and on.
-    Continue,
+    /// Go on.
+    Continue {
+        /// In the terminal's foreground.
+        foreground: bool,
+    },
 }
 
 /// Longest message on the channel.
@@ -62,8 +76,8 @@ pub(super) fn run(program: &Program<'_>, terminal: Option<BorrowedFd<'_>>, chann
     let kept: Vec<BorrowedFd<'_>> = program.descriptors.iter().copied().chain([program.executable, channel]).chain(terminal).collect();
     let directory = match set_up(program.directory, &kept, terminal) {
         Ok(directory) => directory,
-        Err(error) => {
-            say(channel, &Said::Failed { step: error.doing.to_owned(), errno: error.errno() });
+        Err(said) => {
+            say(channel, &said);
             process::exit_now(1)
         }
     };
@@ -87,7 +101,7 @@ fn set_up(
     directory: Option<BorrowedFd<'_>>,
     kept: &[BorrowedFd<'_>],
     terminal: Option<BorrowedFd<'_>>,
-) -> brevet_sys::Result<Option<OwnedFd>> {
+) -> Result<Option<OwnedFd>, Said> {
     process::die_with_parent(signal::KILL)?;
     let directory = directory.map(reached_here).transpose()?;
     let kept: Vec<BorrowedFd<'_>> = kept.iter().copied().chain(directory.as_ref().map(AsFd::as_fd)).collect();
@@ -103,14 +117,15 @@ fn set_up(
 
 /// The same directory through this namespace's mounts. The descriptor that came belongs to the outer namespace: whoever
 /// stood in it could walk up and across to the outer `/proc`.
-fn reached_here(outer: BorrowedFd<'_>) -> brevet_sys::Result<OwnedFd> {
+fn reached_here(outer: BorrowedFd<'_>) -> Result<OwnedFd, Said> {
     let path = open::fd_path(outer)?;
-    let inner = open::openat2(None, path.as_os_str(), open::DIRECTORY, open::NO_MAGICLINKS | open::NO_SYMLINKS)?;
+    let inner = open::openat2(None, path.as_os_str(), open::DIRECTORY, open::NO_MAGICLINKS | open::NO_SYMLINKS);
+    let inner = inner.map_err(|error| Said::Unreachable { errno: error.errno() })?;
     let (one, other) = (open::metadata(outer)?, open::metadata(inner.as_fd())?);
     if (one.dev(), one.ino()) == (other.dev(), other.ino()) {
         return Ok(inner);
     }
-    Err(brevet_sys::Error { doing: "enter the working directory", source: std::io::Error::other("it is not reached by its path") })
+    Err(Said::Unreachable { errno: 0 })
 }
 
 /// Unmounts every outer `/proc`, then mounts the namespace's own and looks again.
@@ -149,8 +164,8 @@ fn serve(main: i32, terminal: Option<BorrowedFd<'_>>, channel: BorrowedFd<'_>) -
         if listening && ready.get(1).is_some_and(|ready| ready.readable()) {
             match hear::<Told>(channel) {
                 Some(Told::Signal(number)) => drop(signal::send_group(main, number)),
-                Some(Told::Continue) => {
-                    if let Some(terminal) = terminal {
+                Some(Told::Continue { foreground }) => {
+                    if let Some(terminal) = terminal.filter(|_| foreground) {
                         drop(pty::set_foreground(terminal, main));
                     }
                     drop(signal::send_group(main, signal::CONTINUE));

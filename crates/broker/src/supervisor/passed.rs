@@ -40,6 +40,13 @@ pub enum NotPassed {
     Kind,
 }
 
+/// Whether somebody else reads what goes there, who may be using the person's terminal meanwhile (`| less`).
+/// The client decides by the same rule whether it takes the terminal at once.
+#[must_use]
+pub fn leads_elsewhere(descriptor: BorrowedFd<'_>) -> bool {
+    open::metadata(descriptor).is_ok_and(|facts| facts.file_type().is_fifo() || facts.file_type().is_socket())
+}
+
 /// Whether this descriptor may be passed through.
 ///
 /// # Errors

@@ -9,8 +9,8 @@ use crate::spec::Exit;
 use brevet_api::broker::{Ended, Reply, Tell};
 use brevet_api::frame::{self, Frame};
 use brevet_sys::poll::Interest;
-use brevet_sys::pty::{self, Pty, WindowSize};
-use brevet_sys::signal;
+use brevet_sys::pty::{self, Mode, Pty, WindowSize};
+use brevet_sys::{process, signal};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,8 +23,9 @@ const LAST_CHUNKS: usize = 64;
 const MOST_OUTPUT: usize = 256 * 1024;
 /// Input that waits for the program.
 const MOST_INPUT: usize = 64 * 1024;
-/// What a client may pass on (DESIGN section 10): hang-up, interrupt, quit, user 1 and 2, terminate.
-const PASSED: [i32; 6] = [signal::HANG_UP, signal::INTERRUPT, signal::QUIT, signal::USER_1, signal::USER_2, signal::TERMINATE];
+/// What a client may pass on (DESIGN section 10): hang-up, interrupt, quit, user 1 and 2, terminate, stop.
+const PASSED: [i32; 7] =
+    [signal::HANG_UP, signal::INTERRUPT, signal::QUIT, signal::USER_1, signal::USER_2, signal::TERMINATE, signal::TERMINAL_STOP];
 
 /// The person's side of a session.
 #[derive(Debug)]
@@ -34,14 +35,19 @@ pub(super) struct Relay {
     /// Kept open until the program ends, so that the terminal does not hang up while nobody has it open.
     slave: Option<OwnedFd>,
     input: Vec<u8>,
+    /// The last byte that was typed.
+    last_typed: Option<u8>,
+    /// The program is in its terminal's background until it wants the terminal.
+    background: bool,
     /// The main process has ended and the client was told.
     told: bool,
 }
 
 impl Relay {
-    pub(super) fn new(client: UnixStream, pty: Option<Pty>) -> Self {
+    pub(super) fn new(client: UnixStream, pty: Option<Pty>, background: bool) -> Self {
         let (master, slave) = pty.map_or((None, None), |pty| (Some(File::from(pty.master)), Some(pty.slave)));
-        Self { client: Some(Link::new(client, frame::MAX_CLIENT)), master, slave, input: Vec::new(), told: false }
+        let client = Some(Link::new(client, frame::MAX_CLIENT));
+        Self { client, master, slave, input: Vec::new(), last_typed: None, background, told: false }
     }
 
     pub(super) fn client(&self) -> Option<(BorrowedFd<'_>, Interest)> {
@@ -55,7 +61,7 @@ impl Relay {
         Some((master.as_fd(), Interest::READ.when(room).and(Interest::WRITE.when(!self.input.is_empty()))))
     }
 
-    /// A line for the person.
+    /// A line for the person. INVARIANT: text that somebody else chose has been escaped by whoever composed it.
     pub(super) fn notice(&mut self, text: String) {
         if let Some(link) = &mut self.client {
             link.tell(&Tell::Notice { text });
@@ -89,6 +95,7 @@ impl Relay {
         if frame.kind == frame::TERMINAL {
             if self.master.is_some() {
                 self.input.extend_from_slice(&frame.payload);
+                self.last_typed = frame.payload.last().copied().or(self.last_typed);
                 self.write_program();
             }
             return Ok(());
@@ -103,9 +110,29 @@ impl Relay {
             Reply::Signal { signal } if PASSED.contains(&signal) => self.signal(leader, main, signal),
             Reply::Signal { .. } => return Err(Closed),
             Reply::Continue {} => self.go_on(leader, main),
-            Reply::InputEnd {} | Reply::Reason { .. } => {}
+            Reply::InputEnd {} => self.end_input(leader, main),
+            Reply::Reason { .. } => {}
         }
         Ok(())
+    }
+
+    /// Nothing more is typed: where lines are read, the program reads the end of its input, else its terminal hangs up.
+    fn end_input(&mut self, leader: &Leader, main: i32) {
+        let Some(master) = &self.master else { return };
+        match Mode::of(master.as_fd()).ok().and_then(|mode| mode.end_of_input()) {
+            Some(key) => {
+                // In the middle of a line the first one only hands over that line.
+                let within_line = self.last_typed.is_some_and(|byte| byte == b'\t' || !byte.is_ascii_control());
+                self.input.extend(std::iter::repeat_n(key, if within_line { 2 } else { 1 }));
+                self.last_typed = None;
+                self.write_program();
+            }
+            None => {
+                self.signal(leader, main, signal::HANG_UP);
+                self.go_on(leader, main);
+                self.hang_up();
+            }
+        }
     }
 
     /// Signals the foreground of the session's terminal, or the program's group.
@@ -113,7 +140,13 @@ impl Relay {
         if self.told {
             return;
         }
-        let foreground = self.master.as_ref().and_then(|master| pty::foreground(master.as_fd()).ok()).filter(|group| *group > 1);
+        // While nothing of the program is in the foreground, that is whoever leads the terminal's session: we, or our init.
+        let holder = match leader {
+            Leader::Program(_) => process::own_pid(),
+            Leader::Init(child, _) => child.pid,
+        };
+        let foreground = self.master.as_ref().and_then(|master| pty::foreground(master.as_fd()).ok());
+        let foreground = foreground.filter(|group| *group > 1 && *group != holder);
         match (foreground, leader) {
             (Some(group), _) => drop(signal::send_group(group, number)),
             (None, Leader::Program(_)) => drop(signal::send_group(main, number)),
@@ -121,24 +154,27 @@ impl Relay {
         }
     }
 
-    /// Into the foreground, and on.
+    /// On, and into the foreground where it was or wants to be.
     fn go_on(&self, leader: &Leader, main: i32) {
         if self.told {
             return;
         }
         match leader {
             Leader::Program(_) => {
-                if let Some(master) = &self.master {
+                if let Some(master) = self.master.as_ref().filter(|_| !self.background) {
                     drop(pty::set_foreground(master.as_fd(), main));
                 }
                 drop(signal::send_group(main, signal::CONTINUE));
             }
-            Leader::Init(_, channel) => init::say(channel.as_fd(), &Told::Continue),
+            Leader::Init(_, channel) => init::say(channel.as_fd(), &Told::Continue { foreground: !self.background }),
         }
     }
 
     /// The program was stopped. With nobody to continue it, it is told that they hung up.
     pub(super) fn stopped(&mut self, number: i32, leader: &Leader, main: i32) {
+        if matches!(number, signal::BACKGROUND_INPUT | signal::BACKGROUND_OUTPUT) {
+            self.background = false;
+        }
         match &mut self.client {
             Some(link) => link.tell(&Tell::Stopped { signal: number }),
             None => {

@@ -85,7 +85,7 @@ impl Session {
         };
         let tree = Tree::new(running.group, running.started.audit_session, init)?;
         let mut session = Self {
-            relay: Relay::new(running.client, running.pty),
+            relay: Relay::new(running.client, running.pty, running.background),
             brokers: vec![Link::new(broker, MAX_ROLE)],
             spec: running.spec,
             state: running.state,
@@ -165,7 +165,7 @@ impl Session {
             match init::hear::<Said>(channel.as_fd()) {
                 Some(Said::Exited(exit)) => self.exited(exit),
                 Some(Said::Stopped(number)) => self.relay.stopped(number, &self.leader, self.started.pid),
-                Some(Said::Started(_) | Said::Failed { .. }) => {}
+                Some(Said::Started(_) | Said::Failed { .. } | Said::Unreachable { .. }) => {}
                 None => return,
             }
         }

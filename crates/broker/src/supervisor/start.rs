@@ -6,6 +6,7 @@ use super::passed;
 use super::state::StateDirectory;
 use crate::spec::{Containment, Identity, Order, Report, SessionSpec, Started};
 use brevet_api::frame;
+use brevet_core::escape;
 use brevet_core::text::OsText;
 use brevet_sys::cgroup::Group;
 use brevet_sys::exec::{self, Child, Program, Session};
@@ -13,11 +14,12 @@ use brevet_sys::fdpass::{self, Kind};
 use brevet_sys::mount::{self, Fork};
 use brevet_sys::pam::{Prompt, Transaction};
 use brevet_sys::pty::{self, Pty, WindowSize};
-use brevet_sys::{clock, process, signal};
+use brevet_sys::{clock, open, process, signal};
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -38,6 +40,7 @@ impl Failure {
         Self { step: step.to_owned(), source }
     }
 
+    /// INVARIANT: `step` and `why` are shown to the person: what somebody else chose in them has been escaped (`escape::terminal`).
     fn because(step: &str, why: &str) -> Self {
         Self::new(step, io::Error::other(why.to_owned()))
     }
@@ -96,6 +99,8 @@ pub(super) struct Running {
     pub(super) group: Group,
     pub(super) client: UnixStream,
     pub(super) pty: Option<Pty>,
+    /// It began in its terminal's background.
+    pub(super) background: bool,
     pub(super) leader: Leader,
     pub(super) started: Started,
     pub(super) identity: Identity,
@@ -179,6 +184,18 @@ fn environment(variables: &[(OsText, OsText)]) -> Result<Vec<CString>, Failure> 
     Ok(list)
 }
 
+/// A directory that the session cannot enter by its path: which, why, and what to do.
+fn unreachable_directory(directory: BorrowedFd<'_>, errno: i32) -> Failure {
+    let path = open::fd_path(directory).unwrap_or_default();
+    let shown = escape::terminal(path.as_os_str().as_bytes());
+    let why = match errno {
+        0 => "its path leads to another directory there".to_owned(),
+        errno => io::Error::from_raw_os_error(errno).to_string(),
+    };
+    let step = format!("enter the working directory \"{}\" in a session with namespaces of its own", shown.replace('"', "\\\""));
+    Failure::because(&step, &format!("{why}; change to another directory and run the command again"))
+}
+
 /// Waits for `Go`. Anything else, silence or a broker that is gone means no.
 pub(super) fn wait_for_go(broker: &UnixStream) -> bool {
     if broker.set_read_timeout(Some(PATIENCE)).is_err() {
@@ -214,6 +231,7 @@ impl Prepared {
                 state: self.state,
                 listener: self.listener,
                 group: self.group,
+                background: self.begins_in_background(),
                 client: self.descriptors.client.into(),
                 pty: self.pty,
                 leader,
@@ -238,7 +256,7 @@ impl Prepared {
 
     fn open_pam_session(&self) -> Result<Option<Transaction<'static>>, Failure> {
         let Some(service) = &self.spec.pam_service else { return Ok(None) };
-        let failed = |error: brevet_sys::pam::PamError| Failure::because("open the PAM session", &error.to_string());
+        let failed = |error: brevet_sys::pam::PamError| Failure::because("open the PAM session", &escape::terminal(error.to_string().as_bytes()));
         // Session modules may speak, but nobody answers here.
         let silent = Box::new(|prompt, _: &[u8]| matches!(prompt, Prompt::Info | Prompt::Error).then(Default::default));
         let mut transaction = Transaction::start(service, self.spec.target.name.as_bytes(), silent).map_err(failed)?;
@@ -254,8 +272,6 @@ impl Prepared {
         let mut identity = identity(&self.spec)?;
         let target = exec::Identity { uid: self.spec.target.uid, gid: self.spec.target.gid, groups: self.spec.target.groups.clone() };
         let descriptors = self.standard_descriptors()?;
-        let first_terminal = self.spec.terminal.and_then(|terminal| terminal.on.iter().position(|on| *on));
-        let session = first_terminal.and_then(|place| i32::try_from(place).ok()).map_or(Session::Group, Session::Foreground);
         let namespaced = self.spec.containment == Containment::PidNamespace;
         let program = Program {
             executable: self.descriptors.executable.as_fd(),
@@ -265,7 +281,7 @@ impl Prepared {
             descriptors: &descriptors,
             directory: Some(self.descriptors.directory.as_fd()),
             identity: Some(&target),
-            session,
+            session: self.session(),
             umask: Some(self.spec.umask & 0o777),
             // Init is born in the group already, and the outer path of a cgroup is the same inside.
             cgroup: (!namespaced).then_some(self.group.as_fd()),
@@ -304,6 +320,7 @@ impl Prepared {
         let audit = match init::hear::<Said>(ours.as_fd()) {
             Some(Said::Started(audit)) => audit,
             Some(Said::Failed { step, errno }) => return Err(Failure::new(&step, io::Error::from_raw_os_error(errno))),
+            Some(Said::Unreachable { errno }) => return Err(unreachable_directory(self.descriptors.directory.as_fd(), errno)),
             Some(Said::Exited(_) | Said::Stopped(_)) | None => {
                 return Err(Failure::because("start the program", "the session's init ended first"));
             }
@@ -312,6 +329,21 @@ impl Prepared {
         let inside = process::descendants(child.pid)?;
         let pid = inside.first().copied().unwrap_or(child.pid);
         Ok((Leader::Init(child, ours), pid, audit))
+    }
+
+    /// Whether the program begins in the background of its terminal, as with sudo: the person's own is taken only when the
+    /// program reads from its terminal or changes it, because whoever reads its output may be using the person's (`| less`).
+    fn begins_in_background(&self) -> bool {
+        let stdin_alone = self.spec.terminal.is_some_and(|terminal| matches!(terminal.on, [true, false, _]));
+        stdin_alone && self.descriptors.passed.first().is_some_and(|stdout| passed::leads_elsewhere(stdout.as_fd()))
+    }
+
+    fn session(&self) -> Session {
+        let first_terminal = self.spec.terminal.and_then(|terminal| terminal.on.iter().position(|on| *on));
+        match first_terminal.and_then(|place| i32::try_from(place).ok()) {
+            Some(place) if !self.begins_in_background() => Session::Foreground(place),
+            Some(_) | None => Session::Group,
+        }
     }
 
     /// Descriptors 0, 1, 2: the terminal's end, or what is passed through, in order.

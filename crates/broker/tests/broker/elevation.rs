@@ -54,6 +54,7 @@ fn without_a_policy_nothing_runs_and_the_refusal_is_recorded() {
         _ => None,
     });
     assert_eq!((recorded.user.name.as_str(), recorded.user.uid), (user.name.as_str(), user.uid));
+    assert_eq!(recorded.directory, Some(OsText::from("/")));
     assert_eq!(recorded.arguments, vec![OsText::from("true"), OsText::from("x\u{1b}[2J")]);
     let refused = Client::start(&computer, &user, run(&["no-such-program"])).expect_refused();
     assert!(refused.not_found);
