@@ -62,14 +62,22 @@ impl std::ops::Deref for App {
 /// Open streams, each woken when its computer has new documents. Holds nothing that the database does not.
 #[derive(Default)]
 pub struct Hub {
-    streams: Mutex<HashMap<ComputerId, (watch::Sender<u64>, usize)>>,
+    streams: Mutex<HashMap<ComputerId, Open>>,
+}
+
+/// A computer's open streams. Only the newest goes on: an older one is a connection that the computer gave up, perhaps
+/// without the server having heard of it.
+struct Open {
+    wake: watch::Sender<u64>,
+    newest: u64,
+    count: usize,
 }
 
 impl Hub {
-    /// Has a computer's streams look for documents.
+    /// Has a computer's stream look for documents.
     pub fn wake(&self, computer: &ComputerId) {
-        if let Some((sender, _)) = self.lock().get(computer) {
-            sender.send_modify(|n| *n = n.wrapping_add(1));
+        if let Some(open) = self.lock().get(computer) {
+            open.wake.send_modify(|n| *n = n.wrapping_add(1));
         }
     }
 
@@ -79,30 +87,32 @@ impl Hub {
         self.lock().contains_key(computer)
     }
 
-    /// A new stream of this computer; `None` when it has too many already.
+    /// A new stream of this computer; it ends those before it.
     #[must_use]
-    pub fn open(&self, app: &App, computer: &ComputerId) -> Option<Listener> {
-        const MOST: usize = 4;
+    pub fn open(&self, app: &App, computer: &ComputerId) -> Listener {
         let mut streams = self.lock();
-        let (sender, count) = streams.entry(computer.clone()).or_insert_with(|| (watch::channel(0).0, 0));
-        if *count >= MOST {
-            return None;
-        }
-        *count += 1;
-        Some(Listener { app: app.clone(), computer: computer.clone(), woken: sender.subscribe() })
+        let open = streams.entry(computer.clone()).or_insert_with(|| Open { wake: watch::channel(0).0, newest: 0, count: 0 });
+        open.count += 1;
+        open.newest += 1;
+        open.wake.send_modify(|n| *n = n.wrapping_add(1));
+        Listener { app: app.clone(), computer: computer.clone(), number: open.newest, woken: open.wake.subscribe() }
+    }
+
+    fn is_newest(&self, computer: &ComputerId, number: u64) -> bool {
+        self.lock().get(computer).is_some_and(|open| open.newest == number)
     }
 
     fn close(&self, computer: &ComputerId) {
         let mut streams = self.lock();
-        if let Some((_, count)) = streams.get_mut(computer) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(open) = streams.get_mut(computer) {
+            open.count = open.count.saturating_sub(1);
+            if open.count == 0 {
                 streams.remove(computer);
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ComputerId, (watch::Sender<u64>, usize)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ComputerId, Open>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -111,8 +121,17 @@ impl Hub {
 pub struct Listener {
     app: App,
     computer: ComputerId,
+    number: u64,
     /// Changes when there is something to look for.
     pub woken: watch::Receiver<u64>,
+}
+
+impl Listener {
+    /// Whether no newer stream took its place.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.app.hub.is_newest(&self.computer, self.number)
+    }
 }
 
 impl Drop for Listener {

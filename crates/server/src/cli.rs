@@ -132,7 +132,7 @@ async fn set_up(said: Said, root_to: Option<&Path>, json: bool) -> anyhow::Resul
 }
 
 async fn serve(said: Said, listen: Option<String>) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn,sea_orm_migration=warn".into());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
     let address = listen.or_else(|| said.config.listen.clone()).unwrap_or_else(|| "127.0.0.1:8443".into());
     let listener = std::net::TcpListener::bind(&address).with_context(|| format!("cannot listen on {address}"))?;

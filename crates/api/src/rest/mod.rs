@@ -59,6 +59,14 @@
 //! - Revoking sets the grant `revoked` at once; `deliveries` says whether the computer has heard of it (`sent`, `delivered`, `confirmed` with
 //!   `processes_ended`). `now: true` kills without grace.
 //! - A grant's `deliveries` and a session's end come from the computer's journal and are as late as it is.
+//! - One end, one event: `grant.revoked` is the person's act; what the computer says of that end later is `grant.ended`. An end that the
+//!   computer brought about is `grant.expired`, `grant.finished`, `grant.unused` or `grant.revoked` (by a policy's change), once.
+//!   With a quorum, each approval but the last is `request.approval_recorded`.
+//! - A change of a list or user group that a policy names gives the policy a new version (`policy.changed`, by the server), since a
+//!   version never has two contents. Putting the same content again changes nothing and gives the version that is there.
+//! - Names of computers in policies and groups need not exist yet; lists and groups that are named must (422 `invalid`, with the field).
+//! - Tokens: `decides: true` can be given only by a token or sign-in that may decide itself. Nobody unlinks their own OS user or records
+//!   that they themself have none: another owner does.
 pub mod apply;
 pub mod computer;
 pub mod error;

@@ -2,7 +2,6 @@
 //!
 //! INVARIANT: a record changes only rows of the computer that wrote it, and becomes exactly one event.
 
-use brevet_core::document::EndReason;
 use brevet_core::escape;
 use brevet_core::id::{GrantId, RequestId, SessionId};
 use brevet_core::journal::{Header, Record};
@@ -142,8 +141,8 @@ impl Seen<'_> {
             Body::GrantEnded(it) => {
                 self.of_grant(&it.grant, &it.detail).await?;
                 let moved = grants::ended(self.change, computer, &it, self.header.time).await?;
-                // One `grant.revoked` for one revocation: the person's. What the computer says of it afterwards keeps its own kind.
-                if moved || it.reason != EndReason::Revoked {
+                // One `grant.revoked` for one revocation: the person's. What the computer says of an end that is known keeps its own kind.
+                if moved {
                     self.event.kind = format!("grant.{}", grants::reason_name(it.reason));
                 }
             }

@@ -20,7 +20,7 @@ const MAX_BODY: usize = 16 << 20;
 /// `/agent/v1`.
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/enrol", post(enrol::enrol))
+        .route("/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(64 << 10)))
         .route("/nonce", post(tokens::nonce))
         .route("/documents", get(stream::documents))
         .route("/documents/missing", post(stream::missing))

@@ -2,33 +2,24 @@
 
 use brevet_api::rest::error::FieldError;
 use brevet_core::application::Rule;
-use brevet_core::autonomous::AutonomousRule;
-use brevet_core::file::{Group, List};
-use brevet_core::policy::{Applications, Mode, Policy, Scope, Validity, validate};
-use brevet_core::time::Length;
+use brevet_core::autonomous;
+use brevet_core::file::{validate_group, validate_list};
+use brevet_core::policy::{Applications, Scope, validate};
 
 use super::content::{Content, Snapshot};
 
 /// What is wrong with a definition by itself; fields begin with `prefix`.
 #[must_use]
 pub fn alone(content: &Content, prefix: &str) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    if let Err(reason) = check_name(content.name()) {
-        errors.push(error(prefix, "name", reason));
-    }
-    match content {
-        Content::Group(group) => errors.extend(group_alone(group).into_iter().map(|(field, reason)| error(prefix, &field, reason))),
-        Content::List(list) => errors.extend(list_alone(list).into_iter().map(|(field, reason)| error(prefix, &field, reason))),
-        Content::Policy(policy) => {
-            errors.extend(validate(policy).into_iter().filter(|e| e.field != "name").map(|e| error(prefix, &e.field, e.reason)));
-        }
-        Content::Autonomous(rule) => {
-            let found = validate(&as_policy(rule));
-            errors.extend(found.into_iter().filter(|e| e.field != "name").map(|e| {
-                let field = e.field.replace("validity", "hours").replace("request.max_duration", "max_duration");
-                error(prefix, &field, e.reason)
-            }));
-        }
+    let found = match content {
+        Content::Group(group) => validate_group(group),
+        Content::List(list) => validate_list(list),
+        Content::Policy(policy) => validate(policy),
+        Content::Autonomous(rule) => autonomous::validate(rule),
+    };
+    let mut errors: Vec<FieldError> = found.into_iter().map(|e| error(prefix, &e.field, e.reason)).collect();
+    if like_an_id(content.name()) {
+        errors.push(error(prefix, "name", "must not look like an id"));
     }
     errors
 }
@@ -37,87 +28,25 @@ fn error(prefix: &str, field: &str, reason: impl Into<String>) -> FieldError {
     FieldError { field: format!("{prefix}{field}"), reason: reason.into() }
 }
 
-/// Whether a name can be used in a path, a message and a file.
+fn like_an_id(name: &str) -> bool {
+    name.len() > 27 && name.as_bytes().get(3) == Some(&b'_') && !name.contains(' ')
+}
+
+/// Whether a person's or a token's name can be used in a path and a message.
 ///
 /// # Errors
 /// In words, why not.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let like_an_id = name.len() > 27 && name.as_bytes().get(3) == Some(&b'_') && !name.contains(' ');
     if name.trim().is_empty() || name.trim() != name {
         Err("a name is not empty and has no white space at its ends".into())
     } else if name.chars().count() > 200 {
         Err("a name has at most 200 characters".into())
     } else if brevet_core::escape::terminal(name.as_bytes()) != name.replace('\\', "\\\\") {
         Err("a name has no control or invisible characters".into())
-    } else if like_an_id {
+    } else if like_an_id(name) {
         Err("a name must not look like an id".into())
     } else {
         Ok(())
-    }
-}
-
-fn group_alone(group: &Group) -> Vec<(String, String)> {
-    let members = match (&group.computers, &group.users) {
-        (Some(computers), None) => ("computers", computers),
-        (None, Some(users)) => ("users", users),
-        _ => return vec![("computers".into(), "a group has either computers or users".into())],
-    };
-    let wrong = |name: &String| name.trim().is_empty() || name.contains(':') || name == "all";
-    let found = members.1.iter().enumerate().filter(|(_, name)| wrong(name));
-    found.map(|(i, _)| (format!("{}[{i}]", members.0), "a group names single computers or users, no groups".into())).collect()
-}
-
-/// A list's rules are checked as a policy's are; the policy around them is sound.
-fn list_alone(list: &List) -> Vec<(String, String)> {
-    let mut errors: Vec<(String, String)> = Vec::new();
-    if list.rules.is_empty() {
-        errors.push(("rules".into(), "a list needs at least one rule".into()));
-    }
-    for (i, rule) in list.rules.iter().enumerate() {
-        if rule.list.is_some() {
-            errors.push((format!("rules[{i}].list"), "a list names no other list".into()));
-        }
-    }
-    let probe = AutonomousRule {
-        name: list.name.clone(),
-        enabled: true,
-        shadow: false,
-        users: Scope::All,
-        computers: Scope::All,
-        applications: Applications::Rules(list.rules.clone()),
-        max_duration: Length::from_hours(1),
-        unchanged_only: false,
-        hours: None,
-        per_user_per_day: None,
-    };
-    let found = validate(&as_policy(&probe)).into_iter().filter(|e| e.field.starts_with("applications["));
-    errors.extend(found.map(|e| (e.field.replacen("applications", "rules", 1), e.reason)));
-    errors
-}
-
-fn as_policy(rule: &AutonomousRule) -> Policy {
-    let validity = rule.hours.as_ref().map_or(Validity::Always, |hours| Validity::Recurring {
-        days: hours.days.clone(),
-        start: hours.start,
-        end: hours.end,
-        zone: hours.zone.clone(),
-    });
-    Policy {
-        name: rule.name.clone(),
-        description: String::new(),
-        message: String::new(),
-        enabled: rule.enabled,
-        computers: rule.computers.clone(),
-        users: rule.users.clone(),
-        mode: Mode::Request,
-        authentication: None,
-        remember: None,
-        applications: rule.applications.clone(),
-        exceptions: Vec::new(),
-        validity,
-        staleness: Length::from_hours(1),
-        elevation: brevet_core::policy::Elevation::default(),
-        request: brevet_core::policy::RequestTerms { max_duration: rule.max_duration, ..Default::default() },
     }
 }
 
@@ -216,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_named_must_be_there() {
-        let policy: Policy = toml::from_str(
+        let policy: brevet_core::policy::Policy = toml::from_str(
             "name = \"p\"\ncomputers = [\"group:web\"]\nusers = [\"group:team\", \"os-group:x\"]\nmode = \"deny\"\napplications = [{ list = \"L\" }]",
         )
         .unwrap();

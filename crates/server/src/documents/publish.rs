@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use brevet_core::application::Rule;
 use brevet_core::digest::Digest;
-use brevet_core::document::{AutonomousDocument, Envelope, Kind, Manifest, ManifestEntry, PolicyDocument, SCHEMA, SettingsDocument, seal};
+use brevet_core::document::{
+    AutonomousDocument, Envelope, Kind, MAX_DOCUMENT, Manifest, ManifestEntry, PolicyDocument, SCHEMA, SettingsDocument, seal,
+};
 use brevet_core::id::{AutonomousId, ComputerId, PolicyId};
 use brevet_core::policy::Scope;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -28,11 +30,10 @@ pub async fn publish(change: &mut Change) -> Outcome<()> {
     let mut all = Snapshot::load(change.tx()).await?;
     for i in 0..all.0.len() {
         let Some(definition) = all.0.get(i) else { continue };
-        if let Some((version, digest)) = reseal(change, definition, &all).await? {
-            if let Some(definition) = all.0.get_mut(i) {
-                definition.version = version;
-                definition.document = Some(digest);
-            }
+        let Some((version, digest)) = reseal(change, definition, &all).await? else { continue };
+        if let Some(definition) = all.0.get_mut(i) {
+            definition.version = version;
+            definition.document = Some(digest);
         }
     }
     let settings = seal_settings(change).await?;
@@ -114,12 +115,17 @@ async fn reseal(change: &Change, definition: &Definition, all: &Snapshot) -> Out
 
 async fn keep(change: &Change, kind: Kind, subject: &str, version: u64, envelope: &Envelope) -> Outcome<String> {
     let digest = envelope.digest()?.to_string();
+    let text = serde_json::to_string(envelope)?;
+    if text.len() > MAX_DOCUMENT {
+        let why = format!("with the lists and groups that it names it is {} bytes, a computer takes {MAX_DOCUMENT}", text.len());
+        return Err(Failure::field("applications", why));
+    }
     let row = shared_document::ActiveModel {
         digest: Set(digest.clone()),
         kind: Set(super::sequence::kind_name(kind).into()),
         subject: Set(subject.into()),
         version: Set(signed(version)),
-        envelope: Set(serde_json::to_string(envelope)?),
+        envelope: Set(text),
     };
     let same = OnConflict::column(shared_document::Column::Digest).do_nothing().to_owned();
     shared_document::Entity::insert(row).on_conflict(same).exec_without_returning(change.tx()).await?;

@@ -20,7 +20,6 @@ use failure::Failure;
 use routes::{Operation, Routes};
 
 /// Every route of `/api/v1`.
-#[must_use]
 pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
     Routes::new(app)
         .with(crate::settings::instance_routes)
@@ -42,7 +41,6 @@ pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
 }
 
 /// The whole server.
-#[must_use]
 pub fn router(app: &App) -> Router {
     let (api, operations) = api(app);
     let description = openapi::document(&operations, &app.url);

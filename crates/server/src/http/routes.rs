@@ -160,7 +160,6 @@ impl Routes {
     }
 
     /// Everything that was added.
-    #[must_use]
     pub fn finish(self) -> (Router<App>, Vec<Operation>) {
         (self.router, self.operations)
     }

@@ -1,7 +1,7 @@
 //! The first schema. A migration is never edited once released; a change is a new one.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{big_integer, big_integer_null, boolean, pk_auto, string, string_null, text, text_null};
+use sea_orm_migration::schema::{big_integer, big_integer_null, big_pk_auto, boolean, string, string_null, text, text_null};
 
 /// Creates every table of the first version.
 pub struct First;
@@ -371,7 +371,7 @@ fn records() -> Vec<NewTable> {
             unique: &["id"],
             indexed: &["time", "kind", "computer", "user", "policy", "request", "grant", "session", "person"],
             columns: vec![
-                pk_auto("seq"),
+                big_pk_auto("seq"),
                 string("id"),
                 big_integer("time"),
                 big_integer("recorded"),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use brevet_api::agent::{Batch, Claims, EnrolmentToken, Enrolled, JournalAnswer, Nonce};
+use brevet_api::agent::{Batch, Claims, Enrolled, EnrolmentToken, JournalAnswer, Nonce};
 use brevet_core::application::{Fact, Facts};
 use brevet_core::digest::Digest;
-use brevet_core::document::{Acknowledgement, Content, Envelope, Heartbeat, Key, Kind, Trust, open};
+use brevet_core::document::{Acknowledgement, Content, Envelope, Key, Kind, Trust, open};
 use brevet_core::id::{ComputerId, GrantId, Incarnation, PolicyId, RequestId};
 use brevet_core::journal::{Chain, Header, Record, SignedHead};
 use brevet_core::policy::{Elevation, RequestTerms};
@@ -253,8 +253,4 @@ impl Stream {
             self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
         }
     }
-}
-
-pub async fn heartbeat(agent: &Agent, stream: &mut Stream) -> Heartbeat {
-    agent.expect(stream).await
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::agent::Agent;
 use crate::support::{Actor, Server, request_policy};
 
-async fn waiting(server: &Server, agent: &mut Agent, policy: &Value, user: &str) -> String {
+async fn waiting(agent: &mut Agent, policy: &Value, user: &str) -> String {
     let request = agent.ask(user, policy, "30m").await;
     format!("/requests/{}", request.id)
 }
@@ -20,7 +20,7 @@ async fn set_up() -> (Server, Agent, Value) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_decides_on_their_own_request_nor_without_a_recorded_identity() {
     let (server, mut agent, policy) = set_up().await;
-    let request = waiting(&server, &mut agent, &policy, "alice").await;
+    let request = waiting(&mut agent, &policy, "alice").await;
     let approve = format!("{request}/approve");
 
     server.owner.post("/persons", json!({ "name": "Alice", "roles": ["approver"] })).await.ok();
@@ -37,14 +37,14 @@ async fn nobody_decides_on_their_own_request_nor_without_a_recorded_identity() {
 
     // On another computer that OS user is somebody else.
     let mut other = Agent::enrol(&server, "web-2").await;
-    let elsewhere = waiting(&server, &mut other, &policy, "alice").await;
+    let elsewhere = waiting(&mut other, &policy, "alice").await;
     alice.post(&format!("{elsewhere}/approve"), json!({})).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approval_never_gives_more_than_was_asked_or_than_the_policy_allows() {
     let (server, mut agent, policy) = set_up().await;
-    let request = waiting(&server, &mut agent, &policy, "alice").await;
+    let request = waiting(&mut agent, &policy, "alice").await;
     let approve = format!("{request}/approve");
     server.owner.post(&approve, json!({ "for": "31m" })).await.refused("longer_than_asked");
     server.owner.post(&approve, json!({ "for": "0s" })).await.refused("invalid");
@@ -77,7 +77,7 @@ async fn of_many_decisions_at_once_exactly_one_counts() {
     for i in 0..6 {
         actors.push(server.person(&format!("approver {i}"), &["approver"], true).await);
     }
-    let request = waiting(&server, &mut agent, &policy, "alice").await;
+    let request = waiting(&mut agent, &policy, "alice").await;
     let tasks: Vec<_> = actors
         .into_iter()
         .enumerate()
@@ -110,7 +110,7 @@ async fn a_quorum_counts_different_persons_and_the_shortest_time() {
     let policy = server.owner.post("/policies", body).await.ok();
     let mut agent = Agent::enrol(&server, "web-1").await;
     let boss = server.person("boss", &["approver"], true).await;
-    let request = waiting(&server, &mut agent, &policy, "alice").await;
+    let request = waiting(&mut agent, &policy, "alice").await;
     let approve = format!("{request}/approve");
     let first = server.owner.post(&approve, json!({ "for": "20m" })).await.ok();
     assert_eq!((&first["state"], &first["approvals_needed"]), (&json!("pending"), &json!(2)));
@@ -125,7 +125,7 @@ async fn a_quorum_counts_different_persons_and_the_shortest_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_lapse_and_computers_fall_silent_and_return() {
     let (server, mut agent, policy) = set_up().await;
-    let request = waiting(&server, &mut agent, &policy, "alice").await;
+    let request = waiting(&mut agent, &policy, "alice").await;
     server.app.clock.advance("2h".parse().unwrap());
     server.owner.post(&format!("{request}/approve"), json!({})).await.refused("wrong_state");
     brevet_server::sweep::once(&server.app).await.unwrap();

@@ -85,7 +85,8 @@ async fn a_policy_reaches_its_computer_and_a_request_becomes_a_grant_that_can_be
 
     let kinds = server.owner.event_kinds().await;
     let count = |kind: &str| kinds.iter().filter(|k| *k == kind).count();
-    for kind in ["request.created", "request.approved", "grant.issued", "grant.activated", "grant.extended", "grant.revoked", "grant.ended"] {
+    for kind in ["request.created", "request.approved", "grant.issued", "grant.activated", "grant.extended", "grant.revoked", "grant.ended"]
+    {
         assert_eq!(count(kind), 1, "{kind} in {kinds:?}");
     }
     let of_grant = server.owner.read(&format!("/events?grant={id}&kind=grant.")).await.ok();
@@ -113,4 +114,20 @@ async fn a_decline_travels_with_its_comment_and_the_stream_resumes_where_the_com
     assert!(next.time > beat.time && next.nonce.is_none());
     let computer = server.owner.read("/computers/web-1").await.ok();
     assert_eq!((&computer["connected"], &computer["documents"]["held"]), (&json!(true), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newer_stream_ends_the_older_one() {
+    let server = Server::start().await;
+    let agent = Agent::enrol(&server, "web-1").await;
+    let mut streams = Vec::new();
+    for _ in 0..6 {
+        streams.push(agent.stream(0, 0).await);
+    }
+    let mut newest = streams.pop().unwrap();
+    for older in &mut streams {
+        assert!(older.ends().await);
+    }
+    agent.expect::<Manifest>(&mut newest).await;
+    assert_eq!(server.owner.read("/computers/web-1").await.ok()["connected"], true);
 }

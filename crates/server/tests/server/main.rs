@@ -1,11 +1,20 @@
 //! The server as others see it: real HTTP over TLS, typed actors, a database of its own for each test.
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod agent;
+#[cfg(test)]
 mod console;
+#[cfg(test)]
 mod decisions;
+#[cfg(test)]
 mod definitions;
+#[cfg(test)]
 mod enrolment;
+#[cfg(test)]
 mod flow;
+#[cfg(test)]
 mod journal;
+#[cfg(test)]
 mod support;
