@@ -91,8 +91,11 @@ impl Installation {
             None => PathBuf::from(format!("/var/lib/brevet-{tag}")),
         };
         let record_folder = Path::new("/run/brevet-made");
-        folder(record_folder, 0o700)?;
-        let record = Record::create(&record_folder.join(&tag))?;
+        let record = wait::until("a record", Duration::from_secs(2), || {
+            // WHY: the end of another installation may remove the folder in between.
+            folder(record_folder, 0o700)?;
+            Ok(Record::create(&record_folder.join(&tag)).ok())
+        })?;
         let keeper = Keeper::start(&record)?;
         let bin = PathBuf::from(format!("/usr/local/lib/brevet-{tag}/bin"));
         let tools = bin.with_file_name("tools");

@@ -84,6 +84,8 @@ impl Record {
         let failed: Vec<String> = made.iter().rev().filter_map(|m| undo(m).err().map(|e| format!("{m:?}: {e:#}"))).collect();
         if failed.is_empty() {
             fs::remove_file(&self.file)?;
+            // The folder goes with its last record.
+            let _ = self.file.parent().map(fs::remove_dir);
             return Ok(());
         }
         anyhow::bail!("not undone: {}", failed.join("; "))
