@@ -121,10 +121,13 @@ pub enum Tell {
     Started(Started),
     /// A line for the person at the terminal: time is nearly up, it was extended, it was revoked.
     Notice {
-        /// Already escaped.
+        /// Escaped as `Refused::reason` is.
         text: String,
     },
-    /// The program was stopped by this signal: the client stops itself and says `Reply::Continue` when it goes on.
+    /// The program was stopped by this signal: the client stops itself and says `Reply::Continue` when it goes on. 21 and 22
+    /// (`SIGTTIN`, `SIGTTOU`): it wants the terminal. A program whose standard input is a terminal and whose standard output
+    /// is a pipe or socket begins in its terminal's background: the client leaves the user's terminal alone until this
+    /// comes, takes it raw where it is in its foreground, and says `Reply::Continue` at once; else it stops itself first.
     Stopped {
         /// The signal's number.
         signal: i32,
@@ -139,9 +142,11 @@ pub enum Tell {
 pub struct Refused {
     /// A stable code, as in the journal's `launch.refused`.
     pub code: String,
-    /// In words.
+    /// In words. Whoever composes a text for people (here, `hint`, `Tell::Notice`, `Ended::because`, `Explained::reason`)
+    /// escapes in it what somebody else chose (`escape::terminal`); the client makes visible what could still act on a
+    /// terminal and escapes nothing twice.
     pub reason: String,
-    /// Whom to turn to, or what to do next.
+    /// Whom to turn to, or what to do next. Escaped as `reason` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// The command was not found where the caller could have seen that themself: exit status 127 instead of 126.
@@ -198,14 +203,17 @@ pub enum Reply {
     },
     /// The terminal's size changed.
     Window(Window),
-    /// A signal that the client got (1, 2, 3, 10, 12, 15) and passes on to the session's foreground process group.
+    /// A signal that the client got (1, 2, 3, 10, 12, 15, 20) and passes on: to the foreground process group of the session's
+    /// terminal, or where the session has no terminal or nothing in its foreground, to the program's group. After 20 (Ctrl-Z)
+    /// the client does not stop by itself: it waits for `Tell::Stopped`, which does not come if the program goes on.
     Signal {
         /// The signal's number.
         signal: i32,
     },
     /// The client goes on after `Tell::Stopped`.
     Continue {},
-    /// Nothing more comes from the client's terminal.
+    /// Nothing more comes from the client's terminal. Where the session's own reads lines, the program reads the end of its
+    /// input, as after Ctrl-D; else (a full-screen program) its terminal hangs up, as when a window is closed.
     InputEnd {},
 }
 
@@ -281,7 +289,7 @@ pub struct Ended {
     /// The signal that ended it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Why Brevet ended it, or why it did not start, if so.
+    /// Why Brevet ended it, or why it did not start, if so. Escaped as `Refused::reason` is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
 }
@@ -434,6 +442,9 @@ pub struct RequestSummary {
     pub created: Timestamp,
     /// When it lapses.
     pub lapses: Timestamp,
+    /// Who decided, how, and what they wrote, in words; escaped as `Refused::reason` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
 }
 
 /// One of the caller's grants.
@@ -456,4 +467,7 @@ pub struct GrantSummary {
     pub remaining_seconds: Option<u64>,
     /// Its running sessions.
     pub sessions: Vec<SessionId>,
+    /// Why it ended, in words: by whom, by which change; escaped as `Refused::reason` is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
 }

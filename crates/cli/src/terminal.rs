@@ -20,16 +20,40 @@ pub const LONGEST: usize = 1024;
 pub const SIGNALS: [i32; 9] =
     [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP, libc::SIGCONT, libc::SIGWINCH];
 
-/// Stops our process group as Ctrl-Z does. When we go on, the `SIGCONT` that woke us is taken, so that nobody begins again twice;
-/// a signal that should end us may have come meanwhile.
-pub fn stop(signal: i32, signals: &SignalFd) -> Result<Option<i32>, Failure> {
+/// How a stop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Somebody woke us; else nobody could have, and we did not stop.
+    pub woken: bool,
+    /// A signal that came meanwhile and should end us.
+    pub signal: Option<i32>,
+}
+
+/// Stops our process group as Ctrl-Z does. When we go on, the `SIGCONT` that woke us is taken, so that nobody begins again twice.
+pub fn stop(signal: i32, signals: &SignalFd) -> Result<Stopped, Failure> {
     client::stop_own_group(signal)?;
+    Ok(after_stop(signals))
+}
+
+/// The same for this process alone.
+pub fn stop_self(signal: i32, signals: &SignalFd) -> Result<Stopped, Failure> {
+    client::stop_self(signal)?;
+    Ok(after_stop(signals))
+}
+
+fn after_stop(signals: &SignalFd) -> Stopped {
+    let mut stopped = Stopped { woken: false, signal: None };
     while let Some(number) = signals.next() {
-        if !matches!(number, libc::SIGCONT | libc::SIGWINCH | libc::SIGTSTP) {
-            return Ok(Some(number));
+        match number {
+            libc::SIGCONT => stopped.woken = true,
+            libc::SIGWINCH | libc::SIGTSTP => {}
+            number => {
+                stopped.signal = Some(number);
+                break;
+            }
         }
     }
-    Ok(None)
+    stopped
 }
 
 /// Our session's controlling terminal, opened anew: not blocking, without changing that for anybody else who has it open.
@@ -125,7 +149,7 @@ impl Terminal {
                     libc::SIGTSTP | libc::SIGCONT => {
                         drop(guard.take());
                         if number == libc::SIGTSTP
-                            && let Some(number) = stop(libc::SIGTSTP, signals)?
+                            && let Some(number) = stop(libc::SIGTSTP, signals)?.signal
                         {
                             break Typed::Signal(number);
                         }

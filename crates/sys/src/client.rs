@@ -48,13 +48,26 @@ pub fn in_foreground(terminal: BorrowedFd<'_>) -> bool {
 /// # Errors
 /// As the kernel says.
 pub fn stop_own_group(signal: i32) -> Result<()> {
+    stop(0, signal)
+}
+
+/// The same for this process alone.
+///
+/// # Errors
+/// As the kernel says.
+pub fn stop_self(signal: i32) -> Result<()> {
+    stop(crate::process::own_pid(), signal)
+}
+
+/// `whom` as for `kill`; we are one of them.
+fn stop(whom: libc::pid_t, signal: i32) -> Result<()> {
     // SAFETY: the sets are initialised before use; plain calls otherwise.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         let mut before: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, signal);
-        check("stop our process group", libc::kill(0, signal))?;
+        check("stop this process", libc::kill(whom, signal))?;
         // We stop inside this call, when the pending signal is let through.
         check("unblock a signal", libc::sigprocmask(libc::SIG_UNBLOCK, &raw const set, &raw mut before))?;
         check("block a signal", libc::sigprocmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut()))?;

@@ -16,6 +16,8 @@ pub const NO_SYMLINKS: u64 = 0x04;
 /// `RESOLVE_BENEATH`.
 pub const BENEATH: u64 = 0x08;
 
+/// Anything as a place only.
+pub const PLACE: i32 = libc::O_PATH;
 /// A directory as a place only (`O_PATH | O_DIRECTORY`).
 pub const DIRECTORY: i32 = libc::O_PATH | libc::O_DIRECTORY;
 
@@ -104,6 +106,29 @@ pub fn link_target(link: BorrowedFd<'_>) -> Result<OsString> {
 pub fn metadata(fd: BorrowedFd<'_>) -> Result<std::fs::Metadata> {
     let copy = fd.try_clone_to_owned().doing("read a file's facts")?;
     File::from(copy).metadata().doing("read a file's facts")
+}
+
+/// How a descriptor was opened: what its holder may do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// For reading.
+    pub reads: bool,
+    /// For writing.
+    pub writes: bool,
+}
+
+/// How a descriptor was opened; neither for reading nor for writing when it is a place only (`O_PATH`).
+///
+/// # Errors
+/// As the kernel says.
+pub fn opened(fd: BorrowedFd<'_>) -> Result<Opened> {
+    // SAFETY: plain call with integers.
+    let flags = check("read a descriptor's flags", unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    if flags & libc::O_PATH != 0 {
+        return Ok(Opened { reads: false, writes: false });
+    }
+    let mode = flags & libc::O_ACCMODE;
+    Ok(Opened { reads: mode == libc::O_RDONLY || mode == libc::O_RDWR, writes: mode == libc::O_WRONLY || mode == libc::O_RDWR })
 }
 
 /// The file system under a descriptor.
@@ -246,6 +271,16 @@ mod tests {
         copy.read_to_string(&mut text).unwrap();
         assert_eq!(text, "content");
         assert!(sealed_copy(c"test", &mut original, 3).is_err());
+    }
+
+    #[test]
+    fn how_a_descriptor_was_opened_is_told() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let how = |options: &File| opened(options.as_fd()).map(|how| (how.reads, how.writes)).unwrap();
+        assert_eq!(how(&File::open(file.path()).unwrap()), (true, false));
+        assert_eq!(how(&File::options().append(true).open(file.path()).unwrap()), (false, true));
+        assert_eq!(how(file.as_file()), (true, true));
+        assert_eq!(opened(root().unwrap().as_fd()).unwrap(), Opened { reads: false, writes: false });
     }
 
     #[test]

@@ -150,6 +150,13 @@ impl Mode {
         self.0.c_lflag & (libc::ICANON | libc::ECHO) == libc::ICANON | libc::ECHO
     }
 
+    /// The character that ends the input (Ctrl-D as a rule), while lines are read and one is set.
+    #[must_use]
+    pub fn end_of_input(&self) -> Option<u8> {
+        let key = self.0.c_cc.get(libc::VEOF).copied().filter(|key| *key != libc::_POSIX_VDISABLE);
+        key.filter(|_| self.0.c_lflag & libc::ICANON != 0)
+    }
+
     /// Byte by byte, no echo, no signals, output untouched.
     #[must_use]
     pub fn raw(mut self) -> Self {

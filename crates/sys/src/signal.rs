@@ -21,6 +21,8 @@ pub const KILL: i32 = libc::SIGKILL;
 pub const CONTINUE: i32 = libc::SIGCONT;
 /// A child changed.
 pub const CHILD: i32 = libc::SIGCHLD;
+/// Input wanted from the background.
+pub const BACKGROUND_INPUT: i32 = libc::SIGTTIN;
 /// Output from the background.
 pub const BACKGROUND_OUTPUT: i32 = libc::SIGTTOU;
 /// Stopped from the keyboard.

@@ -97,11 +97,7 @@ pub(super) fn run(program: &Program<'_>, terminal: Option<BorrowedFd<'_>>, chann
 }
 
 /// Makes the namespaces the program's own; gives the working directory as it is reached in here.
-fn set_up(
-    directory: Option<BorrowedFd<'_>>,
-    kept: &[BorrowedFd<'_>],
-    terminal: Option<BorrowedFd<'_>>,
-) -> Result<Option<OwnedFd>, Said> {
+fn set_up(directory: Option<BorrowedFd<'_>>, kept: &[BorrowedFd<'_>], terminal: Option<BorrowedFd<'_>>) -> Result<Option<OwnedFd>, Said> {
     process::die_with_parent(signal::KILL)?;
     let directory = directory.map(reached_here).transpose()?;
     let kept: Vec<BorrowedFd<'_>> = kept.iter().copied().chain(directory.as_ref().map(AsFd::as_fd)).collect();

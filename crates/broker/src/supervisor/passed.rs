@@ -1,15 +1,18 @@
 //! Which of the caller's descriptors may become the program's own (DESIGN section 10).
 //!
 //! Never a terminal: what is typed into the caller's terminal by another user's process is executed by the caller's shell
-//! (`TIOCSTI`). Never a directory: it would be a way out of the session's mount namespace.
+//! (`TIOCSTI`). Never a directory or a namespace: it would be a way out of the session's mount namespace. Never a file that
+//! its holder cannot read as input, or write as output: a program that opens `/dev/stdin` or `/dev/stderr` by name opens the
+//! file anew, with its own rights.
 
 use brevet_sys::{open, pty};
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
-/// File systems whose files act when they are written, from `linux/magic.h`: proc, sysfs, cgroup, cgroup2, FUSE, debugfs,
-/// tracefs, securityfs, configfs, bpf, efivarfs.
-const ACTING: [i64; 11] = [
+/// File systems whose files act when they are written or held, from `linux/magic.h`: proc, sysfs, cgroup, cgroup2, FUSE,
+/// debugfs, tracefs, securityfs, configfs, bpf, efivarfs, namespaces, processes (pidfds), anonymous inodes, secret memory,
+/// binfmt_misc, FUSE's control, SELinux, Smack, AppArmor, pstore.
+const ACTING: [i64; 21] = [
     0x9fa0,
     0x6265_6572,
     0x0027_e0eb,
@@ -21,6 +24,16 @@ const ACTING: [i64; 11] = [
     0x6265_6570,
     0xcafe_4a11,
     0xde5e_81e4,
+    0x6e73_6673,
+    0x5049_4446,
+    0x0904_1934,
+    0x5345_434d,
+    0x4249_4e4d,
+    0x6573_5543,
+    0xf97c_ff8c,
+    0x4341_5d53,
+    0x5a3c_69f0,
+    0x6165_676c,
 ];
 
 /// `/dev/null`, major 1, minor 3.
@@ -35,6 +48,9 @@ pub enum NotPassed {
     /// A file on proc, sys, a cgroup, FUSE and the like.
     #[error("a file on a file system that acts when it is written is not passed through")]
     ActingFile,
+    /// A place only, input that cannot be read, or output that cannot be written.
+    #[error("it must be open for reading as input, for writing as output")]
+    Direction,
     /// A directory, a device other than `/dev/null`, or what the kernel does not say.
     #[error("only pipes, sockets, regular files and /dev/null are passed through")]
     Kind,
@@ -55,6 +71,10 @@ pub fn check(descriptor: BorrowedFd<'_>) -> Result<(), NotPassed> {
     if pty::is_terminal(descriptor) {
         return Err(NotPassed::Terminal);
     }
+    let opened = open::opened(descriptor).map_err(|_| NotPassed::Kind)?;
+    if !opened.reads && !opened.writes {
+        return Err(NotPassed::Direction);
+    }
     let facts = open::metadata(descriptor).map_err(|_| NotPassed::Kind)?;
     let kind = facts.file_type();
     if kind.is_fifo() || kind.is_socket() || (kind.is_char_device() && facts.rdev() == NULL_DEVICE) {
@@ -65,6 +85,21 @@ pub fn check(descriptor: BorrowedFd<'_>) -> Result<(), NotPassed> {
     }
     let mount = open::mount_of(descriptor).map_err(|_| NotPassed::Kind)?;
     if ACTING.contains(&mount.magic) { Err(NotPassed::ActingFile) } else { Ok(()) }
+}
+
+/// Whether this descriptor may become the one of this number, 0, 1 or 2.
+///
+/// # Errors
+/// The reason why not.
+pub fn check_as(number: usize, descriptor: BorrowedFd<'_>) -> Result<(), NotPassed> {
+    check(descriptor)?;
+    let kind = open::metadata(descriptor).map_err(|_| NotPassed::Kind)?.file_type();
+    // What has no name that could be opened anew, and the null device, go either way: `nohup` makes its input unreadable.
+    if !kind.is_file() && !kind.is_fifo() {
+        return Ok(());
+    }
+    let opened = open::opened(descriptor).map_err(|_| NotPassed::Kind)?;
+    if if number == 0 { opened.reads } else { opened.writes } { Ok(()) } else { Err(NotPassed::Direction) }
 }
 
 #[cfg(test)]
@@ -91,8 +126,24 @@ mod tests {
             ("/sys/kernel/uevent_seqnum", NotPassed::ActingFile),
             ("/tmp", NotPassed::Kind),
             ("/dev/zero", NotPassed::Kind),
+            ("/proc/self/ns/mnt", NotPassed::ActingFile),
         ] {
             assert_eq!(check(File::open(path).unwrap().as_fd()), Err(why), "{path}");
         }
+    }
+
+    #[test]
+    fn input_must_be_readable_and_output_writable_because_both_can_be_opened_anew() {
+        let named = tempfile::NamedTempFile::new().unwrap();
+        let read = File::open(named.path()).unwrap();
+        let write = File::options().append(true).open(named.path()).unwrap();
+        assert_eq!((check_as(0, read.as_fd()), check_as(0, write.as_fd())), (Ok(()), Err(NotPassed::Direction)));
+        for number in [1, 2] {
+            assert_eq!((check_as(number, read.as_fd()), check_as(number, write.as_fd())), (Err(NotPassed::Direction), Ok(())));
+        }
+        let place = open::openat2(None, named.path().as_os_str(), open::PLACE, 0).unwrap();
+        assert_eq!(check(place.as_fd()), Err(NotPassed::Direction));
+        let null = File::options().write(true).open("/dev/null").unwrap();
+        assert_eq!(check_as(0, null.as_fd()), Ok(()));
     }
 }

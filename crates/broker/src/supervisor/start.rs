@@ -161,8 +161,10 @@ fn tell_apart(spec: &SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Descripto
     if passed.len() != wanted {
         return Err(Failure::because("read the descriptors", "not as many are passed through as are no terminal"));
     }
-    for descriptor in &passed {
-        passed::check(descriptor.as_fd()).map_err(|why| Failure::because("pass a descriptor through", &why.to_string()))?;
+    let on = spec.terminal.map_or([false; 3], |terminal| terminal.on);
+    let numbers = on.iter().enumerate().filter(|(_, on)| !**on).map(|(number, _)| number);
+    for (number, descriptor) in numbers.zip(&passed) {
+        passed::check_as(number, descriptor.as_fd()).map_err(|why| Failure::because("pass a descriptor through", &why.to_string()))?;
     }
     Ok(Descriptors { executable, directory, client, passed })
 }
@@ -227,11 +229,11 @@ impl Prepared {
         };
         match self.execute() {
             Ok((leader, started, identity)) => Ok(Running {
+                background: self.begins_in_background(),
                 spec: self.spec,
                 state: self.state,
                 listener: self.listener,
                 group: self.group,
-                background: self.begins_in_background(),
                 client: self.descriptors.client.into(),
                 pty: self.pty,
                 leader,
@@ -256,7 +258,8 @@ impl Prepared {
 
     fn open_pam_session(&self) -> Result<Option<Transaction<'static>>, Failure> {
         let Some(service) = &self.spec.pam_service else { return Ok(None) };
-        let failed = |error: brevet_sys::pam::PamError| Failure::because("open the PAM session", &escape::terminal(error.to_string().as_bytes()));
+        let failed =
+            |error: brevet_sys::pam::PamError| Failure::because("open the PAM session", &escape::terminal(error.to_string().as_bytes()));
         // Session modules may speak, but nobody answers here.
         let silent = Box::new(|prompt, _: &[u8]| matches!(prompt, Prompt::Info | Prompt::Error).then(Default::default));
         let mut transaction = Transaction::start(service, self.spec.target.name.as_bytes(), silent).map_err(failed)?;

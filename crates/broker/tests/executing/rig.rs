@@ -80,9 +80,12 @@ impl Rig {
     }
 
     pub fn prepare(&self, spec: &SessionSpec) -> Result<(Prepared, Person), StartError> {
+        self.prepare_in(spec, &File::open("/tmp").unwrap())
+    }
+
+    pub fn prepare_in(&self, spec: &SessionSpec, directory: &File) -> Result<(Prepared, Person), StartError> {
         let program = std::str::from_utf8(spec.arguments[0].as_bytes()).unwrap();
         let executable = File::open(program).unwrap();
-        let directory = File::open("/tmp").unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (output, writer) = std::io::pipe().unwrap();
         let null = File::open("/dev/null").unwrap();

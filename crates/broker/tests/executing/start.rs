@@ -235,3 +235,31 @@ fn a_broker_that_comes_back_before_it_said_go_finds_that_nothing_ran() {
     assert!(found.as_ref().is_err_and(nothing), "{found:?}");
     wait_until("the supervisor took everything back", || !spec.state_directory.exists());
 }
+
+#[test]
+fn a_working_directory_that_a_namespace_does_not_reach_is_named_with_what_to_do() {
+    let rig = Rig::new();
+    let path = rig.directory.path().join("gone \x1b[2J");
+    std::fs::create_dir(&path).unwrap();
+    let directory = std::fs::File::open(&path).unwrap();
+    std::fs::remove_dir(&path).unwrap();
+    let spec = SessionSpec { containment: Containment::PidNamespace, ..rig.spec(&["/bin/true"]) };
+    let told = |rig: &Rig, spec: &SessionSpec| {
+        let (prepared, _person) = rig.prepare_in(spec, &directory).unwrap();
+        prepared.go().unwrap_err().to_string()
+    };
+    let shown = told(&rig, &spec);
+    let named = format!("{}/gone \\u{{1b}}[2J (deleted)", rig.directory.path().display());
+    assert!(shown.starts_with(&format!("cannot enter the working directory \"{named}\"")), "{shown}");
+    assert!(shown.ends_with("No such file or directory (os error 2); change to another directory and run the command again"), "{shown}");
+    // Another one under its name.
+    std::fs::create_dir(rig.directory.path().join("gone \x1b[2J (deleted)")).unwrap();
+    let spec = SessionSpec { containment: Containment::PidNamespace, ..rig.spec(&["/bin/true"]) };
+    let shown = told(&rig, &spec);
+    assert!(shown.contains("its path leads to another directory there"), "{shown}");
+    // The control: without namespaces the directory itself is enough.
+    let (prepared, _person) = rig.prepare_in(&rig.spec(&["/bin/true"]), &directory).unwrap();
+    let (session, _) = prepared.go().unwrap();
+    while !matches!(session.next_report(None).unwrap(), Some(Report::Ended(_))) {}
+    session.acknowledge().unwrap();
+}

@@ -1,4 +1,4 @@
-use crate::rig::{Rig, runs, wait_until};
+use crate::rig::{Rig, Running, runs, wait_until};
 use brevet_api::broker::{Reply, Tell, Window};
 use brevet_broker::spec::{Containment, EndReason, SessionSpec, Terminal};
 use brevet_sys::process;
@@ -6,7 +6,7 @@ use brevet_sys::process;
 #[test]
 fn a_program_gets_a_terminal_of_its_own_with_the_persons_size() {
     let rig = Rig::new();
-    for containment in [Containment::Cgroup, Containment::PidNamespace] {
+    for containment in BOTH {
         let script = "tty; stty size; ls -l /proc/self/fd | grep -c pts; : < /dev/tty && echo controlling";
         let spec = SessionSpec { containment, ..rig.on_terminal(&["/bin/sh", "-c", script]) };
         let mut running = rig.start(&spec);
@@ -57,7 +57,7 @@ fn control_c_ends_the_foreground_and_so_does_a_signal_that_the_client_passes_on(
 #[test]
 fn control_z_stops_and_the_client_continues() {
     let rig = Rig::new();
-    for containment in [Containment::Cgroup, Containment::PidNamespace] {
+    for containment in BOTH {
         // WHY no child: a shell that is stopped between vfork and exec is not stopped itself, on any terminal.
         let script = "trap 'echo again; exit 3' CONT; echo ready; while :; do read -t 0.05 line; done";
         let mut running = rig.start(&SessionSpec { containment, ..rig.on_terminal(&["/bin/bash", "-c", script]) });
@@ -124,4 +124,111 @@ fn the_deadline_holds_while_nobody_reads_what_is_written() {
     let ended = running.ended();
     assert_eq!(ended.reason, EndReason::Expired);
     assert!(ended.at_boot_ms < spec.deadline_ms + 1000, "within a second of its end");
+}
+
+const BOTH: [Containment; 2] = [Containment::Cgroup, Containment::PidNamespace];
+
+/// As for `brevet run X | less` on a terminal.
+fn into_a_pipe(rig: &Rig, arguments: &[&str], containment: Containment) -> SessionSpec {
+    let terminal = Terminal { on: [true, false, true], window: Window { rows: 24, columns: 80 } };
+    SessionSpec { containment, terminal: Some(terminal), ..rig.spec(arguments) }
+}
+
+fn state_of(running: &Running) -> u8 {
+    process::stat(running.started.pid).unwrap().state
+}
+
+#[test]
+fn with_its_output_in_a_pipe_it_begins_in_the_background_and_asks_for_the_terminal() {
+    let rig = Rig::new();
+    for containment in BOTH {
+        let script = "echo ready >&2; read line; echo \"got $line\" >&2; read line; echo piped";
+        let mut running = rig.start(&into_a_pipe(&rig, &["/bin/sh", "-c", script], containment));
+        running.person.expect("ready");
+        assert_eq!(running.person.tell(), Tell::Stopped { signal: 21 });
+        assert_eq!(state_of(&running), b'T');
+        running.person.reply(&Reply::Continue {});
+        running.person.press(b"hello\r");
+        running.person.expect("got hello");
+        // Now it has the foreground, and keeps it.
+        running.person.press(b"\r");
+        assert_eq!(running.person.ended().status, Some(0));
+        assert_eq!(running.person.piped(), "piped\n");
+        running.ended();
+        // Changing the terminal asks for it too.
+        let mut running = rig.start(&into_a_pipe(&rig, &["/bin/stty", "-echo"], containment));
+        assert_eq!(running.person.tell(), Tell::Stopped { signal: 22 });
+        running.person.reply(&Reply::Continue {});
+        assert_eq!(running.person.ended().status, Some(0));
+        running.ended();
+    }
+}
+
+#[test]
+fn in_the_background_signals_reach_the_program_and_a_stop_leaves_it_there() {
+    let rig = Rig::new();
+    for containment in BOTH {
+        let script = "echo ready >&2; kill -TSTP $$; read line; echo \"got $line\" >&2; exec sleep 1000";
+        let mut running = rig.start(&into_a_pipe(&rig, &["/bin/sh", "-c", script], containment));
+        running.person.expect("ready");
+        assert_eq!(running.person.tell(), Tell::Stopped { signal: 20 });
+        running.person.reply(&Reply::Continue {});
+        assert_eq!(running.person.tell(), Tell::Stopped { signal: 21 }, "it went on in the background");
+        running.person.reply(&Reply::Continue {});
+        running.person.press(b"x\r");
+        running.person.expect("got x");
+        running.person.reply(&Reply::Signal { signal: 2 });
+        assert_eq!(running.person.ended().signal, Some(2));
+        running.ended();
+
+        let mut running = rig.start(&into_a_pipe(&rig, &["/bin/sh", "-c", "echo ready >&2; exec sleep 1000"], containment));
+        running.person.expect("ready");
+        running.person.reply(&Reply::Signal { signal: 2 });
+        assert_eq!(running.person.ended().signal, Some(2));
+        running.ended();
+    }
+}
+
+#[test]
+fn a_stop_that_the_client_passes_on_stops_the_session_with_and_without_a_terminal() {
+    let rig = Rig::new();
+    for containment in BOTH {
+        for on in [[false; 3], [false, true, true]] {
+            let mut spec = SessionSpec { containment, ..rig.spec(&["/bin/sleep", "1000"]) };
+            spec.terminal = on[1].then_some(Terminal { on, window: Window { rows: 24, columns: 80 } });
+            let mut running = rig.start(&spec);
+            running.person.reply(&Reply::Signal { signal: 20 });
+            assert_eq!(running.person.tell(), Tell::Stopped { signal: 20 });
+            assert_eq!(state_of(&running), b'T');
+            running.person.reply(&Reply::Continue {});
+            wait_until("it goes on", || state_of(&running) != b'T');
+            running.person.reply(&Reply::Signal { signal: 15 });
+            assert_eq!(running.person.ended().signal, Some(15));
+            running.ended();
+        }
+    }
+}
+
+#[test]
+fn the_end_of_typing_is_the_end_of_input_for_lines_and_a_hang_up_otherwise() {
+    let rig = Rig::new();
+    for containment in BOTH {
+        let script = "echo ready; cat; echo \"over=$?\"; read line || echo no more";
+        let mut running = rig.start(&SessionSpec { containment, ..rig.on_terminal(&["/bin/sh", "-c", script]) });
+        running.person.expect("ready");
+        running.person.press(b"half a line");
+        running.person.reply(&Reply::InputEnd {});
+        running.person.expect("half a lineover=0");
+        running.person.reply(&Reply::InputEnd {});
+        running.person.expect("no more");
+        assert_eq!(running.person.ended().status, Some(0));
+        running.ended();
+
+        let script = "stty raw; echo ready; exec sleep 1000";
+        let mut running = rig.start(&SessionSpec { containment, ..rig.on_terminal(&["/bin/sh", "-c", script]) });
+        running.person.expect("ready");
+        running.person.reply(&Reply::InputEnd {});
+        assert_eq!(running.person.ended().signal, Some(1));
+        running.ended();
+    }
 }

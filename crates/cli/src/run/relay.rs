@@ -12,13 +12,9 @@ use crate::status;
 use crate::terminal;
 use brevet_api::broker::{Ended, Reply, Started, Tell};
 use brevet_api::frame::TERMINAL;
-use brevet_sys::client;
 use brevet_sys::poll::{self, Interest};
 use lines::{Lines, Read};
 use std::os::fd::{AsFd as _, BorrowedFd};
-
-/// Ctrl-Z, as a terminal has it by default.
-const SUSPEND: &[u8] = &[0x1a];
 
 /// Follows a session to its end; the exit status.
 pub fn follow(talk: &mut Talk<'_>, started: &Started) -> Result<u8, Failure> {
@@ -94,7 +90,12 @@ fn turn(talk: &mut Talk<'_>, lines: &mut Lines) -> Result<(), Failure> {
     if room.writable() {
         lines.write();
     }
-    let keys = if key.readable() { lines.read() } else { lines.look_again()? };
+    let keys = if key.readable() {
+        lines.read()
+    } else {
+        lines.look_again()?;
+        Read::Nothing
+    };
     match keys {
         Read::Bytes(bytes) => talk.connection.push_terminal(&bytes),
         Read::Nothing => Ok(()),
@@ -129,20 +130,45 @@ fn hear(talk: &mut Talk<'_>, lines: &mut Lines, tell: Tell) -> Result<Option<End
 
 /// The program was stopped: so do we, and when we go on, so does it.
 fn stopped(talk: &mut Talk<'_>, lines: &mut Lines, signal: i32) -> Result<(), Failure> {
-    // It wants the terminal, and we can give it: nobody needs to stop (as with `brevet run dmesg | less`, until dmesg asks).
-    let wants_terminal = matches!(signal, libc::SIGTTIN | libc::SIGTTOU);
-    if !(wants_terminal && lines.take_now()?) {
+    if matches!(signal, libc::SIGTTIN | libc::SIGTTOU) {
+        give_terminal(talk, lines, signal)?;
+    } else {
         lines.write();
         lines.release();
-        // SIGSTOP would stop us also where nobody can wake us.
-        let meanwhile = terminal::stop(if wants_terminal { signal } else { libc::SIGTSTP }, &talk.signals)?;
+        // SIGSTOP would stop us also where nobody can wake us. Without a terminal nobody's job control is about our whole group.
+        let stop = if lines.any() { terminal::stop } else { terminal::stop_self };
+        let stopped = stop(libc::SIGTSTP, &talk.signals)?;
         lines.take()?;
-        if let Some(number) = meanwhile {
+        if let Some(number) = stopped.signal {
             caught(talk, lines, number)?;
         }
     }
     resize(talk)?;
     talk.connection.push(&Reply::Continue {})
+}
+
+/// It wants the terminal. Where we can give it nobody needs to stop (as with `brevet run apt upgrade | tee log`, when apt asks);
+/// in the background we stop, as it did, until we are in the foreground.
+fn give_terminal(talk: &mut Talk<'_>, lines: &mut Lines, signal: i32) -> Result<(), Failure> {
+    loop {
+        let typed = lines.typed_ahead();
+        if !typed.is_empty() {
+            talk.connection.push_terminal(&typed)?;
+        }
+        if lines.take_now()? {
+            return Ok(());
+        }
+        lines.write();
+        let stopped = terminal::stop(signal, &talk.signals)?;
+        if let Some(number) = stopped.signal {
+            return caught(talk, lines, number);
+        }
+        if !stopped.woken {
+            // Taken when it has become ours (`look_again`).
+            return Ok(());
+        }
+        lines.retake()?;
+    }
 }
 
 fn caught(talk: &mut Talk<'_>, lines: &mut Lines, number: i32) -> Result<(), Failure> {
@@ -152,8 +178,7 @@ fn caught(talk: &mut Talk<'_>, lines: &mut Lines, number: i32) -> Result<(), Fai
             lines.retake()?;
             resize(talk)
         }
-        libc::SIGTSTP if lines.any() => talk.connection.push_terminal(SUSPEND),
-        libc::SIGTSTP => Ok(client::stop_own_group(libc::SIGTSTP)?),
+        // Ctrl-Z too: we stop when the program has.
         signal => talk.connection.push(&Reply::Signal { signal }),
     }
 }

@@ -88,3 +88,79 @@ fn stopped_while_waiting_goes_on_waiting() {
     shown.expect("over=126");
     assert_eq!(shown.finish(), 0);
 }
+
+#[test]
+fn a_program_that_wants_the_terminal_while_we_are_in_the_background_stops_us_until_fg() {
+    let broker = Broker::start();
+    let script = "set -m; \"$BREVET\" run tool | cat & read -r line; jobs; fg; echo over=${PIPESTATUS[0]}";
+    let mut shown = OnTerminal::script(&broker, script);
+    let (mut talk, _) = broker.run();
+    talk.tell(&started([true, false, true]));
+    talk.output(b"background words\r\n");
+    shown.expect("background words");
+    talk.tell(&Tell::Stopped { signal: libc::SIGTTIN });
+    let pid = shown.pid();
+    until("it is stopped", || brevet_sys::process::stat(pid).is_ok_and(|stat| stat.state == b'T'));
+    assert!(shown.is_usual());
+    shown.type_keys("for the shell\n");
+    shown.expect("Stopped");
+    assert_eq!(talk.reply_but_window(), Reply::Continue {});
+    assert!(!shown.is_usual());
+    shown.type_keys("k");
+    talk.typed(b"k");
+    talk.tell(&exited(0));
+    shown.finish();
+    assert!(shown.is_usual());
+}
+
+#[test]
+fn control_z_with_a_pipe_on_standard_input_stops_the_session_then_us_and_fg_continues() {
+    let broker = Broker::start();
+    let script = "set -m; echo x | \"$BREVET\" run tool; fg; echo over=$?";
+    let mut shown = OnTerminal::script(&broker, script);
+    let (mut talk, _) = broker.run();
+    talk.tell(&started([false, true, true]));
+    talk.output(b"running\r\n");
+    shown.expect("running");
+    shown.type_keys("\x1a");
+    assert_eq!(talk.reply(), Reply::Signal { signal: libc::SIGTSTP });
+    let pid = shown.pid();
+    assert_ne!(brevet_sys::process::stat(pid).unwrap().state, b'T', "only when the program has stopped");
+    talk.tell(&Tell::Stopped { signal: libc::SIGTSTP });
+    shown.expect("Stopped");
+    assert_eq!(talk.reply_but_window(), Reply::Continue {});
+    talk.tell(&exited(6));
+    shown.expect("over=6");
+    shown.finish();
+}
+
+#[test]
+fn without_a_terminal_a_stop_is_passed_on_and_stops_us_alone() {
+    let broker = Broker::start();
+    // The wrapper keeps our group from being an orphaned one.
+    let program = program().to_str().unwrap();
+    let mut bash = std::process::Command::new("setsid");
+    bash.args(["-w", "bash", "-c", "set -m; \"$0\" run tool & jobs -p; wait -f; echo over=$?", program]);
+    bash.env("BREVET_SOCKET", broker.socket()).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
+    let mut run = Run::spawn(bash.stderr(std::process::Stdio::piped()));
+    let (mut talk, _) = broker.run();
+    talk.tell(&started([false; 3]));
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::with_capacity(1, run.0.as_mut().unwrap().stdout.as_mut().unwrap()), &mut first)
+        .unwrap();
+    let pid: i32 = first.trim().parse().unwrap();
+    // It takes signals as they come only once it has started.
+    until("it reads signals", || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        status.lines().any(|line| line.strip_prefix("SigBlk:\t").is_some_and(|mask| u64::from_str_radix(mask, 16).unwrap_or(0) != 0))
+    });
+    brevet_sys::signal::send(pid, libc::SIGTSTP).unwrap();
+    assert_eq!(talk.reply(), Reply::Signal { signal: libc::SIGTSTP });
+    talk.tell(&Tell::Stopped { signal: libc::SIGTSTP });
+    until("it is stopped", || brevet_sys::process::stat(pid).is_ok_and(|stat| stat.state == b'T'));
+    brevet_sys::signal::send(pid, libc::SIGCONT).unwrap();
+    assert_eq!(talk.reply_but_window(), Reply::Continue {});
+    talk.tell(&exited(0));
+    let (_, out, _) = run.finish();
+    assert!(out.ends_with("over=0\n"), "{out}");
+}

@@ -57,6 +57,7 @@ fn requests_and_grants_are_tables() {
             duration: Length::from_minutes(30),
             created: at("2026-11-22T19:30:59Z"),
             lapses: at("2026-11-23T19:30:59Z"),
+            answer: None,
         }],
     };
     let (ask, status, stdout, _) = asked(&["requests"], &answer);
@@ -75,6 +76,7 @@ fn requests_and_grants_are_tables() {
             ends: None,
             remaining_seconds: Some(3661),
             sessions: vec![session()],
+            because: None,
         }],
     };
     let (ask, _, stdout, _) = asked(&["grants"], &answer);

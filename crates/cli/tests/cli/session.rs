@@ -76,7 +76,7 @@ fn with_a_pipe_on_standard_input_output_is_relayed_and_ctrl_c_reaches_the_progra
     shown.type_keys("\x03");
     assert_eq!(talk.reply(), Reply::Signal { signal: libc::SIGINT });
     shown.type_keys("\x1a");
-    talk.typed(b"\x1a");
+    assert_eq!(talk.reply(), Reply::Signal { signal: libc::SIGTSTP });
     shown.type_keys("not for the program\n");
     talk.tell(&exited(0));
     shown.expect("over=0");
@@ -118,7 +118,7 @@ fn with_a_file_on_standard_output_the_terminal_is_ours_at_once() {
 }
 
 #[test]
-fn a_line_typed_while_nobody_else_reads_goes_to_the_program() {
+fn a_line_typed_before_the_program_asks_is_its_own_and_what_it_asks_for_is_not_echoed() {
     let broker = Broker::start();
     let mut shown = OnTerminal::script(&broker, "\"$BREVET\" run tool | cat; echo over=${PIPESTATUS[0]}");
     let (mut talk, _) = broker.run();
@@ -126,11 +126,16 @@ fn a_line_typed_while_nobody_else_reads_goes_to_the_program() {
     talk.output(b"sure?");
     shown.expect("sure?");
     shown.type_keys("y\n");
+    shown.expect("y\r\n");
+    assert!(shown.is_usual());
+    talk.tell(&Tell::Stopped { signal: libc::SIGTTIN });
     talk.typed(b"y\n");
-    until("the terminal is taken", || !shown.is_usual());
-    shown.type_keys("z");
-    talk.typed(b"z");
+    assert_eq!(talk.reply_but_window(), Reply::Continue {});
+    assert!(!shown.is_usual());
+    shown.type_keys("secret\r");
+    talk.typed(b"secret\r");
     talk.tell(&exited(0));
     shown.expect("over=0");
     shown.finish();
+    assert!(!shown.seen.contains("secret"), "{}", shown.seen);
 }

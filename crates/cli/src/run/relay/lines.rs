@@ -2,8 +2,7 @@
 //!
 //! The keyboard is read only when standard input is that terminal: of `ssh web-1 cat f | brevet run tee f`, ssh asks for its
 //! password there. With standard output in a pipe (`brevet run dmesg | less`) somebody else may be using the terminal, so it is
-//! taken only when the session asks for it (stopped by SIGTTIN or SIGTTOU, as sudo does) or a line was typed that nobody else
-//! was waiting for.
+//! left alone until the session asks for it (stopped by SIGTTIN or SIGTTOU, as with sudo).
 
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -16,6 +15,9 @@ use std::os::unix::fs::FileTypeExt as _;
 
 /// How often we look whether the terminal has become ours, in milliseconds.
 const LOOK_EVERY: u64 = 250;
+
+/// The most that is taken of what was typed ahead, in bytes.
+const MOST_AHEAD: usize = 4096;
 
 /// The user's terminal.
 #[derive(Debug)]
@@ -67,8 +69,9 @@ impl Lines {
         if self.shy { Ok(()) } else { self.take_now().map(drop) }
     }
 
-    /// Makes the terminal raw where it is ours to take; whether it was.
+    /// Makes the terminal raw where it is ours to take; whether it was. From now on it is taken whenever it is ours.
     pub fn take_now(&mut self) -> Result<bool, Failure> {
+        self.shy = false;
         let Some(input) = &self.input else { return Ok(false) };
         let fd = input.file().as_fd();
         if !client::in_foreground(fd) {
@@ -77,7 +80,6 @@ impl Lines {
         if self.raw.is_none() {
             self.raw = Some(ModeGuard::raw(fd)?);
         }
-        self.shy = false;
         Ok(true)
     }
 
@@ -104,25 +106,36 @@ impl Lines {
 
     /// How long to wait at most before `look_again`.
     pub fn patience(&self) -> Option<u64> {
-        (self.input.is_some() && self.raw.is_none()).then_some(LOOK_EVERY)
+        (self.input.is_some() && self.raw.is_none() && !self.shy).then_some(LOOK_EVERY)
     }
 
-    /// Takes the terminal where we have come to its foreground (`fg`), or a line was typed that nobody else is reading: that line.
-    pub fn look_again(&mut self) -> Result<Read, Failure> {
-        let Some(input) = self.input.as_ref().filter(|_| self.raw.is_none()) else { return Ok(Read::Nothing) };
+    /// Takes the terminal where we have come to its foreground (`fg`).
+    pub fn look_again(&mut self) -> Result<(), Failure> {
+        if self.raw.is_none() { self.take() } else { Ok(()) }
+    }
+
+    /// Whole lines that were typed before the program asked for the terminal and that nobody else is reading: they are the
+    /// program's, and must be taken before the mode changes, which throws away what was typed.
+    pub fn typed_ahead(&self) -> Vec<u8> {
+        let mut typed = Vec::new();
+        let Some(input) = self.input.as_ref().filter(|_| self.raw.is_none()) else { return typed };
         let fd = input.file().as_fd();
-        let mut typed = Read::Nothing;
-        if self.shy {
-            let there = poll::wait(&[(fd, Interest::READ)], Some(0))?.first().is_some_and(|ready| ready.readable());
-            let unclaimed = there && client::in_foreground(fd) && Mode::of(fd).is_ok_and(|mode| mode.is_line_by_line());
-            if !unclaimed {
-                return Ok(typed);
+        let Some(mode) = Mode::of(fd).ok().filter(Mode::is_line_by_line).filter(|_| client::in_foreground(fd)) else { return typed };
+        let mut buffer = [0u8; 4096];
+        while typed.len() < MOST_AHEAD
+            && poll::wait(&[(fd, Interest::READ)], Some(0)).is_ok_and(|ready| ready.iter().any(|ready| ready.readable()))
+        {
+            match input.file().read(&mut buffer) {
+                Ok(length) if length > 0 => typed.extend_from_slice(buffer.get(..length).unwrap_or_default()),
+                // Ctrl-D on an empty line; on a terminal that is gone the next read says so.
+                Ok(_) => {
+                    typed.extend(mode.end_of_input());
+                    break;
+                }
+                Err(_) => break,
             }
-            // Before the mode changes: that throws away what was typed.
-            typed = self.read();
         }
-        self.take_now()?;
-        Ok(typed)
+        typed
     }
 
     /// Where to wait for keys; nowhere while the terminal is not ours or the session is slow.
