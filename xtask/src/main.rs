@@ -1,5 +1,6 @@
 //! What `make` calls: the demo, an installation in the background, and the checks that no compiler makes.
 
+mod bench;
 mod check;
 mod demo;
 mod stop;
@@ -51,6 +52,21 @@ enum Task {
         #[arg(long)]
         directory: PathBuf,
     },
+    /// Every figure beside its peer, as a table and as docs/benchmarks.md
+    Bench {
+        /// Folder with the built programs
+        #[arg(long)]
+        programs: PathBuf,
+        /// Folder with brevet-bench, brevet-starter and brevet-stamp
+        #[arg(long)]
+        natives: PathBuf,
+        /// How often each thing is done
+        #[arg(long, default_value_t = 200)]
+        rounds: usize,
+        /// Only these of decisions, starts, grants, memory
+        #[arg(long)]
+        only: Vec<String>,
+    },
     /// Rules of the house that no compiler checks
     Check,
 }
@@ -72,6 +88,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Up { programs, directory } => up::up(&programs, &directory),
         Task::Down { directory } => up::down(&directory),
         Task::Hold { programs, directory } => up::hold(programs, directory),
+        Task::Bench { programs, natives, rounds, only } => bench::Bench { programs, natives, rounds, only }.run(),
         Task::Check => check::run(),
     }
 }

@@ -1,0 +1,77 @@
+//! Starts whole processes and times each from before its start until it is reaped. Small, so that it does not drown the figure:
+//! the standard library starts a process by `posix_spawn` (vfork), because nothing asks it for more.
+//!
+//! It reads a plan as JSON from standard input and answers with samples on standard output; what it starts has `/dev/null` thrice
+//! unless the plan says otherwise. It must never report a run that failed as a time.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// What to start, how often.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    contenders: Vec<Contender>,
+    rounds: usize,
+    /// Rounds before that are not counted.
+    warm_up: usize,
+    /// Milliseconds of rest before each start; 0 is back to back.
+    rest_millis: u64,
+}
+
+/// A command line.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contender {
+    name: String,
+    command: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// Microseconds, in the order of the rounds.
+#[derive(Serialize)]
+struct Samples {
+    name: String,
+    micros: Vec<f64>,
+}
+
+fn main() -> Result<()> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    let plan: Plan = serde_json::from_str(&text).context("the plan")?;
+    let mut samples: Vec<Samples> = plan.contenders.iter().map(|c| Samples { name: c.name.clone(), micros: Vec::new() }).collect();
+    let mut commands = plan.contenders.iter().map(command).collect::<Result<Vec<_>>>()?;
+    for round in 0..plan.warm_up + plan.rounds {
+        // Each round starts with another contender, so that none always follows the same one.
+        for step in 0..commands.len() {
+            let index = (round + step) % commands.len();
+            std::thread::sleep(Duration::from_millis(plan.rest_millis));
+            let micros = once(&mut commands[index]).with_context(|| plan.contenders[index].name.clone())?;
+            if round >= plan.warm_up {
+                samples[index].micros.push(micros);
+            }
+        }
+    }
+    println!("{}", serde_json::to_string(&samples)?);
+    Ok(())
+}
+
+fn command(contender: &Contender) -> Result<Command> {
+    let (program, arguments) = contender.command.split_first().context("a contender without a command")?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(contender.environment.iter().cloned());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Ok(command)
+}
+
+fn once(command: &mut Command) -> Result<f64> {
+    let start = Instant::now();
+    let status = command.status()?;
+    let took = start.elapsed();
+    ensure!(status.success(), "it ended with {status}: run it by hand to see why");
+    Ok(took.as_secs_f64() * 1e6)
+}

@@ -1,0 +1,95 @@
+//! Whole processes: `brevet run -- /bin/true` beside what people use today, in interleaved rounds by a native starter.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use brevet_e2e::program;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Stage;
+use super::figures::{Figures, paired_ratio};
+use super::peers::Configured;
+use super::report::{Part, Row, Target};
+
+/// As a person starts them.
+const REST_MILLIS: u64 = 50;
+const OURS: &str = "brevet run";
+const ALONE: &str = "brevet run, pid_namespace";
+
+#[derive(Deserialize)]
+struct Samples {
+    name: String,
+    micros: Vec<f64>,
+}
+
+/// With the ten policies.
+pub fn measure(stage: &Stage, peers: &Configured) -> Result<Vec<Part>> {
+    let spaced = rounds(stage, peers, REST_MILLIS)?;
+    let tight = rounds(stage, peers, 0)?;
+    Ok(vec![
+        part("Elevation, spaced", format!("{REST_MILLIS} ms of rest before each start."), &spaced, true)?,
+        part("Elevation, back to back", "No rest.".into(), &tight, true)?,
+    ])
+}
+
+/// With ten thousand.
+pub fn measure_many(stage: &Stage, peers: &Configured) -> Result<Vec<Part>> {
+    let spaced = rounds(stage, peers, REST_MILLIS)?;
+    let tight = rounds(stage, peers, 0)?;
+    Ok(vec![
+        part(
+            "Elevation with 10,000 policies, spaced",
+            format!("{REST_MILLIS} ms of rest before each start. The target is the ratio with ten policies and 10 %."),
+            &spaced,
+            false,
+        )?,
+        part("Elevation with 10,000 policies, back to back", "No rest.".into(), &tight, false)?,
+    ])
+}
+
+fn rounds(stage: &Stage, peers: &Configured, rest_millis: u64) -> Result<Vec<Samples>> {
+    let brevet = stage.brevet.bin.join("brevet").to_string_lossy().into_owned();
+    let run =
+        |arguments: &[&str]| [&[brevet.as_str(), "run", "--", "/bin/true"], arguments].concat().iter().map(|a| (*a).to_owned()).collect();
+    let ours: [(&str, Vec<String>); 3] = [("true", vec!["/bin/true".into()]), (OURS, run(&[])), (ALONE, run(&["namespace"]))];
+    let environment = json!([["PATH", "/usr/local/bin:/usr/bin:/bin"], ["LANG", "C.UTF-8"], ["BREVET_SOCKET", stage.brevet.socket]]);
+    let contender = |(name, command): &(&str, Vec<String>)| json!({ "name": name, "command": command, "environment": environment });
+    let plan = json!({
+        "contenders": ours.iter().chain(&peers.commands).map(contender).collect::<Vec<_>>(),
+        "rounds": stage.rounds,
+        "warm_up": 5,
+        "rest_millis": rest_millis,
+    });
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(plan.to_string().as_bytes())?;
+    drop(writer);
+    let starter: PathBuf = stage.brevet.tools.join("brevet-starter");
+    let mut command: Command = stage.user.command(&starter);
+    let output = program::run_with_input(command.stdin(reader), Duration::from_secs(1200))?;
+    serde_json::from_value(output.json().context("brevet-starter")?).context("its samples")
+}
+
+fn part(title: &str, how: String, samples: &[Samples], judge: bool) -> Result<Part> {
+    let of = |name: &str| samples.iter().find(|s| s.name == name);
+    let figures = |s: &Samples| anyhow::Ok(Figures::of(s.micros.clone())?.thousandth());
+    let (ours, alone) = (of(OURS).context("no samples of brevet")?, of(ALONE).context("no samples of brevet alone")?);
+    let mut rows = Vec::new();
+    for (name, most, alone_most) in [("sudo", Some(0.40), Some(0.45)), ("doas", None, None), ("sudo-rs", None, None), ("true", None, None)]
+    {
+        let Some(peer) = of(name) else { continue };
+        for (mine, most) in [(ours, most), (alone, alone_most)] {
+            let below = (mine.name == OURS && name != "true").then_some(Target::Below);
+            let target = most.map(Target::Ratio).or(below).filter(|_| judge);
+            let ratio = Some(paired_ratio(&mine.micros, &peer.micros)?);
+            rows.push(Row { what: mine.name.clone(), ours: figures(mine)?, peer: Some((name.into(), figures(peer)?)), ratio, target });
+        }
+    }
+    let how = format!(
+        "ms from before the start until it is reaped, of `/bin/true` as a plain user without password and without a terminal, journal record durable. {how} The ratio is the median of the rounds' own ratios."
+    );
+    Ok(Part { title: title.into(), how, rows })
+}
