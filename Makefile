@@ -34,3 +34,8 @@ check: packages
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	$(CARGO) run --quiet --package xtask -- check
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; else echo "not run: cargo deny (install it with: cargo install --locked cargo-deny)"; fi
+
+bench: packages
+	@$(CARGO) build --quiet --release $(PROGRAMS) --package xtask
+	@$(CARGO) build --quiet --release --manifest-path bench/Cargo.toml --target-dir "$(TARGET)/bench"
+	@"$(TARGET)/release/xtask" bench --programs "$(TARGET)/release" --natives "$(TARGET)/bench/release"
