@@ -5,6 +5,7 @@ use brevet_core::application::Rule;
 use brevet_core::decide::names_user;
 use brevet_core::document::{EndReason, PolicyDocument};
 use brevet_core::escape;
+use brevet_core::grant::GrantState;
 use brevet_core::policy::{Applications, Validity};
 use brevet_core::record::{Body, RequestClosed};
 use brevet_core::request::RequestState;
@@ -13,7 +14,7 @@ use brevet_core::time::Now;
 use crate::broker::Broker;
 use crate::elevate::Refusal;
 use crate::ledger::Ledger;
-use crate::state::{GrantEntry, Stage};
+use crate::state::{GrantEntry, RequestEntry};
 
 /// The most that one answer lists.
 const MOST: usize = 500;
@@ -42,11 +43,16 @@ pub fn answer(broker: &Broker, uid: u32, ask: &Ask) -> Result<Answer, Refusal> {
             let mut ledger = broker.ledger();
             let unknown = || Refusal::new("unknown", format!("you have no grant {grant}"));
             let entry = ledger.state.grants.get(grant).filter(|entry| is_theirs(uid, entry.user.uid)).ok_or_else(unknown)?;
-            if let Stage::Ended(_) = entry.stage() {
+            if !entry.is_open() {
                 return Err(Refusal::new("closed", format!("grant {grant} has ended already")));
             }
-            let sessions = ledger.end_grant(grant, EndReason::Finished, "by its user", true)?;
-            Ok(Answer::Done { text: format!("grant {grant} is finished; sessions ending: {sessions}") })
+            // One that was never used cannot be finished: it is taken back.
+            let (reason, word) = match entry.life.state() {
+                GrantState::Issued => (EndReason::Revoked, "taken back"),
+                _ => (EndReason::Finished, "finished"),
+            };
+            let sessions = ledger.end_grant(grant, reason, "by its user", true)?;
+            Ok(Answer::Done { text: format!("grant {grant} is {word}; sessions ending: {sessions}") })
         }
         Ask::Lock {} => {
             let forgotten = broker.proofs.forget(uid);
@@ -132,6 +138,7 @@ fn requests(ledger: &Ledger, uid: u32) -> Answer {
         duration: entry.request.duration,
         created: entry.request.created,
         lapses: entry.request.lapses,
+        answer: decided(ledger, entry),
     });
     Answer::Requests { requests: bounded(requests) }
 }
@@ -143,15 +150,15 @@ fn grants(ledger: &mut Ledger, uid: u32) -> Answer {
 }
 
 fn grant_summary(ledger: &Ledger, grant: &GrantEntry, now: &Now) -> GrantSummary {
-    let state = match grant.stage() {
-        Stage::Issued => "issued",
-        Stage::Active => "active",
-        Stage::Ended(EndReason::Expired) => "expired",
-        Stage::Ended(EndReason::Revoked) => "revoked",
-        Stage::Ended(EndReason::Finished) => "finished",
-        Stage::Ended(EndReason::Unused) => "unused",
+    let state = match grant.life.state() {
+        GrantState::Issued => "issued",
+        GrantState::Active => "active",
+        GrantState::Expired => "expired",
+        GrantState::Revoked => "revoked",
+        GrantState::Finished => "finished",
+        GrantState::Unused => "unused",
     };
-    let left = (grant.stage() == Stage::Active).then(|| ledger.remaining(grant, now));
+    let left = (grant.life.state() == GrantState::Active).then(|| ledger.remaining(grant, now));
     GrantSummary {
         grant: grant.id.clone(),
         state: state.to_owned(),
@@ -161,7 +168,43 @@ fn grant_summary(ledger: &Ledger, grant: &GrantEntry, now: &Now) -> GrantSummary
         ends: left.map(|left| brevet_core::time::Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(left))),
         remaining_seconds: left.map(|left| left / 1000),
         sessions: ledger.state.running_of(&grant.id),
+        because: grant.ended.as_ref().map(|ended| escaped(&ended.detail)).filter(|detail| !detail.is_empty()),
     }
+}
+
+/// What was decided, by whom, and what they wrote; also that what was given was taken away again.
+fn decided(ledger: &Ledger, entry: &RequestEntry) -> Option<String> {
+    if let Some(end) = unwelcome_end(ledger, entry) {
+        return Some(end);
+    }
+    let answer = entry.answer.as_ref()?;
+    match entry.state {
+        RequestState::Approved => Some(said("approved by", &answer.by, &answer.comments)),
+        RequestState::AutoApproved => Some(said("approved by the rule", &answer.by, &[])),
+        RequestState::Pending | RequestState::Declined | RequestState::Withdrawn | RequestState::Lapsed => None,
+    }
+}
+
+/// That a request was declined, or what it gave was revoked: by whom and why.
+#[must_use]
+pub fn unwelcome_end(ledger: &Ledger, entry: &RequestEntry) -> Option<String> {
+    if entry.state == RequestState::Declined {
+        let answer = entry.answer.clone().unwrap_or_default();
+        return Some(said("declined by", &answer.by, &answer.comments));
+    }
+    let grant = ledger.state.grants.values().find(|grant| grant.request.as_ref() == Some(&entry.request.id))?;
+    let ended = grant.ended.as_ref().filter(|ended| ended.reason == EndReason::Revoked)?;
+    Some(format!("approved and revoked ({})", escaped(&ended.detail)))
+}
+
+fn said(what: &str, by: &[String], comments: &[String]) -> String {
+    let by = escaped(&by.join(", "));
+    let comments = escaped(&comments.join("; "));
+    if comments.is_empty() { format!("{what} {by}") } else { format!("{what} {by}: {comments}") }
+}
+
+fn escaped(text: &str) -> String {
+    escape::terminal(text.as_bytes())
 }
 
 /// As many as fit into one frame, newest first.

@@ -8,7 +8,7 @@ mod position;
 mod store;
 
 pub use in_force::{InForce, RefusedPolicy};
-pub use position::{Position, Receipt};
+pub use position::Position;
 pub use store::StoreError;
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use brevet_core::document::{
 use brevet_core::id::ComputerId;
 use brevet_core::time::{Now, Timestamp};
 
-use crate::random;
+use crate::{fault, random};
 use in_force::Shared;
 use store::Store;
 
@@ -213,7 +213,10 @@ impl Documents {
     pub fn advance(&mut self, seq: u64) -> Result<(), StoreError> {
         self.position.epoch = self.trust.epoch;
         self.position.seq = seq;
-        self.save()
+        fault::point_of("position.before", seq);
+        self.save()?;
+        fault::point_of("position.written", seq);
+        Ok(())
     }
 
     /// Writes the position.

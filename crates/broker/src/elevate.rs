@@ -75,8 +75,8 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
                 attempt.check_account()?;
                 attempt.prove(asked.authentication, asked.remember, &asked.policy)?;
                 match attempt.ask(&asked)? {
-                    ask::Answer::Approved => approved = true,
-                    ask::Answer::Told => return Ok(None),
+                    ask::Next::Approved => approved = true,
+                    ask::Next::Told => return Ok(None),
                 }
             }
         }

@@ -16,7 +16,7 @@ use brevet_core::journal::{Chain, ChainError, Header, MAX_BODY, Record};
 use brevet_core::record::{Body, SCHEMA};
 use brevet_core::time::Now;
 
-use crate::random;
+use crate::{fault, random};
 
 /// A segment longer than this is followed by another.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -173,7 +173,7 @@ impl Journal {
             lines.push(b'\n');
             records.push((header, record));
         }
-        self.write(&lines)?;
+        self.write(&lines, bodies)?;
         self.chain = chain;
         let mut headers = Vec::with_capacity(records.len());
         for (header, record) in records {
@@ -188,11 +188,13 @@ impl Journal {
         self.broken = true;
     }
 
-    fn write(&mut self, lines: &[u8]) -> Result<(), JournalError> {
+    fn write(&mut self, lines: &[u8], bodies: &[Body]) -> Result<(), JournalError> {
         // WHY: a write or sync that failed leaves unknown bytes, and a second sync may lie; only a fresh start looks again.
         self.broken = true;
         self.file.write_all(lines).map_err(|source| file_error("write to", &self.segment, source))?;
+        points("journal.written", bodies);
         self.file.sync_data().map_err(|source| file_error("sync", &self.segment, source))?;
+        points("journal.synced", bodies);
         self.broken = false;
         self.bytes = self.bytes.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
         Ok(())
@@ -251,6 +253,10 @@ fn seal(chain: &Chain, now: &Now, body: &Body) -> Result<(Header, Record), Journ
         return Err(JournalError::Record { kind: body.kind(), reason: format!("longer than {MAX_BODY} bytes") });
     }
     Ok((header, record))
+}
+
+fn points(name: &str, bodies: &[Body]) {
+    bodies.iter().for_each(|body| fault::point_of(name, body.kind()));
 }
 
 fn record_error(body: &Body, error: serde_json::Error) -> JournalError {

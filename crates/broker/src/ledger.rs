@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use brevet_core::application::Fact;
 use brevet_core::decide::{Fixed, GrantView, Held, Standing};
 use brevet_core::document::{EndReason, PolicyDocument};
-use brevet_core::id::{GrantId, RequestId, SessionId};
+use brevet_core::id::{GrantId, SessionId};
 use brevet_core::policy::{FixedFrom, Validity};
 use brevet_core::record::{Body, GrantEnded};
 use brevet_core::time::Now;
@@ -26,7 +26,7 @@ use crate::clock::{Clock, Reading};
 use crate::documents::Documents;
 use crate::journal::{Journal, JournalError};
 use crate::spec;
-use crate::state::{Stage, State};
+use crate::state::State;
 use crate::supervisor::client::Session;
 
 /// How a waiting thread is told that something changed.
@@ -90,8 +90,6 @@ pub struct Ledger {
     pub live: HashMap<SessionId, Live>,
     /// How `brevetd` stands.
     pub link: Link,
-    /// Who declined a request and their comment, for whoever waits for it.
-    pub declined: HashMap<RequestId, (String, String)>,
     /// How many refused documents may still be recorded before the next refill.
     refused_documents: u32,
     watches: Vec<Watch>,
@@ -109,7 +107,6 @@ impl Ledger {
             clock,
             live: HashMap::new(),
             link: Link::default(),
-            declined: HashMap::new(),
             refused_documents: 20,
             watches: Vec::new(),
             last_saved: 0,
@@ -180,7 +177,7 @@ impl Ledger {
             Validity::Always | Validity::Window { .. } | Validity::Recurring { .. } => return Fixed::NotStarted,
         };
         match self.state.validity_of(&document.id, document.renewal, user) {
-            Some(started) => Fixed::Started { elapsed_millis: now.millis_since(&started.at) },
+            Some(entry) => Fixed::Started { elapsed_millis: entry.running.elapsed(now) },
             None => Fixed::NotStarted,
         }
     }
@@ -212,13 +209,21 @@ impl Ledger {
     /// # Errors
     /// When it could not be recorded.
     pub fn end_grant(&mut self, grant: &GrantId, reason: EndReason, detail: &str, with_grace: bool) -> Result<usize, JournalError> {
+        let ended: Vec<Body> = self.end_of_grant(grant, reason, detail).into_iter().collect();
+        self.commit(&ended)?;
+        Ok(self.order_end(grant, reason, with_grace))
+    }
+
+    /// The record of a grant's end, unless it has ended.
+    pub(super) fn end_of_grant(&self, grant: &GrantId, reason: EndReason, detail: &str) -> Option<Body> {
+        self.state.grants.get(grant).filter(|entry| entry.is_open())?;
+        let (detail, sessions) = (detail.to_owned(), self.state.running_of(grant));
+        Some(Body::GrantEnded(GrantEnded { grant: grant.clone(), reason, detail, sessions }))
+    }
+
+    /// Tells the supervisors of a grant's sessions to end them; answers how many.
+    pub(super) fn order_end(&self, grant: &GrantId, reason: EndReason, with_grace: bool) -> usize {
         let sessions = self.state.running_of(grant);
-        if let Some(entry) = self.state.grants.get(grant)
-            && !matches!(entry.stage(), Stage::Ended(_))
-        {
-            let ended = GrantEnded { grant: grant.clone(), reason, detail: detail.to_owned(), sessions: sessions.clone() };
-            self.commit(&[Body::GrantEnded(ended)])?;
-        }
         let why = match reason {
             EndReason::Expired | EndReason::Unused => spec::EndReason::Expired,
             EndReason::Revoked => spec::EndReason::Revoked,
@@ -233,13 +238,13 @@ impl Ledger {
                 crate::say("broker", &format!("session {session} could not be told to end: {}", crate::chain(&error)));
             }
         }
-        Ok(sessions.len())
+        sessions.len()
     }
 
     /// Users who hold a grant that has not ended: their groups are wanted before `documents_changed`.
     #[must_use]
     pub fn holders(&self) -> Vec<brevet_core::user::User> {
-        let holds = |grant: &&crate::state::GrantEntry| grant.ended.is_none() || !self.state.running_of(&grant.id).is_empty();
+        let holds = |grant: &&crate::state::GrantEntry| grant.is_open() || !self.state.running_of(&grant.id).is_empty();
         let mut users: Vec<_> = self.state.grants.values().filter(holds).map(|grant| grant.user.clone()).collect();
         users.sort_by_key(|user| user.uid);
         users.dedup_by_key(|user| user.uid);

@@ -17,6 +17,7 @@ pub mod documents;
 pub mod elevate;
 pub mod environment;
 pub mod facts;
+pub mod fault;
 pub mod journal;
 pub mod launcher;
 pub mod ledger;

@@ -209,12 +209,15 @@ fn open_ledger(directory: &Path, identity: &Identity) -> Result<(Ledger, Opened,
         Some(body) => state.apply(header, body),
         None => state.seen(header),
     })?;
+    if let Some(reason) = state.unreadable.take() {
+        return Err(ServeError::Content { path: directory.join("journal"), reason });
+    }
     let (seq, acknowledged) = (journal.chain().seq, documents.position.acknowledged);
     if seq < acknowledged {
         return Err(ServeError::Shortened { seq, acknowledged });
     }
-    let rebooted = state.boot.as_ref().is_some_and(|last| *last != boot);
-    let marks = [state.mark, documents.position.mark, documents.position.last_heartbeat];
+    let rebooted = state.last.as_ref().is_some_and(|last| last.boot.boot != boot);
+    let marks = [state.last.as_ref().map(|last| last.wall), documents.position.mark, documents.position.last_heartbeat];
     let mark = marks.into_iter().flatten().max().unwrap_or(Timestamp::from_millis(0));
     Ok((Ledger::new(journal, state, documents, Clock::new(boot, mark, reading)), opened, rebooted))
 }

@@ -5,14 +5,12 @@ use std::sync::Arc;
 
 use brevet_core::document::EndReason;
 use brevet_core::id::{GrantId, SessionId};
-use brevet_core::policy::Uses;
-use brevet_core::record::{Body, GrantEnded, Origin, Outcome, SessionEnded};
+use brevet_core::record::{Body, GrantEnded, Outcome, SessionEnded};
 
 use crate::broker::Broker;
 use crate::journal::JournalError;
 use crate::ledger::{Ledger, Live};
 use crate::spec::{self, Ended, Exit, Report};
-use crate::state::Stage;
 use crate::supervisor::client::{self, ReconnectError, Session};
 
 /// The directory in which a session's supervisor can be found again.
@@ -110,26 +108,20 @@ fn record(broker: &Broker, ended: &Ended) -> Result<(), JournalError> {
 /// When it could not be recorded.
 pub fn end(ledger: &mut Ledger, id: &SessionId, grant: &GrantId, outcome: Outcome, processes_ended: u32) -> Result<(), JournalError> {
     ledger.live.remove(id);
-    if ledger.state.sessions.get(id).is_none_or(|entry| entry.ended.is_some()) {
+    if ledger.state.sessions.get(id).is_none_or(|entry| !entry.is_running()) {
         return Ok(());
     }
     let expired = outcome == Outcome::Expired;
     let ended = SessionEnded { session: id.clone(), grant: grant.clone(), outcome, processes_ended };
     let mut bodies = vec![Body::SessionEnded(ended)];
     if let Some(entry) = ledger.state.grants.get(grant) {
-        let single = matches!(entry.origin, Some(Origin::Automatic | Origin::Justify)) || entry.uses == Uses::Once;
-        if single && !matches!(entry.stage(), Stage::Ended(_)) {
+        if entry.is_single() && entry.is_open() {
             let reason = if expired { EndReason::Expired } else { EndReason::Finished };
             let detail = if expired { "its time was up" } else { "its session ended" }.to_owned();
             bodies.push(Body::GrantEnded(GrantEnded { grant: grant.clone(), reason, detail, sessions: vec![id.clone()] }));
         }
     }
     ledger.commit(&bodies)?;
-    for receipt in &mut ledger.documents.position.receipts {
-        if receipt.grant == *grant {
-            receipt.processes_ended = receipt.processes_ended.saturating_add(processes_ended);
-        }
-    }
     ledger.settle_receipts()
 }
 

@@ -3,15 +3,19 @@
 //! INVARIANT: memory holds exactly what the records on disk say; nothing here is changed but by `State::apply`.
 
 mod grant;
+#[cfg(test)]
+mod tests;
 
-pub use grant::{GrantEntry, Stage};
+pub use grant::GrantEntry;
 
 use std::collections::BTreeMap;
 
+use brevet_core::digest::Digest;
 use brevet_core::document::{EndReason, Kind};
+use brevet_core::grant::{Applied, Running, SessionLife, Step};
 use brevet_core::id::{AutonomousId, GrantId, PolicyId, RequestId, SessionId};
 use brevet_core::journal::Header;
-use brevet_core::record::{Body, SessionEnded, SessionStarted, ValidityStarted};
+use brevet_core::record::{Body, RevocationReceived, SessionStarted, ValidityStarted};
 use brevet_core::request::{Request, RequestState};
 use brevet_core::time::{BootTime, Length, Now, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -30,6 +34,17 @@ pub struct RequestEntry {
     pub seq: u64,
     /// When it left `pending`.
     pub closed: Option<Timestamp>,
+    /// Who decided, and what they wrote.
+    pub answer: Option<Answer>,
+}
+
+/// Who decided on a request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// Names of the persons, or the rule's name.
+    pub by: Vec<String>,
+    /// What they wrote; empty comments are left out.
+    pub comments: Vec<String>,
 }
 
 /// A session and its end.
@@ -37,9 +52,41 @@ pub struct RequestEntry {
 pub struct SessionEntry {
     /// As recorded.
     pub started: SessionStarted,
-    /// Its end, once it has one.
-    pub ended: Option<SessionEnded>,
+    /// How it ended, once it has.
+    pub life: SessionLife,
     /// When that was.
+    pub closed: Option<Timestamp>,
+}
+
+impl SessionEntry {
+    /// Whether it has not ended.
+    #[must_use]
+    pub const fn is_running(&self) -> bool {
+        self.life.outcome().is_none()
+    }
+}
+
+/// A fixed validity that began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValidityEntry {
+    /// As recorded.
+    pub started: ValidityStarted,
+    /// How long it has run.
+    pub running: Running,
+}
+
+/// A revocation and its receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationEntry {
+    /// Of the document.
+    pub digest: Digest,
+    /// Its place in the computer's sequence.
+    pub seq: u64,
+    /// What it ended.
+    pub grant: GrantId,
+    /// Processes ended since.
+    pub processes_ended: u32,
+    /// When its receipt was recorded.
     pub closed: Option<Timestamp>,
 }
 
@@ -65,67 +112,80 @@ pub struct State {
     /// By id.
     pub sessions: BTreeMap<SessionId, SessionEntry>,
     /// Fixed validities that began.
-    pub validity: Vec<ValidityStarted>,
+    pub validity: BTreeMap<PolicyId, Vec<ValidityEntry>>,
+    /// In the order of their arrival.
+    pub revocations: Vec<RevocationEntry>,
     /// The last version of each policy that was recorded as applied.
     pub applied: BTreeMap<PolicyId, u64>,
     /// The last version of each policy that was recorded as refused, and the field.
     pub refused: BTreeMap<PolicyId, (Option<u64>, String)>,
     /// Approvals by autonomous rules of the last days.
     pub given: Vec<Given>,
-    /// Wall time of the last record: the high-water mark.
-    pub mark: Option<Timestamp>,
-    /// Boot id of the last record.
-    pub boot: Option<String>,
+    /// The moment of the last record; its wall time is the high-water mark.
+    pub last: Option<Now>,
+    /// Why a snapshot could not be taken for the state: nothing may be decided by what is here then.
+    #[serde(skip)]
+    pub unreadable: Option<String>,
 }
 
 impl State {
-    /// Takes one record in.
+    /// Takes one record in. Taking it again changes nothing.
     pub fn apply(&mut self, header: &Header, body: &Body) {
-        let now = Now { wall: header.time, boot: BootTime { boot: header.boot.clone(), millis: header.boottime } };
+        self.seen(header);
+        let now = moment(header);
         match body {
             Body::RequestCreated(request) => {
-                let entry = RequestEntry { request: (**request).clone(), state: RequestState::Pending, seq: header.seq, closed: None };
-                self.requests.insert(request.id.clone(), entry);
+                let (request, seq) = ((**request).clone(), header.seq);
+                let id = request.id.clone();
+                let entry = RequestEntry { request, state: RequestState::Pending, seq, closed: None, answer: None };
+                self.requests.entry(id).or_insert(entry);
             }
             Body::RequestAutoApproved(approved) => {
-                self.close_request(&approved.request, RequestState::AutoApproved, now.wall);
-                if let Some(entry) = self.requests.get(&approved.request) {
+                let answer = Answer { by: vec![approved.rule.name.clone()], comments: Vec::new() };
+                if self.close_request(&approved.request, RequestState::AutoApproved, Some(answer), &now)
+                    && let Some(entry) = self.requests.get(&approved.request)
+                {
                     self.given.push(Given { rule: approved.rule.id.clone(), uid: entry.request.user.uid, at: now.wall });
                 }
             }
-            Body::RequestWithdrawn(closed) => self.close_request(&closed.request, RequestState::Withdrawn, now.wall),
-            Body::RequestLapsed(closed) => self.close_request(&closed.request, RequestState::Lapsed, now.wall),
-            Body::GrantReceived(document) => self.receive_grant(document, now),
+            Body::RequestWithdrawn(closed) => drop(self.close_request(&closed.request, RequestState::Withdrawn, None, &now)),
+            Body::RequestLapsed(closed) => drop(self.close_request(&closed.request, RequestState::Lapsed, None, &now)),
+            Body::DeclineReceived(decline) => {
+                let comments = Some(decline.comment.clone()).filter(|comment| !comment.is_empty());
+                let answer = Answer { by: vec![decline.by.clone()], comments: comments.into_iter().collect() };
+                self.close_request(&decline.request, RequestState::Declined, Some(answer), &now);
+            }
+            Body::GrantReceived(document) => self.receive_grant(document, &now),
+            Body::RevocationReceived(received) => self.receive_revocation(received),
             Body::GrantIssued(grant) => {
-                self.grants.insert(grant.id.clone(), GrantEntry::local(grant, now));
+                self.grants.entry(grant.id.clone()).or_insert_with(|| GrantEntry::local(grant, &now));
             }
-            Body::GrantActivated(activated) => {
-                if let Some(entry) = self.grants.get_mut(&activated.grant) {
-                    entry.activated = Some(activated.clone());
-                }
-            }
+            Body::GrantActivated(activated) => self.step(&activated.grant, Step::Activated, &activated.at),
             Body::GrantEnded(ended) => {
                 if let Some(entry) = self.grants.get_mut(&ended.grant) {
-                    entry.ended = Some(ended.clone());
-                    entry.closed = Some(now.wall);
+                    entry.end(ended, &now);
                 }
             }
             Body::SessionStarted(started) => {
-                if let Some(entry) = self.grants.get_mut(&started.grant) {
-                    entry.launches = entry.launches.saturating_add(1);
+                if !self.sessions.contains_key(&started.session) {
+                    self.step(&started.grant, Step::Launched, &now);
+                    let entry = SessionEntry { started: (**started).clone(), life: SessionLife::default(), closed: None };
+                    self.sessions.insert(started.session.clone(), entry);
                 }
-                let entry = SessionEntry { started: (**started).clone(), ended: None, closed: None };
-                self.sessions.insert(started.session.clone(), entry);
             }
             Body::SessionEnded(ended) => {
-                if let Some(entry) = self.sessions.get_mut(&ended.session) {
-                    entry.ended = Some(ended.clone());
+                if let Some(entry) = self.sessions.get_mut(&ended.session)
+                    && entry.life.end(ended.outcome.clone()) == Applied::Changed
+                {
                     entry.closed = Some(now.wall);
+                    self.count_ended(&ended.grant, ended.processes_ended);
                 }
             }
             Body::DocumentConfirmed(confirmed) => {
-                if let (Kind::Decline, Some(request)) = (confirmed.document, &confirmed.request) {
-                    self.close_request(request, RequestState::Declined, now.wall);
+                if confirmed.document == Kind::Revocation
+                    && let Some(entry) = self.revocations.iter_mut().find(|entry| entry.digest == confirmed.digest)
+                {
+                    entry.closed.get_or_insert(now.wall);
                 }
             }
             Body::PolicyApplied(applied) => {
@@ -136,12 +196,13 @@ impl State {
                 self.applied.remove(&refused.policy);
                 self.refused.insert(refused.policy.clone(), (refused.version, refused.field.clone()));
             }
-            Body::ValidityStarted(started) => self.validity.push(started.clone()),
-            Body::StateSnapshot(value) => {
-                if let Ok(state) = serde_json::from_value::<Self>(value.clone()) {
-                    *self = state;
+            Body::ValidityStarted(started) => {
+                if self.validity_of(&started.policy, started.renewal, started.user).is_none() {
+                    let entry = ValidityEntry { started: started.clone(), running: Running::since(&started.at) };
+                    self.validity.entry(started.policy.clone()).or_default().push(entry);
                 }
             }
+            Body::StateSnapshot(value) => self.restore(value, header),
             Body::BrokerStarted(_)
             | Body::JournalRepaired(_)
             | Body::LaunchRefused(_)
@@ -150,42 +211,96 @@ impl State {
             | Body::ClockJumped(_)
             | Body::AuthenticationFailed(_) => {}
         }
-        self.seen(header);
     }
 
     /// Takes note of a record's time, also of a kind that this version does not know.
     pub fn seen(&mut self, header: &Header) {
-        // WHY: every record's time is at or above the mark, except the one that lowers it.
-        self.mark = Some(header.time);
-        self.boot = Some(header.boot.clone());
-    }
-
-    fn close_request(&mut self, id: &RequestId, state: RequestState, at: Timestamp) {
-        if let Some(entry) = self.requests.get_mut(id).filter(|entry| entry.state.may_become(state)) {
-            entry.state = state;
-            entry.closed = Some(at);
+        let now = moment(header);
+        let Some(last) = self.last.replace(now.clone()) else { return };
+        // WHY: within one boot, and while wall time rises, the latest moment says all; only where that breaks off must every
+        // running time be told what had passed until then.
+        if last.boot.boot != now.boot.boot || now.wall < last.wall {
+            self.observe(&last);
+            self.observe(&now);
         }
     }
 
-    fn receive_grant(&mut self, document: &brevet_core::document::GrantDocument, now: Now) {
+    fn observe(&mut self, moment: &Now) {
+        for grant in self.grants.values_mut().filter(|grant| grant.is_open()) {
+            grant.life.observe(moment);
+        }
+        for entry in self.validity.values_mut().flatten() {
+            entry.running.observe(moment);
+        }
+    }
+
+    fn restore(&mut self, value: &serde_json::Value, header: &Header) {
+        match serde_json::from_value::<Self>(value.clone()) {
+            Ok(state) => {
+                *self = state;
+                self.seen(header);
+            }
+            Err(error) => self.unreadable = Some(format!("record {}: {error}", header.seq)),
+        }
+    }
+
+    /// Whether it was still to be decided.
+    fn close_request(&mut self, id: &RequestId, state: RequestState, answer: Option<Answer>, now: &Now) -> bool {
+        let Some(entry) = self.requests.get_mut(id).filter(|entry| entry.state.may_become(state)) else { return false };
+        entry.state = state;
+        entry.closed = Some(now.wall);
+        entry.answer = answer;
+        true
+    }
+
+    /// What is not possible from where a grant stands changes nothing.
+    fn step(&mut self, grant: &GrantId, step: Step, at: &Now) {
+        if let Some(entry) = self.grants.get_mut(grant) {
+            let _applied = entry.life.apply(step, at);
+        }
+    }
+
+    fn receive_grant(&mut self, document: &brevet_core::document::GrantDocument, now: &Now) {
         if let Some(entry) = self.grants.get_mut(&document.grant) {
-            entry.extend(document);
+            entry.extend(document, now);
             return;
         }
         let Some(request) = self.requests.get(&document.request).map(|entry| entry.request.clone()) else { return };
-        self.close_request(&document.request, RequestState::Approved, now.wall);
+        let approvals = || document.approvals.iter();
+        let comments = approvals().map(|approval| approval.comment.clone()).filter(|comment| !comment.is_empty()).collect();
+        let answer = Answer { by: approvals().map(|approval| approval.name.clone()).collect(), comments };
+        self.close_request(&document.request, RequestState::Approved, Some(answer), now);
         self.grants.insert(document.grant.clone(), GrantEntry::received(document, &request, now));
+    }
+
+    fn receive_revocation(&mut self, received: &RevocationReceived) {
+        if self.revocation(&received.digest).is_none() {
+            let (seq, grant) = (received.revocation.seq, received.revocation.grant.clone());
+            self.revocations.push(RevocationEntry { digest: received.digest, seq, grant, processes_ended: 0, closed: None });
+        }
+    }
+
+    fn count_ended(&mut self, grant: &GrantId, processes: u32) {
+        for owed in self.revocations.iter_mut().filter(|entry| entry.closed.is_none() && entry.grant == *grant) {
+            owed.processes_ended = owed.processes_ended.saturating_add(processes);
+        }
+    }
+
+    /// A revocation that was received.
+    #[must_use]
+    pub fn revocation(&self, digest: &Digest) -> Option<&RevocationEntry> {
+        self.revocations.iter().find(|entry| entry.digest == *digest)
     }
 
     /// Sessions that have not ended, of one grant.
     pub fn running_of(&self, grant: &GrantId) -> Vec<SessionId> {
-        let running = self.sessions.iter().filter(|(_, entry)| entry.ended.is_none() && entry.started.grant == *grant);
+        let running = self.sessions.iter().filter(|(_, entry)| entry.is_running() && entry.started.grant == *grant);
         running.map(|(id, _)| id.clone()).collect()
     }
 
     /// Sessions that have not ended.
     pub fn running(&self) -> impl Iterator<Item = (&SessionId, &SessionEntry)> {
-        self.sessions.iter().filter(|(_, entry)| entry.ended.is_none())
+        self.sessions.iter().filter(|(_, entry)| entry.is_running())
     }
 
     /// Pending requests of one user.
@@ -195,8 +310,8 @@ impl State {
 
     /// When a fixed validity began.
     #[must_use]
-    pub fn validity_of(&self, policy: &PolicyId, renewal: u64, uid: Option<u32>) -> Option<&ValidityStarted> {
-        self.validity.iter().find(|started| started.policy == *policy && started.renewal == renewal && started.user == uid)
+    pub fn validity_of(&self, policy: &PolicyId, renewal: u64, uid: Option<u32>) -> Option<&ValidityEntry> {
+        self.validity.get(policy)?.iter().find(|entry| entry.started.renewal == renewal && entry.started.user == uid)
     }
 
     /// How many approvals a rule gave a user since a moment.
@@ -221,8 +336,13 @@ impl State {
         kept.requests.retain(|_, entry| recent(entry.closed));
         kept.sessions.retain(|_, entry| recent(entry.closed));
         // A grant is remembered until its absolute end too, so that it can never be received anew.
-        kept.grants.retain(|_, entry| recent(entry.closed) || entry.not_after.is_some_and(|end| end >= now));
+        kept.grants.retain(|_, entry| recent(entry.closed) || entry.life.terms().not_after.is_some_and(|end| end >= now));
+        kept.revocations.retain(|entry| recent(entry.closed));
         kept.given.retain(|given| given.at >= now.minus(Length::from_hours(72)));
         kept
     }
+}
+
+fn moment(header: &Header) -> Now {
+    Now { wall: header.time, boot: BootTime { boot: header.boot.clone(), millis: header.boottime } }
 }

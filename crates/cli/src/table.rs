@@ -104,6 +104,11 @@ fn state(state: RequestState) -> &'static str {
     }
 }
 
+/// What was decided, or why it ended.
+fn because(text: Option<&String>) -> String {
+    text.map_or_else(String::new, |text| format!("  {}", show::words(text)))
+}
+
 /// `brevet requests`.
 pub fn requests(list: &[RequestSummary]) -> String {
     if list.is_empty() {
@@ -120,7 +125,7 @@ pub fn requests(list: &[RequestSummary]) -> String {
                 request.duration.to_string(),
                 moment(request.created),
                 lapses,
-                format!("{}  ({})", show::command(&request.arguments), show::text(&request.reason)),
+                format!("{}  ({}){}", show::command(&request.arguments), show::text(&request.reason), because(request.answer.as_ref())),
             ]
         })
         .collect();
@@ -143,7 +148,7 @@ pub fn grants(list: &[GrantSummary]) -> String {
                 grant.sessions.len().to_string(),
                 show::text(&grant.target_user),
                 show::text(&grant.policy),
-                show::command(&grant.arguments),
+                format!("{}{}", show::command(&grant.arguments), because(grant.because.as_ref())),
             ]
         })
         .collect();

@@ -153,6 +153,12 @@ impl GrantLife {
         self.state
     }
 
+    /// The server's version of its terms.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
     /// What it gives in its latest version.
     #[must_use]
     pub const fn terms(&self) -> &GrantTerms {

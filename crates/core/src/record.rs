@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::application::Facts;
 use crate::autonomous::Condition;
 use crate::digest::Digest;
-use crate::document::{EndReason, GrantDocument, Kind};
+use crate::document::{Decline, EndReason, GrantDocument, Kind, Revocation};
 use crate::id::{GrantId, PolicyId, RequestId, SessionId};
 use crate::policy::{Binds, Containment, Elevation, Uses};
 use crate::request::{AutonomousRef, Command, PolicyRef, Request};
@@ -66,6 +66,10 @@ bodies! {
     RequestLapsed(RequestClosed) = "request.lapsed",
     /// The broker accepted a server's grant, or its extension (a higher version).
     GrantReceived(Box<GrantDocument>) = "grant.received",
+    /// A server's decline of a request.
+    DeclineReceived(Box<Decline>) = "decline.received",
+    /// A server's revocation: its receipt is owed until everything that ran under the grant is gone.
+    RevocationReceived(RevocationReceived) = "revocation.received",
     /// The broker made a grant of its own.
     GrantIssued(Box<LocalGrant>) = "grant.issued",
     /// First use: from now its end is fixed.
@@ -167,6 +171,15 @@ pub struct Shadowed {
 pub struct RequestClosed {
     /// Which request.
     pub request: RequestId,
+}
+
+/// A revocation arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationReceived {
+    /// `Envelope::digest`.
+    pub digest: Digest,
+    /// As signed.
+    pub revocation: Box<Revocation>,
 }
 
 /// A grant of the broker's own making.
@@ -330,6 +343,9 @@ pub struct DocumentRefused {
     pub code: String,
     /// In words.
     pub reason: String,
+    /// `Envelope::digest`, where it could be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
 }
 
 /// A policy version is in force.

@@ -1,7 +1,5 @@
 //! What of documents must survive a restart and is not in the journal.
 
-use brevet_core::digest::Digest;
-use brevet_core::id::GrantId;
 use brevet_core::time::{Now, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -26,19 +24,4 @@ pub struct Position {
     pub acknowledged_at: Vec<(u64, Timestamp)>,
     /// The highest wall time seen.
     pub mark: Option<Timestamp>,
-    /// Revocations whose receipt waits for sessions to end.
-    pub receipts: Vec<Receipt>,
-}
-
-/// A receipt that is owed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Of the revocation.
-    pub digest: Digest,
-    /// Its place.
-    pub seq: u64,
-    /// What it ended.
-    pub grant: GrantId,
-    /// Processes ended so far.
-    pub processes_ended: u32,
 }

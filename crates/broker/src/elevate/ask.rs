@@ -16,10 +16,12 @@ use brevet_core::user::User;
 use brevet_sys::poll::{self, Interest};
 
 use super::{Attempt, Needed, Refusal};
+use crate::asks;
 use crate::broker::id_parts;
 use crate::environment;
 use crate::ledger::Ledger;
 use crate::names::Answer as Named;
+use crate::state::{Answer, RequestEntry};
 
 /// Requests of one user that may wait at a time.
 const MOST_PENDING: usize = 20;
@@ -27,7 +29,7 @@ const MOST_PENDING: usize = 20;
 const MOST_AN_HOUR: usize = 240;
 
 /// What became of a request, for the pipeline.
-pub(super) enum Answer {
+pub(super) enum Next {
     /// A grant is there: decide again.
     Approved,
     /// The client has had its last message.
@@ -36,7 +38,7 @@ pub(super) enum Answer {
 
 impl Attempt<'_> {
     /// Asks, or joins the same request that waits already, and waits for the answer.
-    pub(super) fn ask(&mut self, asked: &Ask) -> Result<Answer, Refusal> {
+    pub(super) fn ask(&mut self, asked: &Ask) -> Result<Next, Refusal> {
         let target = self.target_of(&asked.target_user)?;
         let command = Command {
             application: self.examined.facts.clone(),
@@ -53,6 +55,7 @@ impl Attempt<'_> {
                 id
             }
             None => {
+                self.tell_last_answer(&command)?;
                 if self.reason.is_none() {
                     let needed = Needed {
                         mode: Mode::Request,
@@ -81,15 +84,20 @@ impl Attempt<'_> {
 
     fn same_request(&self, command: &Command) -> Option<RequestId> {
         let ledger = self.broker.ledger();
-        let same = |found: &Command| {
-            found.arguments == command.arguments
-                && found.directory == command.directory
-                && found.target == command.target
-                && found.kept_environment == command.kept_environment
-                && found.application.sha256 == command.application.sha256
-                && found.application.path == command.application.path
+        let mut pending = ledger.state.pending_of(self.account.user.uid);
+        pending.find(|entry| is_same(&entry.request.command, command)).map(|entry| entry.request.id.clone())
+    }
+
+    /// Why the same request did not lead anywhere the last time, for whoever asks again.
+    fn tell_last_answer(&self, command: &Command) -> Result<(), Refusal> {
+        let uid = self.account.user.uid;
+        let text = {
+            let ledger = self.broker.ledger();
+            let mut newest_first = ledger.state.requests.values().rev();
+            let last = newest_first.find(|entry| entry.request.user.uid == uid && is_same(&entry.request.command, command));
+            last.and_then(|entry| asks::unwelcome_end(&ledger, entry))
         };
-        ledger.state.pending_of(self.account.user.uid).find(|entry| same(&entry.request.command)).map(|entry| entry.request.id.clone())
+        Ok(text.map_or(Ok(()), |text| self.connection.tell(&Tell::Notice { text: format!("the last time it was {text}") }))?)
     }
 
     /// Records the request, and the answer of the first rule that approves it.
@@ -107,8 +115,7 @@ impl Attempt<'_> {
         }
         let now = ledger.now();
         let hour_ago = now.wall.minus(Length::from_hours(1));
-        let mine =
-            |entry: &&crate::state::RequestEntry| entry.request.user.uid == self.account.user.uid && entry.request.created >= hour_ago;
+        let mine = |entry: &&RequestEntry| entry.request.user.uid == self.account.user.uid && entry.request.created >= hour_ago;
         if ledger.state.requests.values().filter(mine).count() >= MOST_AN_HOUR {
             return Err(Refusal::new("busy", format!("{MOST_AN_HOUR} requests of yours were made within an hour")));
         }
@@ -180,22 +187,22 @@ impl Attempt<'_> {
     }
 
     /// Waits for the decision. When the client goes away the request stays pending.
-    fn wait(&self, id: &RequestId, message: &str) -> Result<Answer, Refusal> {
+    fn wait(&self, id: &RequestId, message: &str) -> Result<Next, Refusal> {
         let changed = self.broker.ledger().watch()?;
-        let mut told = false;
+        let mut told = None;
         loop {
             changed.clear();
             let Some(left) = self.look(id, message, &mut told)? else {
-                return Ok(if self.is_approved(id) { Answer::Approved } else { Answer::Told });
+                return Ok(if self.is_approved(id) { Next::Approved } else { Next::Told });
             };
             if self.run.no_wait {
-                return Ok(Answer::Told);
+                return Ok(Next::Told);
             }
             let descriptors = [(changed.reader.as_fd(), Interest::READ), (self.connection.stream.as_fd(), Interest::READ)];
             let ready =
                 poll::wait(&descriptors, Some(left.saturating_add(1))).map_err(|error| Refusal::new("system", crate::chain(&error)))?;
             if self.broker.is_stopping() || (ready.get(1).is_some_and(|ready| ready.readable()) && !self.connection.still_there()) {
-                return Ok(Answer::Told);
+                return Ok(Next::Told);
             }
         }
     }
@@ -206,7 +213,8 @@ impl Attempt<'_> {
     }
 
     /// Tells the client where the request stands; answers how long it may still wait, `None` once it is closed.
-    fn look(&self, id: &RequestId, message: &str, told: &mut bool) -> Result<Option<u64>, Refusal> {
+    /// `told` is what was said before: whether the server has it.
+    fn look(&self, id: &RequestId, message: &str, told: &mut Option<bool>) -> Result<Option<u64>, Refusal> {
         let (tell, left) = {
             let mut ledger = self.broker.ledger();
             let now = ledger.now();
@@ -220,17 +228,18 @@ impl Attempt<'_> {
                     let delivered = ledger.documents.position.acknowledged >= entry.seq;
                     (self.pending(request, message, left, delivered), Some(left))
                 }
-                RequestState::Approved | RequestState::AutoApproved => (approved(&ledger, id, entry.state), None),
+                RequestState::Approved | RequestState::AutoApproved => (approved(&ledger, entry), None),
                 RequestState::Declined => {
-                    let (by, comment) = ledger.declined.get(id).cloned().unwrap_or_default();
-                    (Tell::Declined { request: id.clone(), by, comment }, None)
+                    let Answer { by, comments } = entry.answer.clone().unwrap_or_default();
+                    (Tell::Declined { request: id.clone(), by: by.join(", "), comment: comments.join("; ") }, None)
                 }
                 RequestState::Withdrawn | RequestState::Lapsed => (Tell::Closed { request: id.clone(), state: entry.state }, None),
             }
         };
-        if left.is_none() || !*told {
+        let delivered = if let Tell::Pending(pending) = &tell { Some(pending.delivered) } else { None };
+        if left.is_none() || *told != delivered {
             self.connection.tell(&tell)?;
-            *told = true;
+            *told = delivered;
         }
         Ok(left)
     }
@@ -252,19 +261,24 @@ impl Attempt<'_> {
     }
 }
 
-fn approved(ledger: &Ledger, id: &RequestId, state: RequestState) -> Tell {
-    let grant = ledger.state.grants.values().find(|grant| grant.request.as_ref() == Some(id));
-    match grant {
-        Some(grant) => Tell::Approved(Approved {
-            request: id.clone(),
-            grant: grant.id.clone(),
-            by: grant.by.clone(),
-            comments: grant.comments.clone(),
-            duration: grant.duration,
-            autonomous: state == RequestState::AutoApproved,
-        }),
-        None => Tell::Closed { request: id.clone(), state },
-    }
+/// Whether two commands are the same to whoever asks, waits or decides.
+fn is_same(found: &Command, command: &Command) -> bool {
+    found.arguments == command.arguments
+        && found.directory == command.directory
+        && found.target == command.target
+        && found.kept_environment == command.kept_environment
+        && found.application.sha256 == command.application.sha256
+        && found.application.path == command.application.path
+}
+
+fn approved(ledger: &Ledger, entry: &RequestEntry) -> Tell {
+    let request = entry.request.id.clone();
+    let Some(grant) = ledger.state.grants.values().find(|grant| grant.request.as_ref() == Some(&request)) else {
+        return Tell::Closed { request, state: entry.state };
+    };
+    let Answer { by, comments } = entry.answer.clone().unwrap_or_default();
+    let autonomous = entry.state == RequestState::AutoApproved;
+    Tell::Approved(Approved { request, grant: grant.id.clone(), by, comments, duration: grant.life.terms().duration, autonomous })
 }
 
 fn autonomous_grant(id: GrantId, request: &Request, now: &Now) -> LocalGrant {

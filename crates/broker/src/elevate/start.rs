@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use brevet_api::broker::{Ended, Started, Tell};
 use brevet_core::decide::{By, Decision, Elevate};
+use brevet_core::grant::GrantState;
 use brevet_core::id::{GrantId, SessionId};
 use brevet_core::policy::{Binds, Containment, FixedFrom, Uses, Validity};
 use brevet_core::record::{Body, GrantActivated, LocalGrant, Origin, Outcome, SessionStarted, ValidityStarted};
@@ -20,7 +21,7 @@ use crate::ledger::{Deadline, Ledger, Live, deadline};
 use crate::names::Answer as Named;
 use crate::spec::{self, NamedUser, Requester, SessionSpec, Target};
 use crate::supervisor::client::{Descriptors, Prepared, StartError, prepare};
-use crate::{launcher, sessions};
+use crate::{fault, launcher, sessions};
 
 /// Sessions of one user that may run at a time.
 const MOST_SESSIONS: usize = 64;
@@ -87,8 +88,10 @@ impl Attempt<'_> {
         };
         // A client that is gone by now has its program started all the same: it is on record.
         drop(self.connection.tell(&Tell::Started(started)));
+        fault::point("go.before");
         match prepared.go() {
             Ok((running, _)) => {
+                fault::point("go.after");
                 let running = Arc::new(running);
                 self.running(&right, &session, &running);
                 Ok(Some(Running { id: session, session: running }))
@@ -278,7 +281,7 @@ impl Attempt<'_> {
                 ticket: self.run.ticket.clone(),
             })));
         }
-        if ledger.state.grants.get(&right.grant).is_none_or(|entry| entry.activated.is_none()) {
+        if ledger.state.grants.get(&right.grant).is_none_or(|entry| entry.life.state() == GrantState::Issued) {
             let ends = Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(right.lasts));
             let (grant, lasts_millis) = (right.grant.clone(), right.lasts);
             bodies.push(Body::GrantActivated(GrantActivated { grant, at: now.clone(), ends, lasts_millis }));

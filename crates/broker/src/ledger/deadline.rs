@@ -34,7 +34,7 @@ impl Ledger {
     /// Milliseconds for which a session under this grant may still run.
     #[must_use]
     pub fn remaining(&self, grant: &GrantEntry, now: &Now) -> u64 {
-        let own = grant.remaining_millis(now);
+        let own = grant.life.remaining_millis(now);
         let Some(document) = self.documents.in_force().policy(&grant.policy.id) else { return own };
         let valid = match holds(&document.policy.validity, self.fixed(document, grant.user.uid, now), now.wall) {
             Holds::For(millis) => millis,
@@ -52,7 +52,7 @@ impl Ledger {
             .filter_map(|(id, live)| {
                 let grant = self.state.grants.get(&self.state.sessions.get(id)?.started.grant)?;
                 // A grant that ended has given its sessions their order already.
-                grant.ended.is_none().then_some(())?;
+                grant.is_open().then_some(())?;
                 let deadline = deadline(self.remaining(grant, now), &grant.elevation, now);
                 (deadline.at.abs_diff(live.deadline) > 1_000).then(|| (id.clone(), deadline))
             })

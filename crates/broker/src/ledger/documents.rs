@@ -4,12 +4,13 @@ use brevet_core::decide::{Decision, Launch, Standing, covers, decide};
 use brevet_core::document::{Acknowledgement, Decline, EndReason, Envelope, GrantDocument, Kind, Revocation};
 use brevet_core::id::GrantId;
 use brevet_core::policy::{FixedFrom, Mode, Uses, Validity};
-use brevet_core::record::{Body, DocumentConfirmed, DocumentRefused, PolicyApplied, PolicyRefused, ValidityStarted};
+use brevet_core::record::{Body, DocumentConfirmed, DocumentRefused, PolicyApplied, PolicyRefused, RevocationReceived, ValidityStarted};
 use brevet_core::request::{PolicyRef, RequestState};
 use brevet_core::time::Now;
 
 use super::{Ledger, Members};
-use crate::documents::{NotAccepted, Receipt, Received, StoreError};
+use crate::documents::{NotAccepted, Received, StoreError};
+use crate::fault;
 use crate::journal::JournalError;
 use crate::state::GrantEntry;
 
@@ -46,7 +47,9 @@ impl Ledger {
             Received::Trust | Received::Shared => self.documents_changed(members, now)?,
             Received::Manifest(manifest) => {
                 self.documents_changed(members, now)?;
-                self.confirm(envelope, Kind::Manifest, manifest.seq, None)?;
+                let confirmed: Vec<Body> =
+                    confirmation(envelope, Kind::Manifest, manifest.seq).map(Body::DocumentConfirmed).into_iter().collect();
+                self.commit(&confirmed)?;
                 self.documents.advance(manifest.seq)?;
                 // Not at any other time: what comes before its manifest must be there when the manifest comes.
                 self.documents.sweep();
@@ -87,29 +90,23 @@ impl Ledger {
         let Some(left) = self.refused_documents.checked_sub(1) else { return Ok(()) };
         self.refused_documents = left;
         let document: String = envelope.payload_type.chars().take(100).collect();
-        self.commit(&[Body::DocumentRefused(DocumentRefused { document, code: refused.code.to_owned(), reason: refused.reason })])
-    }
-
-    fn confirm(&mut self, envelope: &Envelope, document: Kind, seq: u64, grant: Option<GrantId>) -> Result<(), JournalError> {
-        let Ok(digest) = envelope.digest() else { return Ok(()) };
-        let confirmed = DocumentConfirmed { document, digest, seq: Some(seq), grant, request: None, processes_ended: None };
-        self.commit(&[Body::DocumentConfirmed(confirmed)])
+        let (code, digest) = (refused.code.to_owned(), envelope.digest().ok());
+        self.commit(&[Body::DocumentRefused(DocumentRefused { document, code, reason: refused.reason, digest })])
     }
 
     fn receive_grant(&mut self, grant: &GrantDocument, envelope: &Envelope) -> Result<(), JournalError> {
-        if let Err(refused) = self.check_grant(grant) {
+        // It was taken before the broker could say so: sent again, it only needs its receipt.
+        let known = self.state.grants.get(&grant.grant).is_some_and(|known| {
+            known.life.version() == grant.version && known.request.as_ref() == Some(&grant.request) && known.origin.is_none()
+        });
+        if !known && let Err(refused) = self.check_grant(grant) {
             return self.refuse_document(envelope, refused);
         }
-        let Ok(digest) = envelope.digest() else { return Ok(()) };
-        let confirmed = DocumentConfirmed {
-            document: Kind::Grant,
-            digest,
-            seq: Some(grant.seq),
-            grant: Some(grant.grant.clone()),
-            request: None,
-            processes_ended: None,
-        };
-        self.commit(&[Body::GrantReceived(Box::new(grant.clone())), Body::DocumentConfirmed(confirmed)])
+        let received = (!known).then(|| Body::GrantReceived(Box::new(grant.clone())));
+        let confirmed = confirmation(envelope, Kind::Grant, grant.seq)
+            .map(|confirmed| DocumentConfirmed { grant: Some(grant.grant.clone()), ..confirmed });
+        let bodies: Vec<Body> = received.into_iter().chain(confirmed.map(Body::DocumentConfirmed)).collect();
+        self.commit(&bodies)
     }
 
     /// Whether a grant answers a request of ours, and gives no more than its policy's terms.
@@ -130,8 +127,8 @@ impl Ledger {
         }
         match self.state.grants.get(&grant.grant) {
             Some(known) if known.request.as_ref() != Some(&grant.request) => refuse("digest", "it is known as a grant for another request"),
-            Some(known) if known.ended.is_some() => refuse("request_closed", "the grant has ended"),
-            Some(known) if known.version > grant.version => refuse("rolled_back", "a higher version of it was accepted before"),
+            Some(known) if !known.is_open() => refuse("request_closed", "the grant has ended"),
+            Some(known) if known.life.version() > grant.version => refuse("rolled_back", "a higher version of it was accepted before"),
             Some(_) => Ok(()),
             None if entry.state != RequestState::Pending => refuse("request_closed", "the request is not pending any more"),
             None if grant.duration > terms.max_duration => refuse("digest", "duration: it gives more than the policy allows"),
@@ -145,23 +142,20 @@ impl Ledger {
             Some(entry) if entry.request.digest != decline.request_digest => {
                 Some(("digest", "it answers another request than the one that was asked"))
             }
-            Some(entry) if entry.state != RequestState::Pending => Some(("request_closed", "the request is not pending any more")),
+            Some(entry) if !matches!(entry.state, RequestState::Pending | RequestState::Declined) => {
+                Some(("request_closed", "the request is not pending any more"))
+            }
             Some(_) => None,
         };
         if let Some((code, reason)) = refused {
             return self.refuse_document(envelope, NotAccepted { code, reason: reason.to_owned() });
         }
-        let Ok(digest) = envelope.digest() else { return Ok(()) };
-        self.declined.insert(decline.request.clone(), (decline.by.clone(), decline.comment.clone()));
-        let confirmed = DocumentConfirmed {
-            document: Kind::Decline,
-            digest,
-            seq: Some(decline.seq),
-            grant: None,
-            request: Some(decline.request.clone()),
-            processes_ended: None,
-        };
-        self.commit(&[Body::DocumentConfirmed(confirmed)])
+        let pending = self.state.requests.get(&decline.request).is_some_and(|entry| entry.state == RequestState::Pending);
+        let received = pending.then(|| Body::DeclineReceived(Box::new(decline.clone())));
+        let confirmed = confirmation(envelope, Kind::Decline, decline.seq)
+            .map(|confirmed| DocumentConfirmed { request: Some(decline.request.clone()), ..confirmed });
+        let bodies: Vec<Body> = received.into_iter().chain(confirmed.map(Body::DocumentConfirmed)).collect();
+        self.commit(&bodies)
     }
 
     /// The grant ends at once; the receipt follows when everything that ran under it is gone.
@@ -169,9 +163,13 @@ impl Ledger {
         let Ok(digest) = envelope.digest() else { return Ok(()) };
         let detail =
             if revocation.comment.is_empty() { revocation.by.clone() } else { format!("{}: {}", revocation.by, revocation.comment) };
-        self.end_grant(&revocation.grant, EndReason::Revoked, &detail, revocation.with_grace)?;
-        let receipt = Receipt { digest, seq: revocation.seq, grant: revocation.grant.clone(), processes_ended: 0 };
-        self.documents.position.receipts.push(receipt);
+        let known = self.state.revocation(&digest).is_some();
+        let received = RevocationReceived { digest, revocation: Box::new(revocation.clone()) };
+        let received = (!known).then_some(Body::RevocationReceived(received));
+        let ended = self.end_of_grant(&revocation.grant, EndReason::Revoked, &detail);
+        let bodies: Vec<Body> = received.into_iter().chain(ended).collect();
+        self.commit(&bodies)?;
+        self.order_end(&revocation.grant, EndReason::Revoked, revocation.with_grace);
         self.settle_receipts()
     }
 
@@ -180,37 +178,24 @@ impl Ledger {
     /// # Errors
     /// When they could not be recorded: they stay owed.
     pub fn settle_receipts(&mut self) -> Result<(), JournalError> {
-        let (settled, owed): (Vec<_>, Vec<_>) = std::mem::take(&mut self.documents.position.receipts)
-            .into_iter()
-            .partition(|receipt| self.state.running_of(&receipt.grant).is_empty());
-        let bodies: Vec<Body> = settled
-            .iter()
-            .map(|receipt| {
+        let owed = self.state.revocations.iter().filter(|entry| entry.closed.is_none());
+        let settled: Vec<Body> = owed
+            .filter(|entry| self.state.running_of(&entry.grant).is_empty())
+            .map(|entry| {
                 Body::DocumentConfirmed(DocumentConfirmed {
                     document: Kind::Revocation,
-                    digest: receipt.digest,
-                    seq: Some(receipt.seq),
-                    grant: Some(receipt.grant.clone()),
+                    digest: entry.digest,
+                    seq: Some(entry.seq),
+                    grant: Some(entry.grant.clone()),
                     request: None,
-                    processes_ended: Some(receipt.processes_ended),
+                    processes_ended: Some(entry.processes_ended),
                 })
             })
             .collect();
-        self.documents.position.receipts = owed;
-        match self.commit(&bodies) {
-            Ok(()) if bodies.is_empty() => Ok(()),
-            Ok(()) => {
-                // Unsaved, they would only be given once more after a restart.
-                if let Err(error) = self.documents.save() {
-                    crate::say("broker", &crate::chain(&error));
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.documents.position.receipts.extend(settled);
-                Err(error)
-            }
+        if !settled.is_empty() {
+            fault::point("receipt.before");
         }
+        self.commit(&settled)
     }
 
     fn receive_acknowledgement(&mut self, ack: &Acknowledgement, envelope: &Envelope, now: &Now) -> Result<(), EffectError> {
@@ -280,7 +265,7 @@ impl Ledger {
             .grants
             .values()
             // One that expired may have sessions that were let finish: they end too.
-            .filter(|grant| grant.ended.is_none() || !self.state.running_of(&grant.id).is_empty())
+            .filter(|grant| grant.is_open() || !self.state.running_of(&grant.id).is_empty())
             .filter_map(|grant| Some((grant.id.clone(), self.uncovered(grant, members, now, &standing)?)))
             .collect();
         for (grant, why) in uncovered {
@@ -314,4 +299,10 @@ impl Ledger {
             Decision::Refuse(_) | Decision::Elevate(_) | Decision::Ask(_) => None,
         }
     }
+}
+
+/// The receipt of a document of the sequence.
+fn confirmation(envelope: &Envelope, document: Kind, seq: u64) -> Option<DocumentConfirmed> {
+    let digest = envelope.digest().ok()?;
+    Some(DocumentConfirmed { document, digest, seq: Some(seq), grant: None, request: None, processes_ended: None })
 }

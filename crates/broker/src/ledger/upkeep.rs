@@ -1,16 +1,16 @@
 //! What time does by itself: requests lapse, grants end, the clock is watched, segments are trimmed.
 
 use brevet_core::document::EndReason;
+use brevet_core::grant::{GrantLife, GrantState};
 use brevet_core::id::{GrantId, RequestId};
-use brevet_core::policy::{AtExpiry, Uses};
-use brevet_core::record::{Body, Origin, RequestClosed};
+use brevet_core::policy::AtExpiry;
+use brevet_core::record::{Body, RequestClosed};
 use brevet_core::request::RequestState;
 use brevet_core::time::{Length, Now};
 
 use super::Ledger;
 use super::documents::EffectError;
 use crate::journal::JournalError;
-use crate::state::Stage;
 
 /// How often the mark is written while nothing happens.
 const SAVE_MS: u64 = 60_000;
@@ -61,24 +61,16 @@ impl Ledger {
         let mut next = u64::MAX;
         let mut due: Vec<(GrantId, EndReason, &str)> = Vec::new();
         for grant in self.state.grants.values() {
-            let reason = match grant.stage() {
-                Stage::Ended(_) => continue,
-                Stage::Issued => EndReason::Unused,
-                Stage::Active => EndReason::Expired,
-            };
+            if !grant.is_open() {
+                continue;
+            }
             let running = !self.state.running_of(&grant.id).is_empty();
-            let left = match reason {
-                EndReason::Unused => grant.remaining_millis(now).min(grant.use_before.millis_since(now.wall)),
-                _ => grant.remaining_millis(now),
-            };
             // Made for one session, or for one use: over with it.
-            let single = matches!(grant.origin, Some(Origin::Automatic | Origin::Justify)) || grant.uses == Uses::Once;
-            if single && !running && grant.launches > 0 && left > 0 {
-                due.push((grant.id.clone(), EndReason::Finished, "its session ended"));
-            } else if left == 0 {
-                due.push((grant.id.clone(), reason, "its time was up"));
-            } else {
-                next = next.min(left);
+            let used = grant.is_single() && !running && grant.life.launches() > 0;
+            match grant.life.due(now) {
+                Some(reason) => due.push((grant.id.clone(), reason, "its time was up")),
+                None if used => due.push((grant.id.clone(), EndReason::Finished, "its session ended")),
+                None => next = next.min(next_look(&grant.life, now)),
             }
         }
         for (id, reason, detail) in due {
@@ -94,11 +86,10 @@ impl Ledger {
     }
 
     fn expire_quietly(&mut self, grant: &GrantId) -> Result<(), JournalError> {
-        let sessions = self.state.running_of(grant);
-        let detail = if sessions.is_empty() { "its time was up" } else { "its time was up; what runs may finish" };
-        let ended =
-            brevet_core::record::GrantEnded { grant: grant.clone(), reason: EndReason::Expired, detail: detail.to_owned(), sessions };
-        self.commit(&[Body::GrantEnded(ended)])
+        let idle = self.state.running_of(grant).is_empty();
+        let detail = if idle { "its time was up" } else { "its time was up; what runs may finish" };
+        let ended: Vec<Body> = self.end_of_grant(grant, EndReason::Expired, detail).into_iter().collect();
+        self.commit(&ended)
     }
 
     fn trim(&mut self, now: &Now) -> Result<(), EffectError> {
@@ -121,4 +112,10 @@ impl Ledger {
         self.journal.trim_before(seq)?;
         Ok(())
     }
+}
+
+/// Milliseconds until a grant's end may be due.
+fn next_look(life: &GrantLife, now: &Now) -> u64 {
+    let left = life.remaining_millis(now);
+    if life.state() == GrantState::Issued { left.min(life.terms().use_before.millis_since(now.wall)) } else { left }
 }

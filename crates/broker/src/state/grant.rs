@@ -1,10 +1,11 @@
-//! One grant as the records tell it: `issued ─► active ─► expired | revoked | finished`, `issued ─► revoked | unused`.
+//! One grant as the records tell it: who, what and by whom. Where it stands and what time it has left is `brevet_core::grant`'s.
 
 use brevet_core::decide::GrantView;
 use brevet_core::document::{EndReason, GrantDocument};
+use brevet_core::grant::{Applied, GrantLife, GrantTerms, Step};
 use brevet_core::id::{GrantId, RequestId};
 use brevet_core::policy::{Authentication, Binds, Elevation, Starts, Uses};
-use brevet_core::record::{GrantActivated, GrantEnded, LocalGrant, Origin};
+use brevet_core::record::{GrantEnded, LocalGrant, Origin};
 use brevet_core::request::{Command, PolicyRef, Request};
 use brevet_core::time::{Length, Now, Timestamp};
 use brevet_core::user::User;
@@ -27,52 +28,26 @@ pub struct GrantEntry {
     pub elevation: Elevation,
     /// What it covers.
     pub binds: Binds,
-    /// How often it can be used.
-    pub uses: Uses,
-    /// From when its duration counts.
-    pub starts: Starts,
-    /// How long it gives.
-    pub duration: Length,
-    /// When it was approved, with the boot clock of its receipt.
-    pub issued: Now,
-    /// First use at the latest.
-    pub use_before: Timestamp,
-    /// No use and no process afterwards; a local grant has none.
-    pub not_after: Option<Timestamp>,
     /// What made it, if the broker did.
     pub origin: Option<Origin>,
-    /// The server's version of it; 0 for a local one.
-    pub version: u64,
-    /// Names of who approved.
-    pub by: Vec<String>,
-    /// What they wrote.
-    pub comments: Vec<String>,
-    /// Why, in the user's words.
-    pub reason: Option<String>,
-    /// Its first use.
-    pub activated: Option<GrantActivated>,
-    /// How many sessions it started.
-    pub launches: u32,
+    /// Where it stands and what it still gives.
+    pub life: GrantLife,
     /// Its end.
     pub ended: Option<GrantEnded>,
     /// When that was.
     pub closed: Option<Timestamp>,
 }
 
-/// Where a grant stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Not used yet.
-    Issued,
-    /// Used.
-    Active,
-    /// Over.
-    Ended(EndReason),
-}
-
 impl GrantEntry {
     /// A grant of the broker's own.
-    pub(super) fn local(grant: &LocalGrant, now: Now) -> Self {
+    pub(super) fn local(grant: &LocalGrant, now: &Now) -> Self {
+        let terms = GrantTerms {
+            duration: grant.duration,
+            starts: Starts::FirstUse,
+            uses: grant.uses,
+            use_before: grant.use_before,
+            not_after: None,
+        };
         Self {
             id: grant.id.clone(),
             user: grant.user.clone(),
@@ -81,27 +56,16 @@ impl GrantEntry {
             command: grant.command.clone(),
             elevation: grant.elevation.clone(),
             binds: grant.binds,
-            uses: grant.uses,
-            starts: Starts::FirstUse,
-            duration: grant.duration,
-            issued: now,
-            use_before: grant.use_before,
-            not_after: None,
             origin: Some(grant.origin),
-            version: 0,
-            by: Vec::new(),
-            comments: Vec::new(),
-            reason: grant.reason.clone(),
-            activated: None,
-            launches: 0,
+            life: GrantLife::new(0, terms, now),
             ended: None,
             closed: None,
         }
     }
 
-    /// The server's answer to a request.
-    pub(super) fn received(document: &GrantDocument, request: &Request, now: Now) -> Self {
-        let binds = if document.command_only { Binds::Command } else { request.terms.binds };
+    /// The server's answer to a request. Approved when it was signed, by the boot clock when it came.
+    pub(super) fn received(document: &GrantDocument, request: &Request, now: &Now) -> Self {
+        let issued = Now { wall: document.time, boot: now.boot.clone() };
         Self {
             id: document.grant.clone(),
             user: request.user.clone(),
@@ -109,65 +73,47 @@ impl GrantEntry {
             request: Some(request.id.clone()),
             command: request.command.clone(),
             elevation: request.elevation.clone(),
-            binds,
-            uses: document.uses,
-            starts: document.starts,
-            duration: document.duration,
-            issued: Now { wall: document.time, boot: now.boot },
-            use_before: document.use_before,
-            not_after: Some(document.not_after),
+            binds: if document.command_only { Binds::Command } else { request.terms.binds },
             origin: None,
-            version: document.version,
-            by: document.approvals.iter().map(|approval| approval.name.clone()).collect(),
-            comments: document.approvals.iter().map(|approval| approval.comment.clone()).filter(|text| !text.is_empty()).collect(),
-            reason: Some(request.reason.clone()),
-            activated: None,
-            launches: 0,
+            life: GrantLife::new(document.version, terms_of(document), &issued),
             ended: None,
             closed: None,
         }
     }
 
     /// A higher version replaces how long it gives; who and what never change.
-    pub(super) fn extend(&mut self, document: &GrantDocument) {
-        if document.version > self.version && self.ended.is_none() {
-            self.version = document.version;
-            self.duration = document.duration;
-            self.use_before = document.use_before;
-            self.not_after = Some(document.not_after);
+    pub(super) fn extend(&mut self, document: &GrantDocument, now: &Now) {
+        let extended = Step::Extended { version: document.version, terms: terms_of(document) };
+        // One that has ended stays so.
+        let _applied = self.life.apply(extended, now);
+    }
+
+    pub(super) fn end(&mut self, ended: &GrantEnded, now: &Now) {
+        let applied = self.life.apply(Step::Ended(ended.reason), now);
+        // WHY: what a record calls the end is one, even by a name that does not fit where it stood; every open grant may be revoked.
+        let applied = applied.or_else(|_| self.life.apply(Step::Ended(EndReason::Revoked), now));
+        if applied == Ok(Applied::Changed) {
+            self.ended = Some(ended.clone());
+            self.closed = Some(now.wall);
         }
     }
 
-    /// Where it stands.
+    /// Whether it has not ended.
     #[must_use]
-    pub fn stage(&self) -> Stage {
-        match (&self.ended, &self.activated) {
-            (Some(ended), _) => Stage::Ended(ended.reason),
-            (None, Some(_)) => Stage::Active,
-            (None, None) => Stage::Issued,
-        }
+    pub const fn is_open(&self) -> bool {
+        !self.life.state().is_over()
     }
 
-    /// Milliseconds left if used now; 0 once over.
+    /// Whether it is over with its one session.
     #[must_use]
-    pub fn remaining_millis(&self, now: &Now) -> u64 {
-        let whole = self.activated.as_ref().filter(|_| self.origin.is_some()).map_or(self.duration.millis(), |a| a.lasts_millis);
-        let own = match (&self.ended, self.starts, &self.activated) {
-            (Some(_), ..) => 0,
-            (None, Starts::Approval, None) | (None, Starts::FirstUse, None) if now.wall >= self.use_before => 0,
-            (None, Starts::Approval, _) => whole.saturating_sub(now.millis_since(&self.issued)),
-            (None, Starts::FirstUse, Some(activated)) => whole.saturating_sub(now.millis_since(&activated.at)),
-            (None, Starts::FirstUse, None) => whole,
-        };
-        self.not_after.map_or(own, |end| own.min(end.millis_since(now.wall)))
+    pub fn is_single(&self) -> bool {
+        matches!(self.origin, Some(Origin::Automatic | Origin::Justify)) || self.life.terms().uses == Uses::Once
     }
 
     /// Whether a new launch may run under it: one that was approved, still has time, and a use left.
     #[must_use]
     pub fn usable(&self, now: &Now) -> bool {
-        let approved = matches!(self.origin, None | Some(Origin::Autonomous));
-        let unused = self.uses == Uses::Many || self.launches == 0;
-        approved && unused && self.remaining_millis(now) > 0
+        matches!(self.origin, None | Some(Origin::Autonomous)) && self.life.may_launch(now).is_ok()
     }
 
     /// As the decision sees it. `authentication` and `remember` are the policy's.
@@ -185,7 +131,17 @@ impl GrantEntry {
             elevation: self.elevation.clone(),
             authentication,
             remember,
-            remaining_millis: self.remaining_millis(now),
+            remaining_millis: self.life.remaining_millis(now),
         }
+    }
+}
+
+const fn terms_of(document: &GrantDocument) -> GrantTerms {
+    GrantTerms {
+        duration: document.duration,
+        starts: document.starts,
+        uses: document.uses,
+        use_before: document.use_before,
+        not_after: Some(document.not_after),
     }
 }

@@ -121,6 +121,20 @@ impl<'a> Agent<'a> {
         })
     }
 
+    /// The request for this command.
+    pub fn wait_request_of(&self, command: &str) -> Request {
+        self.wait_record("request.created", |body| match body {
+            Body::RequestCreated(request) if request.command.arguments[0].as_str() == Some(command) => Some((**request).clone()),
+            _ => None,
+        })
+    }
+
+    /// How many records are of this sort.
+    #[cfg(feature = "fault-points")]
+    pub fn count(&self, wanted: impl Fn(&Body) -> bool) -> usize {
+        self.kept.lock().unwrap().records.iter().filter(|(_, body)| wanted(body)).count()
+    }
+
     pub fn wait_refused_document(&self, code: &str) {
         self.wait_record(&format!("document.refused {code}"), |body| match body {
             Body::DocumentRefused(refused) if refused.code == code => Some(()),

@@ -31,6 +31,8 @@ pub fn run(command: &[&str]) -> Run {
 pub struct Client {
     child: Child,
     said: mpsc::Receiver<String>,
+    /// It was told already that its request waits.
+    waits: std::cell::Cell<bool>,
 }
 
 impl Client {
@@ -65,10 +67,20 @@ impl Client {
                 }
             }
         });
-        Self { child, said }
+        Self { child, said, waits: std::cell::Cell::new(false) }
     }
 
+    /// The next message; that the server has a request by now may come at any time and is passed over.
     pub fn next(&self) -> Tell {
+        loop {
+            match self.any() {
+                Tell::Pending(_) if self.waits.get() => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn any(&self) -> Tell {
         let json = self.said.recv_timeout(PATIENCE).expect("the broker said nothing more");
         eprintln!("client: {json}");
         serde_json::from_str(&json).unwrap()
@@ -119,9 +131,20 @@ impl Client {
         }
     }
 
+    /// The server has the request.
+    pub fn expect_delivered(&self) -> Box<brevet_api::broker::Pending> {
+        match self.any() {
+            Tell::Pending(pending) if pending.delivered => pending,
+            other => panic!("expected that the server has it, got {other:?}"),
+        }
+    }
+
     pub fn expect_pending(&self) -> Box<brevet_api::broker::Pending> {
         match self.next() {
-            Tell::Pending(pending) => pending,
+            Tell::Pending(pending) => {
+                self.waits.set(true);
+                pending
+            }
             other => panic!("expected a pending request, got {other:?}"),
         }
     }

@@ -49,6 +49,9 @@ pub struct Computer {
     heartbeat: AtomicI64,
     cgroup: String,
     broker: Option<(Child, mpsc::Receiver<String>)>,
+    /// At which fault point the next broker falls.
+    #[cfg(feature = "fault-points")]
+    pub fault: Option<String>,
 }
 
 impl Computer {
@@ -79,6 +82,8 @@ impl Computer {
             heartbeat: AtomicI64::new(0),
             cgroup,
             broker: None,
+            #[cfg(feature = "fault-points")]
+            fault: None,
         };
         computer.write_files();
         computer
@@ -124,12 +129,10 @@ impl Computer {
 
     /// Starts the broker; `Err` is what it said when it ended instead.
     pub fn try_start(&mut self) -> Result<(), String> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_brevet-broker"))
-            .arg("--config")
-            .arg(self.directory.path().join("agent.toml"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_brevet-broker"));
+        #[cfg(feature = "fault-points")]
+        command.envs(self.fault.take().map(|fault| ("BREVET_FAULT", fault)));
+        let mut child = command.arg("--config").arg(self.directory.path().join("agent.toml")).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -164,6 +167,23 @@ impl Computer {
             brevet_sys::signal::send(i32::try_from(child.id()).unwrap(), brevet_sys::signal::TERMINATE).unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Waits until the broker has fallen at its fault point.
+    #[cfg(feature = "fault-points")]
+    pub fn wait_fallen(&mut self) {
+        use std::os::unix::process::ExitStatusExt as _;
+        let (mut child, lines) = self.broker.take().unwrap();
+        let until = std::time::Instant::now() + PATIENCE;
+        while child.try_wait().unwrap().is_none() {
+            if std::time::Instant::now() > until {
+                drop(child.kill());
+                panic!("the broker never came to its fault point");
+            }
+            drop(brevet_sys::poll::wait(&[], Some(10)));
+        }
+        let said: Vec<String> = lines.iter().collect();
+        assert_eq!(child.wait().unwrap().signal(), Some(6), "{said:?}");
     }
 
     pub fn kill(&mut self) {

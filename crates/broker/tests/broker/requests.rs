@@ -283,6 +283,7 @@ fn a_rule_answers_at_once_within_its_budget_and_one_in_shadow_only_says_so() {
     let document = computer.policy(&policy, 1, toml);
     let conditions = "applications = [{ product = \"coreutils\" }]\nmax_duration = \"30m\"\nunchanged_only = true\nper_user_per_day = 1";
     let (rule, approving) = computer.autonomous(conditions);
+    let name = rule.as_str().to_owned();
     let (shadow, shadowing) = computer.autonomous(&format!("shadow = true\n{conditions}"));
     let settings = computer.settings(true);
     for envelope in [&settings, &document, &approving, &shadowing] {
@@ -293,7 +294,7 @@ fn a_rule_answers_at_once_within_its_budget_and_one_in_shadow_only_says_so() {
     agent.wait_state("the manifest", |state| state.seq == 1 && state.missing.is_empty());
     let client = Client::start(&computer, &user, asking(&["true"]));
     let Tell::Approved(approved) = client.next() else { panic!() };
-    assert!(approved.autonomous);
+    assert_eq!((approved.autonomous, approved.by), (true, vec![name]));
     client.expect_success();
     let conditions = agent.wait_record("request.auto_approved", |body| match body {
         Body::RequestAutoApproved(approved) => Some(approved.conditions.clone()),
@@ -304,4 +305,35 @@ fn a_rule_answers_at_once_within_its_budget_and_one_in_shadow_only_says_so() {
     agent.wait_kind("grant.ended");
     // The budget is used up: a person is asked.
     Client::start(&computer, &user, asking(&["true"])).expect_pending();
+}
+
+#[test]
+fn whoever_waits_is_told_when_the_server_has_the_request() {
+    let (computer, user) = started();
+    {
+        let agent = Agent::connect(&computer);
+        may_ask(&computer, &agent, "/usr/bin/true", "");
+    }
+    let client = Client::start(&computer, &user, asking(&["true"]));
+    let pending = client.expect_pending();
+    assert!(!pending.delivered);
+    let agent = Agent::connect(&computer);
+    let again = client.expect_delivered();
+    assert_eq!((again.request.clone(), again.code), (pending.request, pending.code));
+    agent.issue(&computer.grant_for(&agent.wait_request(), "5m"));
+    assert!(matches!(client.next(), Tell::Approved(_)), "nothing is said twice");
+}
+
+#[test]
+fn an_unused_grant_that_its_user_ends_is_taken_back() {
+    let (computer, user) = started();
+    let agent = Agent::connect(&computer);
+    may_ask(&computer, &agent, "/usr/bin/true", "");
+    Client::start(&computer, &user, Run { no_wait: true, ..asking(&["true"]) }).expect_pending();
+    let grant = computer.grant_for(&agent.wait_request(), "5m");
+    agent.issue(&grant);
+    agent.wait_kind("grant.received");
+    assert!(matches!(ask(&computer, &user, &Ask::End { grant: grant.grant }), Answer::Done { .. }));
+    let Answer::Grants { grants } = ask(&computer, &user, &Ask::Grants {}) else { panic!() };
+    assert_eq!((grants[0].state.as_str(), grants[0].because.as_deref()), ("revoked", Some("by its user")));
 }

@@ -100,3 +100,39 @@ fn a_request_waits_through_a_restart_and_its_grant_is_used_then() {
     assert!(matches!(waiting.next(), Tell::Approved(_)));
     waiting.expect_success();
 }
+
+#[test]
+fn why_something_was_declined_or_revoked_is_known_after_a_restart() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let user = TestUser::create();
+    let policy = id();
+    let toml = "mode = \"request\"\napplications = [{ file = \"/usr/bin/true\" }, { file = \"/usr/bin/false\" }]";
+    let asking = |command| Run { reason: Some("r".into()), no_wait: true, ..run(&[command]) };
+    {
+        let agent = Agent::connect(&computer);
+        agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, toml))]);
+        Client::start(&computer, &user, asking("true")).expect_pending();
+        agent.issue(&computer.decline_for(&agent.wait_request(), "use the other server"));
+        agent.wait_kind("decline.received");
+        Client::start(&computer, &user, asking("false")).expect_pending();
+        let grant = computer.grant_for(&agent.wait_request_of("false"), "5m");
+        agent.issue(&grant);
+        agent.issue(&computer.revocation_of(&grant.grant));
+        agent.wait_kind("revocation.received");
+    }
+    computer.kill();
+    computer.start();
+    let Answer::Requests { requests } = ask(&computer, &user, &Ask::Requests {}) else { panic!() };
+    let answers: Vec<_> = requests.iter().map(|request| request.answer.as_deref()).collect();
+    assert_eq!(answers, [Some("approved and revoked (Ada: enough)"), Some("declined by Ada: use the other server")]);
+    let Answer::Grants { grants } = ask(&computer, &user, &Ask::Grants {}) else { panic!() };
+    assert_eq!(grants[0].because.as_deref(), Some("Ada: enough"));
+    let again = Client::start(&computer, &user, asking("true"));
+    let Tell::Notice { text } = again.next() else { panic!() };
+    assert_eq!(text, "the last time it was declined by Ada: use the other server");
+    again.expect_pending();
+    let again = Client::start(&computer, &user, asking("false"));
+    let Tell::Notice { text } = again.next() else { panic!() };
+    assert_eq!(text, "the last time it was approved and revoked (Ada: enough)");
+}

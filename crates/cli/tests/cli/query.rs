@@ -57,7 +57,7 @@ fn requests_and_grants_are_tables() {
             duration: Length::from_minutes(30),
             created: at("2026-11-22T19:30:59Z"),
             lapses: at("2026-11-23T19:30:59Z"),
-            answer: None,
+            answer: Some("declined by Ada: no".to_owned()),
         }],
     };
     let (ask, status, stdout, _) = asked(&["requests"], &answer);
@@ -65,7 +65,10 @@ fn requests_and_grants_are_tables() {
     let mut lines = stdout.lines();
     assert!(lines.next().unwrap().starts_with("REQUEST "));
     let row = lines.next().unwrap();
-    assert!(row.contains("pending  7K3M-Q9ZT  30m  2026-11-22 19:30 UTC  2026-11-23 19:30 UTC  tool 'a\\nb'  (why\\u{7})"), "{row}");
+    assert!(
+        row.contains("pending  7K3M-Q9ZT  30m  2026-11-22 19:30 UTC  2026-11-23 19:30 UTC  tool 'a\\nb'  (why\\u{7})  declined by Ada: no"),
+        "{row}"
+    );
     let answer = Answer::Grants {
         grants: vec![GrantSummary {
             grant: grant(),
