@@ -220,6 +220,9 @@ struct Launcher {
     warm: Option<Warm>,
 }
 
+/// How long after a supervisor was taken the next one is started: when its session has, on few processors, not beside it.
+const WARM_AFTER_MS: u64 = 3;
+
 /// The role's whole life.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -236,11 +239,15 @@ fn serve() -> Result<(), Error> {
     let executable = File::open("/proc/self/exe").map_err(Error::Program)?;
     let children = signal::SignalFd::new(&[signal::CHILD])?;
     let mut launcher = Launcher { socket, executable, warm: None };
+    let mut quiet = true;
     loop {
-        if launcher.warm.is_none() {
+        if launcher.warm.is_none() && quiet {
             launcher.warm = launcher.start(Role::Supervisor).ok();
         }
-        let ready = poll::wait(&[(launcher.socket.as_fd(), Interest::READ), (children.as_fd(), Interest::READ)], None)?;
+        // One that could not be started is tried again with the next request.
+        let patience = (launcher.warm.is_none() && !quiet).then_some(WARM_AFTER_MS);
+        let ready = poll::wait(&[(launcher.socket.as_fd(), Interest::READ), (children.as_fd(), Interest::READ)], patience)?;
+        quiet = ready.iter().all(|ready| ready.is_empty());
         let mut ready = ready.into_iter();
         if ready.next().is_some_and(poll::Ready::readable) && !launcher.answer()? {
             return Ok(());

@@ -59,6 +59,8 @@ fn serve() -> Result<(), Error> {
         signal::BACKGROUND_OUTPUT,
         signal::TERMINAL_STOP,
     ])?;
+    // WHY: this process waits for its session, which then need not wait for the loader.
+    brevet_sys::pam::load_ahead();
     let broker = UnixStream::from(fdpass::inherited(crate::launcher::CONTROL)?);
     let (spec, descriptors): (SessionSpec, _) = match spec::receive_with(&broker, MOST_DESCRIPTORS) {
         Ok(received) => received,

@@ -157,6 +157,11 @@ impl Library {
     }
 }
 
+/// Loads Linux-PAM ahead, so that a later transaction need not wait for it. Where that fails, the transaction says so.
+pub fn load_ahead() {
+    drop(Library::load());
+}
+
 fn loader_error() -> String {
     // SAFETY: dlerror gives null or a text that ends with NUL.
     unsafe {

@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 const CHUNK: usize = 16 * 1024;
-/// How much more is read from the terminal once the program ended, more than a terminal ever holds.
+/// How much more is read from the terminal once the program ended or stopped, more than a terminal ever holds.
 const LAST_CHUNKS: usize = 64;
 /// Output that waits for the client.
 const MOST_OUTPUT: usize = 256 * 1024;
@@ -175,6 +175,8 @@ impl Relay {
         if matches!(number, signal::BACKGROUND_INPUT | signal::BACKGROUND_OUTPUT) {
             self.background = false;
         }
+        // What it wrote before, such as the question that it wants an answer to, is shown before the person's shell is.
+        self.read_rest();
         match &mut self.client {
             Some(link) => link.tell(&Tell::Stopped { signal: number }),
             None => {
@@ -225,6 +227,16 @@ impl Relay {
         }
     }
 
+    /// Reads what the terminal holds. Bounded: something in the background may write for ever.
+    fn read_rest(&mut self) {
+        let mut chunk = [0; CHUNK];
+        for _ in 0..LAST_CHUNKS {
+            if !self.read_some(&mut chunk) {
+                break;
+            }
+        }
+    }
+
     fn write_program(&mut self) {
         let Some(master) = &mut self.master else { return };
         while !self.input.is_empty() {
@@ -237,13 +249,7 @@ impl Relay {
 
     /// The main process ended: what it wrote goes out first, then its status, then the terminal hangs up.
     pub(super) fn ended(&mut self, exit: Exit, because: Option<String>) {
-        let mut chunk = [0; CHUNK];
-        // Bounded: something in the background may write for ever.
-        for _ in 0..LAST_CHUNKS {
-            if !self.read_some(&mut chunk) {
-                break;
-            }
-        }
+        self.read_rest();
         let ended = match exit {
             Exit::Status(status) => Ended { status: Some(status), signal: None, because },
             Exit::Signal(number) => Ended { status: None, signal: Some(number), because },

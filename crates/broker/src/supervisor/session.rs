@@ -28,6 +28,8 @@ const KILL_PAUSE_MS: u64 = 20;
 const KILL_PATIENCE_MS: u64 = 30_000;
 /// How long the outcome waits for a connected broker's acknowledgement, and for a client that does not read.
 const LINGER_MS: u64 = 30_000;
+/// How long a connected broker has to record the outcome before it is forced to disk here too.
+const RECORD_MS: u64 = 500;
 /// The most brokers connected at once.
 const MOST_BROKERS: usize = 4;
 /// Grace when the computer stops the supervisor.
@@ -104,6 +106,10 @@ impl Session {
         };
         session.spec.warn_at_ms.sort_unstable();
         session.report(&Report::Started(session.started.clone()));
+        // After the word that it runs; what cannot be written now only makes a later sweep see less.
+        if let Err(error) = session.state.write_identity(&session.identity) {
+            crate::say("supervisor", &format!("cannot write the session's state: {error}"));
+        }
         Ok(session)
     }
 
@@ -120,18 +126,34 @@ impl Session {
             self.wait(None)?;
         }
         // The person still has output to read, the broker the outcome to record; neither is waited for for ever.
-        let until = clock::boottime_ms().saturating_add(LINGER_MS);
+        let begun = clock::boottime_ms();
+        let until = begun.saturating_add(LINGER_MS);
+        let mut keep_at = Some(begun.saturating_add(RECORD_MS));
         while !(self.relay.is_done() && (self.acknowledged || self.brokers.is_empty())) {
-            let left = until.saturating_sub(clock::boottime_ms());
-            if left == 0 {
+            let now = clock::boottime_ms();
+            if now >= until {
                 break;
             }
-            self.wait(Some(left))?;
+            if !self.acknowledged && keep_at.is_some_and(|at| self.brokers.is_empty() || now >= at) {
+                self.keep_outcome();
+                keep_at = None;
+            }
+            self.wait(Some(keep_at.filter(|_| !self.acknowledged).unwrap_or(until).min(until).saturating_sub(now).max(1)))?;
         }
         if !self.acknowledged {
+            if keep_at.is_some() {
+                self.keep_outcome();
+            }
             self.state.close();
         }
         Ok(())
+    }
+
+    /// INVARIANT: without a broker's acknowledgement, which means that it is in the journal, the outcome is on disk.
+    fn keep_outcome(&self) {
+        if let Err(error) = self.state.keep_ended() {
+            crate::say("supervisor", &format!("cannot keep the session's outcome: {error}"));
+        }
     }
 
     /// Children that changed: the program is told apart, everything else is only reaped.
@@ -245,7 +267,8 @@ impl Session {
         {
             crate::say("supervisor", &error.to_string());
         }
-        let remaining = self.tree.remaining();
+        // A session that ended by itself was just seen to be empty.
+        let remaining = if self.phase == Phase::Running { 0 } else { self.tree.remaining() };
         let ended = Ended {
             session: self.spec.session.clone(),
             grant: self.spec.grant.clone(),

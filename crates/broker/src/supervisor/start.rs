@@ -74,6 +74,7 @@ pub(super) struct Prepared {
     arguments: Vec<CString>,
     environment: Vec<CString>,
     state: StateDirectory,
+    identity: Identity,
     listener: UnixListener,
     group: Group,
     pty: Option<Pty>,
@@ -116,8 +117,11 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Pr
     }
     let environment = environment(&spec.environment)?;
     let state = StateDirectory::create(&spec.state_directory).map_err(|error| Failure::new("make the state directory", error))?;
-    match make(&spec, &state) {
-        Ok((listener, group, pty)) => Ok(Prepared { spec, descriptors, arguments, environment, state, listener, group, pty }),
+    let made = identity(&spec).and_then(|identity| make(&spec, &state, &identity).map(|made| (identity, made)));
+    match made {
+        Ok((identity, (listener, group, pty))) => {
+            Ok(Prepared { spec, descriptors, arguments, environment, state, identity, listener, group, pty })
+        }
         Err(failure) => {
             drop(state.remove());
             Err(failure)
@@ -125,8 +129,8 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Pr
     }
 }
 
-fn make(spec: &SessionSpec, state: &StateDirectory) -> Result<(UnixListener, Group, Option<Pty>), Failure> {
-    state.write_identity(&identity(spec)?).map_err(|error| Failure::new("write the session's state", error))?;
+fn make(spec: &SessionSpec, state: &StateDirectory, identity: &Identity) -> Result<(UnixListener, Group, Option<Pty>), Failure> {
+    state.write_identity(identity).map_err(|error| Failure::new("write the session's state", error))?;
     let listener = state.listen().map_err(|error| Failure::new("listen for the broker", error))?;
     let pty = spec.terminal.map(|terminal| -> Result<Pty, Failure> {
         let pty = pty::open()?;
@@ -272,7 +276,6 @@ impl Prepared {
         if clock::boottime_ms() >= self.spec.deadline_ms {
             return Err(Failure::because("start the program", "its time is over already"));
         }
-        let mut identity = identity(&self.spec)?;
         let target = exec::Identity { uid: self.spec.target.uid, gid: self.spec.target.gid, groups: self.spec.target.groups.clone() };
         let descriptors = self.standard_descriptors()?;
         let namespaced = self.spec.containment == Containment::PidNamespace;
@@ -294,11 +297,7 @@ impl Prepared {
         let (leader, pid, audit) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
         let own = process::audit_session(process::own_pid());
         let audit_session = audit.filter(|id| *id != process::NO_AUDIT_SESSION && own != Some(*id));
-        identity.audit_session = audit_session;
-        // The program runs: what cannot be written now only makes a later sweep see less.
-        if let Err(error) = self.state.write_identity(&identity) {
-            crate::say("supervisor", &format!("cannot write the session's state: {error}"));
-        }
+        let identity = Identity { audit_session, ..self.identity.clone() };
         let started = Started { pid, cgroup: self.group.path().to_owned(), audit_session };
         Ok((leader, started, identity))
     }

@@ -50,15 +50,24 @@ impl StateDirectory {
     /// As the file system says.
     pub fn write_identity(&self, identity: &Identity) -> io::Result<()> {
         // WHY no sync: after a crash of the computer the session is lost either way, and a start need not wait for the disk.
-        self.write(IDENTITY, identity, false)
+        self.write(IDENTITY, identity)
     }
 
-    /// Writes how it ended.
+    /// Writes how it ended: whole for whoever reads it now, on disk after `keep_ended`.
     ///
     /// # Errors
     /// As the file system says.
     pub fn write_ended(&self, ended: &Ended) -> io::Result<()> {
-        self.write(ENDED, ended, true)
+        self.write(ENDED, ended)
+    }
+
+    /// Has the outcome on disk.
+    ///
+    /// # Errors
+    /// As the file system says.
+    pub fn keep_ended(&self) -> io::Result<()> {
+        File::open(self.path.join(ENDED))?.sync_all()?;
+        self.directory.sync_all()
     }
 
     /// Which session this is.
@@ -118,15 +127,11 @@ impl StateDirectory {
         fs::remove_dir(&self.path)
     }
 
-    fn write(&self, name: &str, value: &impl Serialize, sync: bool) -> io::Result<()> {
+    fn write(&self, name: &str, value: &impl Serialize) -> io::Result<()> {
         let beside = self.path.join(format!("{name}.new"));
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         file.write_all(&serde_json::to_vec(value)?)?;
-        if sync {
-            file.sync_all()?;
-        }
-        fs::rename(&beside, self.path.join(name))?;
-        if sync { self.directory.sync_all() } else { Ok(()) }
+        fs::rename(&beside, self.path.join(name))
     }
 
     fn read<T: DeserializeOwned>(&self, name: &str) -> io::Result<T> {

@@ -140,7 +140,7 @@ fn without_a_terminal_a_stop_is_passed_on_and_stops_us_alone() {
     // The wrapper keeps our group from being an orphaned one.
     let program = program().to_str().unwrap();
     let mut bash = std::process::Command::new("setsid");
-    bash.args(["-w", "bash", "-c", "set -m; \"$0\" run tool & jobs -p; wait -f; echo over=$?", program]);
+    bash.args(["-w", "bash", "-c", "set -m; \"$0\" run tool & jobs -p; wait -f $!; echo over=$?", program]);
     bash.env("BREVET_SOCKET", broker.socket()).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
     let mut run = Run::spawn(bash.stderr(std::process::Stdio::piped()));
     let (mut talk, _) = broker.run();
@@ -152,7 +152,8 @@ fn without_a_terminal_a_stop_is_passed_on_and_stops_us_alone() {
     // It takes signals as they come only once it has started.
     until("it reads signals", || {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        status.lines().any(|line| line.strip_prefix("SigBlk:\t").is_some_and(|mask| u64::from_str_radix(mask, 16).unwrap_or(0) != 0))
+        let blocked = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigBlk:\t")?, 16).ok());
+        blocked.is_some_and(|mask| mask & (1 << (libc::SIGTSTP - 1)) != 0)
     });
     brevet_sys::signal::send(pid, libc::SIGTSTP).unwrap();
     assert_eq!(talk.reply(), Reply::Signal { signal: libc::SIGTSTP });
