@@ -2,7 +2,7 @@
 # Installs the Debian packages that building, running and testing Brevet need and that are missing.
 set -eu
 missing=
-for package in gcc libc6-dev passwd util-linux bsdutils procps libpam-modules libpam0g sqlite3; do
+for package in gcc libc6-dev passwd util-linux bsdutils procps libpam-modules libpam0g sqlite3 curl opendoas sudo; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -54,10 +54,23 @@ pub fn command<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> String {
     out
 }
 
-/// For one CSV field (RFC 4180), with a leading apostrophe where a spreadsheet would read a formula.
+/// For one CSV field (RFC 4180), with a leading apostrophe where a spreadsheet would read a formula. Control, bidirectional
+/// and zero-width characters become escapes as in JSON, so that a field that is JSON still means the same.
 #[must_use]
 pub fn csv(text: &str) -> String {
-    let guarded = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    let mut guarded = String::with_capacity(text.len());
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        guarded.push('\'');
+    }
+    for c in text.chars() {
+        if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || is_invisible(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(guarded, "\\u{unit:04x}");
+            }
+        } else {
+            guarded.push(c);
+        }
+    }
     if guarded.contains([',', '"', '\n', '\r']) || guarded != text { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }
 
@@ -83,5 +96,15 @@ mod tests {
         assert_eq!(csv("=1+1"), "\"'=1+1\"");
         assert_eq!(csv("a,\"b\""), "\"a,\"\"b\"\"\"");
         assert_eq!(csv("plain"), "plain");
+    }
+
+    #[test]
+    fn nothing_in_a_field_reorders_or_hides_its_neighbours_and_json_stays_what_it_was() {
+        assert_eq!(csv("\n=1"), "\"'\n=1\"");
+        let json = serde_json::to_string("x\u{202e}y\u{9b}z\u{e0041}\u{1b}").unwrap();
+        let field = csv(&json);
+        assert!(field.is_ascii(), "{field}");
+        let cell = field.strip_prefix('"').and_then(|f| f.strip_suffix('"')).unwrap().replace("\"\"", "\"");
+        assert_eq!(serde_json::from_str::<String>(&cell).unwrap(), serde_json::from_str::<String>(&json).unwrap());
     }
 }

@@ -50,7 +50,7 @@ const OFFER: &str = r#"
 "#;
 
 #[test]
-fn only_what_the_caller_could_read_or_write_themself_becomes_a_program_s_input_or_output() {
+fn only_what_the_caller_could_read_or_write_themself_becomes_a_programs_input_or_output() {
     let stage = Stage::new();
     stage.brevet.tool("true", "#!/bin/sh\nexit 0\n").unwrap();
     stage.allow("true");
@@ -59,7 +59,8 @@ fn only_what_the_caller_could_read_or_write_themself_becomes_a_program_s_input_o
     let ran: Vec<&str> = told.iter().filter(|(_, what)| *what == "ran").map(|(name, _)| *name).collect();
     assert!(told.len() >= 25, "{} {}", output.stdout, output.stderr);
     // A terminal end is replaced by the session's own and so is none of the caller's.
-    let allowed = ["terminal of nobody", "memory", "socket", "pipe", "own file in", "own file out", "null in, write only", "directory of processes"];
+    let allowed =
+        ["terminal of nobody", "memory", "socket", "pipe", "own file in", "own file out", "null in, write only", "directory of processes"];
     assert_eq!(ran, allowed, "{}", output.stdout);
     stage.finish();
 }
@@ -93,7 +94,10 @@ fn a_session_in_its_own_namespaces_is_given_no_way_out_as_a_descriptor() {
     let stage = Stage::new();
     let text = "#!/bin/sh\nexec 2>&1\ntest -e /proc/$1/root && echo SEES\nnsenter --mount=/proc/self/fd/0 test -e /proc/$1/root && echo LEFT\necho over\n";
     stage.brevet.tool("leave", text).unwrap();
-    stage.apply(&format!("{}applications = [{{ file = \"TOOLS/leave\" }}]\nelevation = {{ containment = \"pid_namespace\" }}\n", automatic("Leave")));
+    stage.apply(&format!(
+        "{}applications = [{{ file = \"TOOLS/leave\" }}]\nelevation = {{ containment = \"pid_namespace\" }}\n",
+        automatic("Leave")
+    ));
     let script = r#"
         my ($tool, $pid) = @ARGV;
         open(my $namespace, '<', '/proc/self/ns/mnt') or die;

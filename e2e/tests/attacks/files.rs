@@ -225,7 +225,9 @@ fn a_folder_allows_only_what_root_alone_could_have_put_there() {
     // Put there by root, where alice could have put something else of that name before.
     fs::copy("/usr/bin/id", open.join("roots")).unwrap();
     // Root's alone, but for a group, an access list or another owner.
-    for (name, command) in [("group", "chgrp 1234 \"$1\" && chmod 0775 \"$1\""), ("owner", "chown 1234 \"$1\""), ("mode", "chmod 0757 \"$1\"")] {
+    for (name, command) in
+        [("group", "chgrp 1234 \"$1\" && chmod 0775 \"$1\""), ("owner", "chown 1234 \"$1\""), ("mode", "chmod 0757 \"$1\"")]
+    {
         let path = stage.brevet.tool(name, "#!/bin/sh\nid -u\n").unwrap();
         program::system("sh", ["-c", command, "sh", &path.to_string_lossy()]).unwrap();
         stage.wants_refused(&[&stage.tool(name)]);

@@ -93,7 +93,25 @@ fn no_spelling_of_a_target_user_is_another_one() {
     stage.apply(&format!("{}applications = [{{ file = \"/usr/bin/id\" }}]\nelevation = {{ run_as = \"daemon\" }}\n", automatic("Daemon")));
     assert_eq!(stage.alice(&["run", "--", "/usr/bin/id", "-un"]).stdout, "daemon\n");
     assert_eq!(stage.alice(&["run", "--as", "daemon", "--", "/usr/bin/id", "-un"]).stdout, "daemon\n");
-    for name in ["root", "", "0", "#0", "#-1", "-1", "4294967295", "4294967296", "2147483648", "daemon ", "daemon\n", "DAEMON", "daemon:root", "../root", "nobody", "0day", "dаemon"] {
+    for name in [
+        "root",
+        "",
+        "0",
+        "#0",
+        "#-1",
+        "-1",
+        "4294967295",
+        "4294967296",
+        "2147483648",
+        "daemon ",
+        "daemon\n",
+        "DAEMON",
+        "daemon:root",
+        "../root",
+        "nobody",
+        "0day",
+        "dаemon",
+    ] {
         let output = stage.alice(&["run", &format!("--as={name}"), "--", "/usr/bin/id", "-un"]);
         assert_ne!(output.code(), 0, "{name:?}");
         assert_eq!(output.stdout, "", "{name:?}");

@@ -4,6 +4,7 @@
 
 mod attacker;
 mod descriptors;
+mod document;
 mod environment;
 mod files;
 mod identity;

@@ -42,12 +42,15 @@ fn of_ten_that_run_for_one_use_exactly_one_starts() {
 }
 
 #[test]
-fn a_client_that_dies_at_any_moment_leaves_nothing_running_and_nobody_else_s_rights() {
+fn a_client_that_dies_at_any_moment_leaves_nothing_running_and_nobody_elses_rights() {
     let stage = Stage::new();
     let number = stage.tree_tool("tree");
     let marker = stage.brevet.tools.join("marker");
     stage.brevet.tool("not-allowed", &format!("#!/bin/sh\ntouch {}\n", marker.display())).unwrap();
-    stage.apply(&format!("{}applications = [{{ file = \"TOOLS/tree\" }}]\nrequest = {{ max_duration = \"4s\" }}\nelevation = {{ grace = \"0s\" }}\n", automatic("Tree")));
+    stage.apply(&format!(
+        "{}applications = [{{ file = \"TOOLS/tree\" }}]\nrequest = {{ max_duration = \"4s\" }}\nelevation = {{ grace = \"0s\" }}\n",
+        automatic("Tree")
+    ));
     let script = r#"
         my ($refused, $tree) = @ARGV;
         for my $micros (map { $_ * 300 } 0 .. 40) {

@@ -118,10 +118,9 @@ fn a_password_that_is_half_typed_when_it_is_interrupted_does_not_reach_the_shell
     let script = stage.home().join("half.sh");
     fs::write(
         &script,
-        format!("trap : INT\n{} run {} & pid=$!; fg >/dev/null 2>&1 || wait $pid\n", brevet.display(), stage.tool("show")),
+        format!("trap : INT TERM\n{} run {}\nread -t 1 line; echo \"line=[$line]\"; stty -a\n", brevet.display(), stage.tool("show")),
     )
     .unwrap();
-    fs::write(&script, format!("trap : INT TERM\n{} run {}\nread -t 1 line; echo \"line=[$line]\"; stty -a\n", brevet.display(), stage.tool("show"))).unwrap();
     let mut terminal = Terminal::start(&stage.alice, &[("BREVET_SOCKET", &socket)], &format!("bash {}", script.display())).unwrap();
     terminal.wait_for("assword", SOON).unwrap();
     terminal.type_keys("half a secret").unwrap();

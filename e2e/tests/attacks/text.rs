@@ -20,7 +20,10 @@ const LIES: [&str; 9] = [
 ];
 
 fn raw(text: &str) -> Vec<char> {
-    let hidden = |c: &char| c.is_control() && *c != '\n' || matches!(*c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+    let hidden = |c: &char| {
+        c.is_control() && *c != '\n'
+            || matches!(*c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}'..='\u{200f}' | '\u{feff}')
+    };
     text.chars().filter(hidden).collect()
 }
 
@@ -30,7 +33,8 @@ fn nothing_that_a_user_typed_moves_paints_or_hides_on_any_terminal() {
     stage.brevet.tool("report", "#!/bin/sh\nid -u\n").unwrap();
     stage.apply(&format!("{}applications = [{{ file = \"TOOLS/report\" }}]\n", on_request("Ask")));
     let report = stage.tool("report");
-    let mut arguments = vec!["run", "--no-wait", "--ticket", "T\x1b[31m-1", "--reason", "because \x1b[2J of\u{202e} this\nand that", "--", &report];
+    let mut arguments =
+        vec!["run", "--no-wait", "--ticket", "T\x1b[31m-1", "--reason", "because \x1b[2J of\u{202e} this\nand that", "--", &report];
     arguments.extend(LIES);
     let asked = stage.alice(&arguments);
     assert_eq!(asked.code(), 75, "{}", asked.stderr);
@@ -93,7 +97,8 @@ fn arguments_are_told_apart_wherever_they_are_shown() {
         let text = stage.ctl(&["request", "show", &request]).stdout;
         shown.push(text.lines().find(|l| l.contains("report")).unwrap().to_owned());
         assert_eq!(stage.alice(&["withdraw", &request]).code(), 0);
-        wait::until("the withdrawal", SOON, || Ok((stage.ctl_json(&["request", "show", &request])["state"] != "pending").then_some(()))).unwrap();
+        wait::until("the withdrawal", SOON, || Ok((stage.ctl_json(&["request", "show", &request])["state"] != "pending").then_some(())))
+            .unwrap();
     }
     let different: std::collections::BTreeSet<&String> = shown.iter().collect();
     assert_eq!(different.len(), shown.len(), "{shown:#?}");
