@@ -1,4 +1,4 @@
-//! What time alone brings about: requests lapse, computers fall silent.
+//! What time alone brings about: requests lapse, grants stay unused, computers fall silent.
 
 use std::time::Duration;
 
@@ -34,6 +34,7 @@ pub async fn run(app: App) {
 /// When the database does not answer.
 pub async fn once(app: &App) -> Outcome<()> {
     lapse(app).await?;
+    crate::grants::unused::sweep(app).await?;
     crate::computers::presence::find_lost(app).await
 }
 

@@ -10,9 +10,9 @@ use brevet_core::request::{PolicyRef, RequestState};
 use brevet_core::text::OsText;
 use sea_orm::EntityTrait as _;
 
+use super::in_words;
 use crate::audit::{By, NewEvent, record as write_event};
 use crate::computers::policies;
-use crate::documents::sequence::unsigned;
 use crate::grants::received as grants;
 use crate::http::failure::Outcome;
 use crate::requests::received as requests;
@@ -70,9 +70,20 @@ impl Seen<'_> {
                 self.event.summary = format!("{} failed to prove who they are: {}", it.user.name, it.reason);
             }
             Body::DocumentConfirmed(it) => {
-                self.event.grant.clone_from(&it.grant);
-                self.event.request.clone_from(&it.request);
-                grants::confirmed(self.change, &self.row.id, unsigned(self.row.epoch), &it).await?;
+                if let Some(grant) = &it.grant {
+                    self.of_grant(grant, "").await?;
+                }
+                if let Some(request) = &it.request {
+                    self.of_request(request, "").await?;
+                }
+                self.event.summary = in_words::confirmed(&it);
+                grants::confirmed(self.change, &self.row.id, &it).await?;
+            }
+            Body::DocumentRefused(it) => {
+                if let Some(grant) = grants::refused(self.change, self.row, &it).await? {
+                    self.of_grant(&grant, "").await?;
+                }
+                self.event.summary = in_words::refused(&it);
             }
             Body::PolicyApplied(it) => {
                 self.policy(&it.policy);
@@ -89,7 +100,12 @@ impl Seen<'_> {
             Body::ValidityStarted(it) => {
                 let named = definition::Entity::find_by_id(it.policy.as_str()).one(self.change.tx()).await?;
                 self.event.policy = Some((it.policy.to_string(), named.map(|row| row.name).unwrap_or_default()));
+                self.event.summary = in_words::validity_started(&it);
             }
+            Body::BrokerStarted(it) => self.event.summary = in_words::started(&it),
+            Body::JournalRepaired(it) => self.event.summary = format!("the journal's torn end was cut off: {} bytes", it.bytes),
+            Body::ClockJumped(it) => self.event.summary = in_words::jumped(&it),
+            Body::StateSnapshot(_) => self.event.summary = "the state after all records before, so that those can be trimmed".into(),
             other => return self.use_of_rights(other).await,
         }
         Ok(())
@@ -113,6 +129,10 @@ impl Seen<'_> {
             }
             Body::RequestLapsed(it) => {
                 self.of_request(&it.request, "nobody decided in time").await?;
+                // One `request.lapsed` for one lapse, whoever notices first. Who notices second says so in a kind of its own.
+                if requests::has_lapsed(self.change, computer, &it.request).await? {
+                    self.event.kind = "request.closed".into();
+                }
                 requests::closed(self.change, computer, &it.request, RequestState::Lapsed, self.header.time).await?;
             }
             Body::RequestAutoApproved(it) => {
@@ -125,7 +145,14 @@ impl Seen<'_> {
                 let would = if it.would_approve { "would have approved" } else { "would not have approved" };
                 self.of_request(&it.request, &format!("the rule {:?} {would}", it.rule.name)).await?;
             }
-            Body::GrantReceived(it) => self.of_grant(&it.grant, "arrived").await?,
+            Body::GrantReceived(it) => {
+                grants::known(self.change, self.row, &it).await?;
+                self.of_grant(&it.grant, "arrived").await?;
+            }
+            Body::DeclineReceived(it) => self.of_request(&it.request, &format!("the decline by {} arrived", it.by)).await?,
+            Body::RevocationReceived(it) => {
+                self.of_grant(&it.revocation.grant, &format!("its revocation by {} arrived", it.revocation.by)).await?;
+            }
             Body::GrantIssued(it) => {
                 self.event.grant = Some(it.id.clone());
                 self.event.request = it.request.clone();

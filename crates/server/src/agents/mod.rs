@@ -4,6 +4,7 @@
 
 mod apply;
 mod enrol;
+mod in_words;
 mod journal;
 mod stream;
 pub mod tokens;

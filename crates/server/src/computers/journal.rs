@@ -31,10 +31,11 @@ pub(super) async fn page(
     if limit == 0 || limit > MOST {
         return Err(Failure::new(Code::Malformed).because(format!("limit must be from 1 to {MOST}")));
     }
-    let pool = &app.store.pool;
-    let row = find(pool, &reference).await?;
-    let lives =
-        journal::Entity::find().filter(journal::Column::Computer.eq(&row.id)).order_by_asc(journal::Column::Begun).all(pool).await?;
+    // WHY: a journal grows while it is read, and a head of another moment than the records would not verify.
+    let snapshot = app.store.snapshot().await?;
+    let row = find(&snapshot, &reference).await?;
+    let lives = journal::Entity::find().filter(journal::Column::Computer.eq(&row.id)).order_by_asc(journal::Column::Begun);
+    let lives = lives.all(&snapshot).await?;
     let wanted = query.incarnation.map_or(row.incarnation, String::from);
     let life = lives.iter().find(|life| life.incarnation == wanted).ok_or_else(|| Failure::not_found("journal", &wanted))?;
     let after = query.after.unwrap_or(0);
@@ -44,7 +45,7 @@ pub(super) async fn page(
         .filter(journal_record::Column::Seq.gt(signed(after)))
         .order_by_asc(journal_record::Column::Seq)
         .limit(u64::from(limit).saturating_add(1))
-        .all(pool)
+        .all(&snapshot)
         .await?;
     let more = records.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

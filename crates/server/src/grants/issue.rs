@@ -73,7 +73,11 @@ pub fn signed_by(decision: Decision) -> Approval {
     Approval { person: decision.person, name: decision.name, time: decision.time, comment: decision.comment, signature: None }
 }
 
-async fn keep(change: &Change, request: &Request, document: &GrantDocument) -> Outcome<()> {
+/// The row of a grant that a person approved.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn keep(change: &Change, request: &Request, document: &GrantDocument) -> Outcome<()> {
     let row = grant::ActiveModel {
         id: Set(document.grant.to_string()),
         computer: Set(request.computer.to_string()),
@@ -86,10 +90,10 @@ async fn keep(change: &Change, request: &Request, document: &GrantDocument) -> O
         policy: Set(request.policy.id.to_string()),
         policy_ref: Set(serde_json::to_string(&request.policy)?),
         request: Set(Some(request.id.to_string())),
-        version: Set(1),
+        version: Set(signed(document.version)),
         seconds: Set(signed(document.duration.seconds())),
         command_only: Set(document.command_only),
-        created: Set(change.now.millis()),
+        created: Set(document.time.millis()),
         use_before: Set(document.use_before.millis()),
         activated: Set(None),
         ends: Set(document.not_after.millis()),

@@ -6,6 +6,7 @@ pub mod received;
 mod revoke;
 mod routes;
 mod show;
+pub mod unused;
 
 pub use routes::routes;
 pub use show::shown;

@@ -68,6 +68,15 @@ pub async fn closed(change: &Change, computer: &str, id: &RequestId, state: Requ
     Ok(moved.rows_affected == 1)
 }
 
+/// Whether it lapsed here already.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn has_lapsed(change: &Change, computer: &str, id: &RequestId) -> Outcome<bool> {
+    let row = request::Entity::find_by_id(id.as_str()).one(change.tx()).await?;
+    Ok(row.is_some_and(|row| row.computer == computer && row.state == state_name(RequestState::Lapsed)))
+}
+
 /// Which grant a rule made for it.
 ///
 /// # Errors

@@ -6,14 +6,19 @@
 pub mod change;
 pub mod entities;
 mod first;
+mod lock;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, TransactionOptions,
+    TransactionTrait as _,
+};
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 pub use change::Change;
+pub use lock::Lock;
 
 /// Every migration, in order.
 pub struct Migrator;
@@ -49,6 +54,16 @@ impl Store {
                 .optimize_on_close(true, None)
         });
         Ok(Self { pool: Database::connect(options).await?, writer: Arc::default() })
+    }
+
+    /// For reading several things as they stood at one moment. Changes nothing; dropping it ends it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        // SQLite reads in a transaction from one snapshot anyway.
+        let isolation_level = (self.pool.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        self.pool.begin_with_options(TransactionOptions { isolation_level, ..TransactionOptions::default() }).await
     }
 
     /// Brings the schema up to this version.

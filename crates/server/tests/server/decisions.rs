@@ -1,5 +1,9 @@
 //! Who may decide, within which limits, and what happens when two come at once.
 
+use brevet_core::document::{EndReason, Kind};
+use brevet_core::id::RequestId;
+use brevet_core::record::{Body, DocumentRefused, GrantActivated, GrantEnded, RequestClosed};
+use brevet_core::time::{BootTime, Now};
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
@@ -137,5 +141,92 @@ async fn requests_lapse_and_computers_fall_silent_and_return() {
     let kinds = server.owner.event_kinds().await;
     for kind in ["request.lapsed", "computer.lost", "computer.returned", "something.new"] {
         assert_eq!(kinds.iter().filter(|k| *k == kind).count(), 1, "{kind} in {kinds:?}");
+    }
+}
+
+async fn approved(server: &Server, agent: &mut Agent, policy: &Value) -> String {
+    let request = waiting(agent, policy, "alice").await;
+    server.owner.post(&format!("{request}/approve"), json!({})).await.ok()["grant"].as_str().unwrap().to_owned()
+}
+
+async fn count(server: &Server, kind: &str) -> usize {
+    server.owner.event_kinds().await.iter().filter(|k| *k == kind).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_nobody_used_ends_by_itself_and_the_computer_has_the_last_word() {
+    let (server, mut agent, policy) = set_up().await;
+    let (forgotten, used) = (approved(&server, &mut agent, &policy).await, approved(&server, &mut agent, &policy).await);
+    brevet_server::sweep::once(&server.app).await.unwrap();
+    assert_eq!(server.owner.read(&format!("/grants/{forgotten}")).await.ok()["state"], "issued");
+    server.app.clock.advance("24h".parse().unwrap());
+    for _ in 0..2 {
+        brevet_server::sweep::once(&server.app).await.unwrap();
+    }
+    for id in [&forgotten, &used] {
+        let grant = server.owner.read(&format!("/grants/{id}")).await.ok();
+        assert_eq!(grant["state"], "unused", "{grant}");
+    }
+    assert_eq!(count(&server, "grant.unused").await, 2);
+    // The computer was offline, and did use one of them in time.
+    let id = crate::agent::grant_id(&json!(used));
+    let at = Now { wall: agent.now, boot: BootTime { boot: "boot".into(), millis: 1 } };
+    let first = GrantActivated { grant: id.clone(), at, ends: agent.now.plus("30m".parse().unwrap()), lasts_millis: 1_800_000 };
+    let end = GrantEnded { grant: id, reason: EndReason::Expired, detail: "its time is over".into(), sessions: vec![] };
+    let records = vec![agent.record(&Body::GrantActivated(first)), agent.record(&Body::GrantEnded(end))];
+    agent.deliver(records).await;
+    assert_eq!(server.owner.read(&format!("/grants/{used}")).await.ok()["state"], "expired");
+    assert_eq!((count(&server, "grant.activated").await, count(&server, "grant.expired").await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grant_that_its_computer_refuses_ends_at_once() {
+    let (server, mut agent, policy) = set_up().await;
+    let id = approved(&server, &mut agent, &policy).await;
+    let mut stream = agent.stream(1, 0).await;
+    let envelope = loop {
+        let envelope = stream.next().await;
+        if envelope.kind() == Some(Kind::Grant) {
+            break envelope;
+        }
+    };
+    let refused = |code: &str| DocumentRefused {
+        document: envelope.payload_type.clone(),
+        code: code.into(),
+        reason: "the request is not pending any more".into(),
+        digest: envelope.digest().ok(),
+    };
+    // What says only that it was there before, or that something is missing, ends nothing.
+    for code in ["replayed", "gap", "rolled_back"] {
+        let record = agent.record(&Body::DocumentRefused(refused(code)));
+        agent.deliver(vec![record]).await;
+        assert_eq!(server.owner.read(&format!("/grants/{id}")).await.ok()["state"], "issued", "{code}");
+    }
+    let record = agent.record(&Body::DocumentRefused(refused("request_closed")));
+    agent.deliver(vec![record]).await;
+    let grant = server.owner.read(&format!("/grants/{id}")).await.ok();
+    assert_eq!(grant["state"], "unused");
+    assert!(grant["detail"].as_str().unwrap().contains("not pending"), "{grant}");
+    assert_eq!((count(&server, "grant.unused").await, count(&server, "document.refused").await), (1, 4));
+    let events = server.owner.read(&format!("/events?grant={id}&kind=document.refused")).await.ok();
+    assert_eq!(events["items"][0]["policy"], policy["id"], "{events}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_lapses_on_both_sides_lapses_once() {
+    let (server, mut agent, policy) = set_up().await;
+    let (here_first, there_first) = (waiting(&mut agent, &policy, "alice").await, waiting(&mut agent, &policy, "alice").await);
+    let lapse = |request: &str| Body::RequestLapsed(RequestClosed { request: RequestId::parse(request.trim_start_matches("/requests/")).unwrap() });
+    let record = agent.record(&lapse(&there_first));
+    agent.deliver(vec![record]).await;
+    server.app.clock.advance("2h".parse().unwrap());
+    brevet_server::sweep::once(&server.app).await.unwrap();
+    let record = agent.record(&lapse(&here_first));
+    agent.deliver(vec![record]).await;
+    for request in [&here_first, &there_first] {
+        assert_eq!(server.owner.read(request).await.ok()["state"], "lapsed");
+        let id = request.trim_start_matches("/requests/");
+        let events = server.owner.read(&format!("/events?request={id}&kind=request.lapsed")).await.ok();
+        assert_eq!(events["items"].as_array().unwrap().len(), 1, "{events}");
     }
 }

@@ -1,8 +1,12 @@
 //! The journal: applied once, refused when forged, quarantined when it contradicts itself.
 
-use brevet_core::document::Key;
+use brevet_core::document::{Key, Kind};
+use brevet_core::id::{GrantId, PolicyId};
 use brevet_core::journal::{Chain, SignedHead};
-use brevet_core::record::{Body, RequestClosed};
+use brevet_core::record::{
+    Body, BrokerStarted, ClockJumped, DocumentConfirmed, DocumentRefused, JournalRepaired, RequestClosed, ValidityStarted,
+};
+use brevet_core::time::{BootTime, Now};
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -89,4 +93,81 @@ async fn a_clone_and_an_old_image_are_told_apart_and_quarantined() {
         admin.post("/computers/web-1/release", json!({ "comment": "x" })).await.refused("forbidden");
         server.owner.post("/computers/web-1/release", json!({ "comment": "looked at it" })).await.ok();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_a_journal_that_grows_ends_at_its_head() {
+    let server = Server::start().await;
+    let mut agent = Agent::enrol(&server, "web-1").await;
+    let writer = tokio::spawn(async move {
+        for n in 0..60 {
+            let record = agent.record_raw("a.b", &json!({ "n": n }));
+            agent.deliver(vec![record]).await;
+        }
+    });
+    while !writer.is_finished() {
+        let page = server.owner.read("/computers/web-1/journal").await.ok();
+        let records: Vec<brevet_core::journal::Record> = serde_json::from_value(page["records"].clone()).unwrap();
+        assert!(page["next"].is_null());
+        let Some(last) = records.last() else { continue };
+        let head: SignedHead = serde_json::from_value(page["head"].clone()).unwrap();
+        assert_eq!((head.chain.seq, head.chain.head), (last.parse_header().unwrap().seq, last.hash()), "the head is that of the last record");
+    }
+    writer.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_say_in_words_what_happened() {
+    let server = Server::start().await;
+    let mut agent = Agent::enrol(&server, "web-1").await;
+    let grant = GrantId::new(1, [1; 10]);
+    let policy = PolicyId::new(1, [1; 10]);
+    let digest = brevet_core::digest::Digest::of(b"x");
+    let confirmed = |document, seq, grant, processes_ended| {
+        Body::DocumentConfirmed(DocumentConfirmed { document, digest, seq: Some(seq), grant, request: None, processes_ended })
+    };
+    let at = |millis| Now { wall: agent.now, boot: BootTime { boot: "boot".into(), millis } };
+    let bodies = [
+        (
+            Body::BrokerStarted(BrokerStarted { version: "1.2.3".into(), kernel: "6.1".into(), rebooted: true, sessions: vec![] }),
+            "broker 1.2.3 started after a boot, on kernel 6.1".to_owned(),
+        ),
+        (confirmed(Kind::Manifest, 7, None, None), "manifest 7 is in force".to_owned()),
+        (confirmed(Kind::Grant, 8, Some(grant.clone()), None), format!("grant {grant} can be used")),
+        (
+            confirmed(Kind::Revocation, 9, Some(grant.clone()), Some(4)),
+            format!("revocation of grant {grant} took effect: 4 processes ended"),
+        ),
+        (
+            confirmed(Kind::Revocation, 10, Some(grant.clone()), Some(1)),
+            format!("revocation of grant {grant} took effect: 1 process ended"),
+        ),
+        (Body::JournalRepaired(JournalRepaired { bytes: 12 }), "the journal's torn end was cut off: 12 bytes".to_owned()),
+        (
+            Body::ValidityStarted(ValidityStarted { policy, user: Some(1000), renewal: 0, at: at(1) }),
+            "a policy's time began, for the user with uid 1000".to_owned(),
+        ),
+        (
+            Body::ClockJumped(ClockJumped { expected: agent.now, found: agent.now.plus("1h".parse().unwrap()) }),
+            format!("the clock jumped by 3600 s: it showed {} instead of {}", agent.now.plus("1h".parse().unwrap()), agent.now),
+        ),
+        (
+            Body::DocumentRefused(DocumentRefused {
+                document: "application/vnd.brevet.grant+json".into(),
+                code: "replayed".into(),
+                reason: "number 3 was accepted before".into(),
+                digest: None,
+            }),
+            "a grant document was refused: number 3 was accepted before".to_owned(),
+        ),
+    ];
+    for (body, words) in bodies {
+        let record = agent.record(&body);
+        agent.deliver(vec![record]).await;
+        let newest = server.owner.read("/events?limit=1").await.ok();
+        assert_eq!(newest["items"][0]["summary"], json!(words), "{newest}");
+    }
+    let record = agent.record_raw("something.new", &json!({}));
+    agent.deliver(vec![record]).await;
+    assert_eq!(server.owner.read("/events?limit=1").await.ok()["items"][0]["summary"], "something new");
 }
