@@ -2,13 +2,17 @@
 //!
 //! Anything that does not clearly allow is a refusal with a reason.
 
+mod compiled;
 mod covers;
 mod evaluate;
 mod fit;
+mod index;
 mod rights;
 mod unsupported;
 mod validity;
+mod whom;
 
+pub use compiled::Policies;
 pub use covers::covers;
 pub use evaluate::{decide, explain, names_user};
 pub use unsupported::{FEATURES, unknown_features, unsupported, unsupported_autonomous};

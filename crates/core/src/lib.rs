@@ -15,6 +15,7 @@ pub mod grant;
 pub mod id;
 pub mod journal;
 pub mod json;
+pub mod lint;
 pub mod policy;
 pub mod record;
 pub mod request;

@@ -8,7 +8,7 @@ mod environment;
 pub(crate) mod names;
 mod scope;
 mod validate;
-pub use environment::may_keep;
+pub use environment::{is_capability, may_keep};
 pub use scope::{Applications, Scope};
 pub(crate) use validate::Findings;
 pub use validate::{MAX_RULES, PolicyError, validate};

@@ -39,19 +39,20 @@ impl Member {
     }
 
     fn is_meant(&self, entry: &str, user_groups: &BTreeMap<String, Vec<String>>) -> Truth {
-        let shown = escape::terminal(entry.as_bytes());
-        let answer = |holds| if holds { Truth::Yes(shown.clone()) } else { Truth::No(String::new()) };
+        let shown = || escape::terminal(entry.as_bytes());
+        let answer = |holds| if holds { Truth::Yes(shown()) } else { Truth::No(String::new()) };
         if let Some(group) = entry.strip_prefix("group:") {
             match user_groups.get(group) {
                 Some(names) => answer(names.contains(&self.user.name)),
-                None => Truth::Unknown(format!("who is in {shown} is not known here")),
+                None => Truth::Unknown(format!("who is in {} is not known here", shown())),
             }
         } else if let Some(group) = entry.strip_prefix("os-group:") {
             match &self.groups {
                 Fact::Known(groups) => answer(groups.iter().any(|g| g == group)),
                 Fact::Unknown(why) => Truth::Unknown(format!(
-                    "whether \"{}\" is in {shown} could not be found out ({})",
+                    "whether \"{}\" is in {} could not be found out ({})",
                     escape::terminal(self.user.name.as_bytes()),
+                    shown(),
                     escape::terminal(why.as_bytes())
                 )),
             }

@@ -32,7 +32,7 @@ fn quoted(text: &str) -> String {
 /// The answers of every condition that stands in the rule itself; a list's own rules are the caller's.
 pub fn of(rule: &Rule, against: Against<'_>, side: Side) -> Vec<Condition> {
     let facts = against.facts;
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(6);
     let mut add = |field, truth: Option<Truth>| out.extend(truth.map(|truth| Condition { field, truth }));
 
     add("component", rule.component.as_deref().map(|id| no(format!("{} is a polkit action, never an application", quoted(id)))));

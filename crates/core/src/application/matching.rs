@@ -177,7 +177,7 @@ fn matched(rule: &Rule, by: String) -> Matched {
 }
 
 /// By the narrowest condition in it. A store id names a product.
-const fn specificity(rule: &Rule) -> Specificity {
+pub(crate) const fn specificity(rule: &Rule) -> Specificity {
     if rule.hash.is_some() {
         Specificity::Hash
     } else if rule.file.is_some() {
@@ -197,16 +197,17 @@ const fn specificity(rule: &Rule) -> Specificity {
 
 /// The rule in a few words: what identifies the application.
 fn describe(rule: &Rule) -> String {
+    let hash = rule.hash.map(|hash| hash.to_string());
     let named = [
-        ("list", rule.list.clone()),
-        ("hash", rule.hash.map(|h| h.to_string())),
-        ("file", rule.file.clone()),
-        ("executable", rule.executable.clone()),
-        ("product", rule.product.clone()),
-        ("vendor", rule.vendor.clone()),
-        ("folder", rule.folder.clone()),
-        ("store", rule.store.clone()),
-        ("component", rule.component.clone()),
+        ("list", rule.list.as_deref()),
+        ("hash", hash.as_deref()),
+        ("file", rule.file.as_deref()),
+        ("executable", rule.executable.as_deref()),
+        ("product", rule.product.as_deref()),
+        ("vendor", rule.vendor.as_deref()),
+        ("folder", rule.folder.as_deref()),
+        ("store", rule.store.as_deref()),
+        ("component", rule.component.as_deref()),
     ];
     let words: Vec<String> =
         named.into_iter().filter_map(|(field, value)| value.map(|v| format!("{field} \"{}\"", escape::terminal(v.as_bytes())))).collect();

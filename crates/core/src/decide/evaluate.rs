@@ -1,12 +1,13 @@
 //! The evaluation itself: which of everything that matches decides.
 
 use super::covers::covers;
-use super::fit::{self, Fit, Stage, Unfit};
+use super::fit::{self, Denial, Fit, Stage, Unfit};
 use super::rights::Rights;
 use super::{Ask, By, Decision, Elevate, Explanation, Fixed, GrantView, Held, Launch, Refusal, Standing};
 use crate::application::Side;
 use crate::document::PolicyDocument;
 use crate::escape;
+use crate::id::PolicyId;
 use crate::policy::{Binds, FixedFrom, Mode, Validity};
 use crate::request::PolicyRef;
 use crate::user::Member;
@@ -15,25 +16,40 @@ use crate::user::Member;
 ///
 /// What would run is found first, for its target user; a deny that matches it wins over all of it. Without a policy that could be
 /// read in full, and for anything that nothing clearly allows, the answer is a refusal.
+///
+/// This is the plain form, which looks at every policy. `Policies` gives the same answers without looking at those that cannot matter.
 pub fn decide(policies: &[Held<'_>], grants: &[GrantView], launch: &Launch, standing: &Standing) -> Decision {
-    if standing.unreadable_deny {
-        let reason = "a policy of this computer cannot be read by this version, and it may deny this";
-        return Decision::Refuse(Refusal { code: "unreadable_policy", reason: reason.into(), policy: None, message: None });
+    if let Some(refusal) = refused_at_once(launch, standing) {
+        return Decision::Refuse(refusal);
     }
-    if launch.member.user.uid == u32::MAX || launch.member.user.name.is_empty() {
-        return Decision::Refuse(Refusal { code: "account", reason: "the caller is no account".into(), policy: None, message: None });
-    }
-    let allowed = by_grant(policies, grants, launch, standing).or_else(|| by_policy(policies, launch, standing));
-    let target = match &allowed {
-        Some(Decision::Elevate(elevate)) => elevate.target_user.as_str(),
-        Some(Decision::Ask(ask)) => ask.target_user.as_str(),
-        Some(Decision::Refuse(_)) | None => launch.target_user.as_deref().unwrap_or("root"),
-    };
+    let find = |id: &PolicyId| policies.iter().find(|held| held.document.id == *id).cloned();
+    let allowed = by_grant(find, grants, launch, standing).or_else(|| by_policy(policies, launch, standing));
     // INVARIANT: nothing is allowed past this line that a deny matches.
-    if let Some(refusal) = denied(policies, launch, target, standing) {
+    if let Some(refusal) = denied(policies, launch, target_of(allowed.as_ref(), launch), standing) {
         return Decision::Refuse(refusal);
     }
     allowed.unwrap_or_else(|| Decision::Refuse(nearest(policies, launch, standing)))
+}
+
+/// What is refused before any policy is looked at.
+pub(super) fn refused_at_once(launch: &Launch, standing: &Standing) -> Option<Refusal> {
+    if standing.unreadable_deny {
+        let reason = "a policy of this computer cannot be read by this version, and it may deny this";
+        return Some(Refusal { code: "unreadable_policy", reason: reason.into(), policy: None, message: None });
+    }
+    if launch.member.user.uid == u32::MAX || launch.member.user.name.is_empty() {
+        return Some(Refusal { code: "account", reason: "the caller is no account".into(), policy: None, message: None });
+    }
+    None
+}
+
+/// As whom it would run.
+pub(super) fn target_of<'a>(allowed: Option<&'a Decision>, launch: &'a Launch) -> &'a str {
+    match allowed {
+        Some(Decision::Elevate(elevate)) => &elevate.target_user,
+        Some(Decision::Ask(ask)) => &ask.target_user,
+        Some(Decision::Refuse(_)) | None => launch.target_user.as_deref().unwrap_or("root"),
+    }
 }
 
 /// A policy's id, version and name.
@@ -51,22 +67,32 @@ fn denied(policies: &[Held<'_>], launch: &Launch, target: &str, standing: &Stand
         fit::denies(held.document, held.fixed, launch, target, standing.wall).ok().map(|denial| (held.document, denial))
     });
     let (document, denial) = denials.min_by_key(|(document, denial)| (!denial.names_user, &document.id))?;
+    Some(denied_by(document, denial))
+}
+
+/// What a deny says.
+pub(super) fn denied_by(document: &PolicyDocument, denial: Denial) -> Refusal {
     let reason = if denial.names_user {
         format!("denied by policy {}: {}", quoted(&document.policy.name), denial.by)
     } else {
         format!("whether this is denied is not certain: {}", denial.by)
     };
     let message = denial.names_user.then(|| document.policy.message.clone()).filter(|m| !m.is_empty());
-    Some(Refusal { code: "denied", reason, policy: Some(reference(document)), message })
+    Refusal { code: "denied", reason, policy: Some(reference(document)), message }
 }
 
 /// The grant that is for exactly this, still covered by its policy, with the most time left.
-fn by_grant(policies: &[Held<'_>], grants: &[GrantView], launch: &Launch, standing: &Standing) -> Option<Decision> {
+pub(super) fn by_grant<'a>(
+    find: impl Fn(&PolicyId) -> Option<Held<'a>>,
+    grants: &[GrantView],
+    launch: &Launch,
+    standing: &Standing,
+) -> Option<Decision> {
     let usable = grants.iter().filter(|grant| is_for(grant, launch)).filter_map(|grant| {
-        let held = policies.iter().find(|held| held.document.id == grant.policy.id)?;
+        let held = find(&grant.policy.id)?;
         let as_granted = Launch { target_user: Some(grant.target.name.clone()), ..launch.clone() };
         covers(held.document, grant, &as_granted, standing).ok()?;
-        let fit = fit::allows(held, &as_granted, standing).ok()?;
+        let fit = fit::allows(&held, &as_granted, standing).ok()?;
         let longest_millis = grant.remaining_millis.min(fit.left_millis);
         (longest_millis > 0).then_some((longest_millis, grant, held))
     });
@@ -80,7 +106,7 @@ fn by_grant(policies: &[Held<'_>], grants: &[GrantView], launch: &Launch, standi
         remember: grant.remember,
         longest_millis,
         staleness: held.document.policy.staleness,
-        starts_validity: starts_validity(held),
+        starts_validity: starts_validity(&held),
     })))
 }
 
@@ -115,7 +141,8 @@ fn by_policy(policies: &[Held<'_>], launch: &Launch, standing: &Standing) -> Opt
     })
 }
 
-fn allowed_by(mode: Mode, held: &Held<'_>, fit: Fit) -> Option<Decision> {
+/// What a policy of a mode gives that fits.
+pub(super) fn allowed_by(mode: Mode, held: &Held<'_>, fit: Fit) -> Option<Decision> {
     let policy = &held.document.policy;
     let longest_millis = policy.request.max_duration.millis().min(fit.left_millis);
     let by = match mode {
@@ -155,13 +182,17 @@ fn starts_validity(held: &Held<'_>) -> bool {
 
 /// The refusal where nothing allows: told by the policy that names this user and came nearest, never by one that does not name them.
 fn nearest(policies: &[Held<'_>], launch: &Launch, standing: &Standing) -> Refusal {
-    let target = launch.target_user.as_deref().map_or_else(String::new, |name| format!(" as {}", quoted(name)));
-    let nothing = format!("no policy lets {} run \"{}\"{target} here", quoted(&launch.member.user.name), launch.facts.path);
     let unfits = policies.iter().filter(|held| held.document.policy.mode != Mode::Deny).filter_map(|held| {
         let unfit = fit::allows(held, launch, standing).err().filter(|unfit| unfit.stage > Stage::Users)?;
         Some((held.document, unfit))
     });
-    let found = unfits.max_by(|(a, x), (b, y)| (x.stage, x.held).cmp(&(y.stage, y.held)).then_with(|| b.id.cmp(&a.id)));
+    refused_by(unfits.max_by(|(a, x), (b, y)| (x.stage, x.held).cmp(&(y.stage, y.held)).then_with(|| b.id.cmp(&a.id))), launch)
+}
+
+/// What the policy that came nearest says, where there is one.
+pub(super) fn refused_by(found: Option<(&PolicyDocument, Unfit)>, launch: &Launch) -> Refusal {
+    let target = launch.target_user.as_deref().map_or_else(String::new, |name| format!(" as {}", quoted(name)));
+    let nothing = format!("no policy lets {} run \"{}\"{target} here", quoted(&launch.member.user.name), launch.facts.path);
     let Some((document, unfit)) = found else {
         return Refusal { code: "no_policy", reason: nothing, policy: None, message: None };
     };

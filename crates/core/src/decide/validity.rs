@@ -78,7 +78,11 @@ fn held_until(recurring: &Recurring<'_>, zone: &TimeZone, wall: Timestamp) -> Op
         let Ok(date) = today.checked_add(jiff::Span::new().days(offset)) else { continue };
         let Some((start, end)) = window_on(recurring, zone, date) else { continue };
         let reached = until.unwrap_or(wall);
-        if start <= reached && reached < end {
+        if start > reached {
+            // Those of later dates begin no earlier.
+            break;
+        }
+        if reached < end {
             until = Some(end);
         }
     }

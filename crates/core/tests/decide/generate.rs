@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use brevet_core::application::{Argument, Fact, Facts, Package, Rule};
+use brevet_core::application::{Argument, Fact, Facts, Package, Parent, Rule};
 use brevet_core::decide::{Fixed, GrantView, Held, Launch, Standing};
 use brevet_core::digest::Digest;
 use brevet_core::document::PolicyDocument;
@@ -54,8 +54,10 @@ fn facts() -> impl Strategy<Value = Facts> {
         package(),
         maybe_fact(vec!["root", "alice"]),
         interpreter,
+        maybe_fact(vec![None, None, Some("snap:s".to_owned())]),
+        maybe_fact(vec![Parent { path: "/a/x".into(), chain: Fact::Known(true) }]),
     )
-        .prop_map(|(path, link, chain, content, package, owner, interpreter)| Facts {
+        .prop_map(|(path, link, chain, content, package, owner, interpreter, store, parent)| Facts {
             names: link.into_iter().chain([path]).map(OsText::from).collect(),
             chain,
             sha256: Digest::of(CONTENTS[content]),
@@ -64,6 +66,8 @@ fn facts() -> impl Strategy<Value = Facts> {
                 Fact::Known(owner) => Fact::Known(owner.to_owned()),
                 Fact::Unknown(why) => Fact::Unknown(why),
             },
+            store,
+            parent,
             interpreter: interpreter.map(|chain| brevet_core::application::Interpreter { chain, ..sample::interpreter("/bin/sh") }),
             ..sample::facts(path)
         })
@@ -147,6 +151,9 @@ fn rule() -> impl Strategy<Value = Rule> {
 
 fn scope() -> impl Strategy<Value = Scope> {
     let names = prop::collection::vec(select(vec!["alice", "bob", "group:team", "group:missing", "os-group:g1", "os-group:g2"]), 1..3);
+    let many = ["carol", "dave", "erin", "frank", "alice", "group:team", "os-group:g1", "group:missing"];
+    let many = prop::sample::subsequence(many.to_vec(), 4..8);
+    let names = prop_oneof![5 => names, 1 => many];
     prop_oneof![1 => Just(Scope::All), 2 => names.prop_map(|names| Scope::Named(names.into_iter().map(str::to_owned).collect()))]
 }
 
@@ -201,8 +208,8 @@ fn policy() -> impl Strategy<Value = (Policy, Fixed, Vec<Rule>)> {
         )
 }
 
-pub fn policies() -> impl Strategy<Value = Vec<Owned>> {
-    prop::collection::vec(policy(), 1..6).prop_map(|policies| {
+pub fn policies(many: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Owned>> {
+    prop::collection::vec(policy(), many).prop_map(|policies| {
         (1i64..)
             .zip(policies)
             .map(|(id, (policy, fixed, list))| {

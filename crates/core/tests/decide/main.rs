@@ -7,12 +7,16 @@ mod naive;
 #[path = "../sample/mod.rs"]
 mod sample;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use brevet_core::application::{Fact, Rule};
-use brevet_core::decide::{Decision, GrantView, Launch, covers, decide, explain};
+use brevet_core::decide::{Decision, Fixed, GrantView, Launch, Policies, Standing, covers, decide, explain};
 use brevet_core::document::PolicyDocument;
+use brevet_core::id::PolicyId;
 use brevet_core::policy::{Applications, Binds, Mode, Scope, Validity};
 use brevet_core::time::{Length, Timestamp};
-use generate::{GrantSeed, grant, grants, held, launch, policies, standing};
+use generate::{GrantSeed, Owned, grant, grants, held, launch, policies, standing};
 use naive::{Answer, flat, naive};
 use proptest::prelude::*;
 
@@ -43,7 +47,9 @@ fn forget(launch: &Launch, which: usize) -> Launch {
     less
 }
 
+/// So many cases, or as many as `BREVET_CASES` says (`make test-long` says a million).
 fn cases(cases: u32) -> ProptestConfig {
+    let cases = std::env::var("BREVET_CASES").ok().map_or(cases, |wanted| wanted.parse().expect("BREVET_CASES is a number"));
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -51,10 +57,59 @@ proptest! {
     #![proptest_config(cases(10_500))]
 
     #[test]
-    fn the_decision_is_the_naive_one(policies in policies(), launch in launch(), standing in standing(), seeds in grants()) {
+    fn the_decision_is_the_naive_one(policies in policies(1..6), launch in launch(), standing in standing(), seeds in grants()) {
         let grants: Vec<GrantView> = seeds.iter().enumerate().map(|(n, seed)| grant(n, seed, &policies, &launch)).collect();
         let held = held(&policies);
         prop_assert_eq!(flat(&decide(&held, &grants, &launch, &standing)), naive(&held, &grants, &launch, &standing));
+        compiled_agrees(&policies, &launch, &standing, &seeds)?;
+    }
+}
+
+/// Rules that no validated policy has, or that the naive evaluator does not know.
+fn add_oddities(policies: &mut [Owned]) {
+    let odd = [
+        Rule::default(),
+        Rule { component: Some("org.example.x".into()), ..Rule::default() },
+        Rule { store: Some("snap:s".into()), ..Rule::default() },
+        Rule { store: Some("snap:s".into()), target_user: Some("svc".into()), ..Rule::default() },
+        Rule { list: Some("known".into()), file: Some("/c".into()), ..Rule::default() },
+        Rule { list: Some("nested".into()), ..Rule::default() },
+        Rule { file: Some("/c".into()), parent: Some(Box::new(Rule { file: Some("/a/x".into()), ..Rule::default() })), ..Rule::default() },
+    ];
+    for ((document, _), rule) in policies.iter_mut().zip(odd.iter().cycle()).step_by(2) {
+        document.lists.insert("nested".into(), vec![Rule { list: Some("known".into()), ..Rule::default() }]);
+        if let Applications::Rules(rules) = &mut document.policy.applications {
+            rules.push(rule.clone());
+        }
+    }
+}
+
+/// Decision, refusal text and the denies alone: the same from a compiled set as from the plain form.
+fn compiled_agrees(policies: &[Owned], launch: &Launch, standing: &Standing, seeds: &[GrantSeed]) -> Result<(), TestCaseError> {
+    let grants: Vec<GrantView> = seeds.iter().enumerate().map(|(n, seed)| grant(n, seed, policies, launch)).collect();
+    let held = held(policies);
+    let compiled = Policies::compile(policies.iter().rev().map(|(document, _)| Arc::new(document.clone())).collect());
+    let fixed: BTreeMap<PolicyId, Fixed> = policies.iter().map(|(document, fixed)| (document.id.clone(), *fixed)).collect();
+    let fixed = |document: &PolicyDocument| fixed[&document.id];
+    prop_assert_eq!(compiled.decide(fixed, &grants, launch, standing), decide(&held, &grants, launch, standing));
+
+    let denies: Vec<_> = held.into_iter().filter(|held| held.document.policy.mode == Mode::Deny).collect();
+    let readable = Standing { unreadable_deny: false, ..*standing };
+    let denied = match decide(&denies, &[], launch, &readable) {
+        Decision::Refuse(refusal) if refusal.code == "denied" => Some(refusal),
+        Decision::Refuse(_) | Decision::Elevate(_) | Decision::Ask(_) => None,
+    };
+    prop_assert_eq!(compiled.denied(fixed, launch, standing), denied);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    #[test]
+    fn a_large_compiled_set_decides_the_same(mut policies in policies(20..40), launch in launch(), standing in standing(), seeds in grants()) {
+        add_oddities(&mut policies);
+        compiled_agrees(&policies, &launch, &standing, &seeds)?;
     }
 }
 
@@ -62,7 +117,7 @@ proptest! {
     #![proptest_config(cases(1_000))]
 
     #[test]
-    fn not_knowing_something_never_gives_more(policies in policies(), launch in launch(), standing in standing(), which in 0usize..5) {
+    fn not_knowing_something_never_gives_more(policies in policies(1..6), launch in launch(), standing in standing(), which in 0usize..5) {
         let held = held(&policies);
         let before = flat(&decide(&held, &[], &launch, &standing));
         let after = flat(&decide(&held, &[], &forget(&launch, which), &standing));
@@ -70,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_policies_does_not_matter(policies in policies(), launch in launch(), standing in standing(), seeds in grants()) {
+    fn the_order_of_policies_does_not_matter(policies in policies(1..6), launch in launch(), standing in standing(), seeds in grants()) {
         let grants: Vec<GrantView> = seeds.iter().enumerate().map(|(n, seed)| grant(n, seed, &policies, &launch)).collect();
         let (one, mut other) = (held(&policies), held(&policies));
         other.reverse();
@@ -80,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn a_refusal_tells_only_of_policies_that_name_the_user(policies in policies(), launch in launch(), standing in standing()) {
+    fn a_refusal_tells_only_of_policies_that_name_the_user(policies in policies(1..6), launch in launch(), standing in standing()) {
         let held = held(&policies);
         if let Decision::Refuse(refusal) = decide(&held, &[], &launch, &standing) {
             let told = refusal.policy.as_ref().and_then(|told| held.iter().find(|h| h.document.id == told.id));
@@ -92,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn explanation_and_decision_agree(policies in policies(), launch in launch(), standing in standing()) {
+    fn explanation_and_decision_agree(policies in policies(1..6), launch in launch(), standing in standing()) {
         let held = held(&policies);
         let explained = explain(&held, &launch, &standing);
         prop_assert_eq!(explained.len(), held.len());
@@ -107,7 +162,7 @@ proptest! {
     }
 
     #[test]
-    fn what_decides_covers_what_it_gave_until_it_changes(policies in policies(), launch in launch(), standing in standing()) {
+    fn what_decides_covers_what_it_gave_until_it_changes(policies in policies(1..6), launch in launch(), standing in standing()) {
         let held = held(&policies);
         let Decision::Ask(ask) = decide(&held, &[], &launch, &standing) else { return Ok(()) };
         let index = policies.iter().position(|(document, _)| document.id == ask.policy.id).unwrap();

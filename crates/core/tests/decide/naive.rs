@@ -273,8 +273,9 @@ pub fn naive(policies: &[Held<'_>], grants: &[GrantView], launch: &Launch, stand
         }
         if let Some((_, left)) = usable(held, launch, &grant.target.name, standing) {
             let longest = left.min(grant.remaining_millis);
-            // The most time left first.
-            let key = (0, 0, vec![u64::MAX - longest], held.document.id.clone());
+            // The most time left first, then the lower id.
+            let before = u64::try_from(grants.iter().filter(|other| other.id < grant.id).count()).unwrap();
+            let key = (0, 0, vec![u64::MAX - longest, before], held.document.id.clone());
             candidates
                 .push((key, Answer::Elevate { policy: grant.policy.id.clone(), by: "grant", longest, target: grant.target.name.clone() }));
         }

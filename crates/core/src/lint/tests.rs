@@ -1,0 +1,144 @@
+use super::*;
+
+fn findings(toml: &str) -> Vec<(String, &'static str, Severity)> {
+    let file = crate::file::check(toml).unwrap_or_else(|errors| panic!("{errors:?}"));
+    lint(&file).into_iter().map(|f| (f.field, f.code, f.severity)).collect()
+}
+
+fn of(mode: &str, rest: &str) -> Vec<(String, &'static str, Severity)> {
+    let more = if rest.contains("applications") { "" } else { "applications = [{ file = \"/usr/sbin/nginx\", arguments = [\"-t\"] }]" };
+    let users = if rest.contains("users") { "" } else { "users = [\"alice\"]" };
+    findings(&format!("[[policy]]\nname = \"P\"\ncomputers = \"all\"\nmode = \"{mode}\"\n{users}\n{more}\n{rest}"))
+}
+
+fn application(mode: &str, rule: &str) -> Vec<(String, &'static str, Severity)> {
+    let mut found = of(mode, &format!("applications = [{rule}]"));
+    found.retain(|(_, code, _)| *code != "leaves_cgroup");
+    found
+}
+
+fn one(field: &str, code: &'static str, severity: Severity) -> Vec<(String, &'static str, Severity)> {
+    vec![(field.into(), code, severity)]
+}
+
+#[test]
+fn a_careful_policy_is_quiet() {
+    assert_eq!(of("automatic", ""), []);
+    assert_eq!(of("request", ""), []);
+    assert_eq!(application("automatic", r#"{ file = "/usr/bin/systemctl", arguments = ["restart", "nginx.service"] }"#), []);
+    assert_eq!(application("request", r#"{ folder = "/opt/tools", subfolders = true }"#), []);
+    assert_eq!(application("automatic", r#"{ product = "nginx", vendor = "Debian Nginx Maintainers" }"#), []);
+}
+
+#[test]
+fn programs_that_give_everything_are_told_by_any_of_their_names() {
+    for (rule, field, code) in [
+        (r#"{ file = "/usr/bin/bash" }"#, "file", "runs_code"),
+        (r#"{ file = "/usr/bin/python3.11", arguments = ["-c", { any = true }] }"#, "file", "runs_code"),
+        (r#"{ file = "/usr/bin/vim.tiny", arguments = ["/etc/hosts"] }"#, "file", "edits_files"),
+        (r#"{ file = "/usr/bin/less", arguments = ["/var/log/syslog"] }"#, "file", "starts_shells"),
+        (r#"{ product = "vim-tiny" }"#, "product", "edits_files"),
+        (r#"{ executable = "find", product = "findutils" }"#, "executable", "runs_programs"),
+        (r#"{ file = "/usr/bin/tee" }"#, "file", "writes_files"),
+        (r#"{ file = "/usr/bin/chmod" }"#, "file", "changes_owners"),
+        (r#"{ file = "/usr/bin/systemctl" }"#, "file", "hands_work_on"),
+        (r#"{ product = "docker.io" }"#, "product", "hands_work_on"),
+        (r#"{ file = "/usr/sbin/usermod" }"#, "file", "changes_accounts"),
+        (r#"{ product = "apt" }"#, "product", "installs"),
+        (r#"{ file = "/usr/bin/mount" }"#, "file", "changes_system"),
+    ] {
+        let found = application("automatic", rule);
+        assert!(found.contains(&(format!("applications[0].{field}"), code, Severity::Danger)), "{rule}: {found:?}");
+        assert!(application("request", rule).iter().any(|(_, c, severity)| *c == code && *severity == Severity::Warning), "{rule}");
+        assert_eq!(application("deny", rule), [], "{rule}");
+    }
+}
+
+#[test]
+fn an_interpreter_with_one_script_of_roots_is_that_script() {
+    assert_eq!(application("automatic", r#"{ file = "/usr/bin/python3", arguments = ["/opt/tools/report.py", "-v"] }"#), []);
+    let in_home = application("automatic", r#"{ file = "/usr/bin/python3", arguments = ["/home/alice/report.py"] }"#);
+    assert_eq!(in_home, one("applications[0].file", "runs_code", Severity::Danger));
+}
+
+#[test]
+fn without_children_a_pager_starts_no_shell_and_an_editor_still_edits() {
+    let with = |file: &str| of("automatic", &format!("applications = [{{ file = \"{file}\" }}]\nelevation = {{ children = \"deny\" }}"));
+    assert_eq!(with("/usr/bin/less"), []);
+    assert_eq!(with("/usr/bin/vim"), one("applications[0].file", "edits_files", Severity::Danger));
+}
+
+#[test]
+fn what_starts_programs_as_root_can_leave_its_control_group() {
+    let less = "applications = [{ file = \"/usr/bin/less\" }]";
+    assert!(of("automatic", less).iter().any(|(_, code, _)| *code == "leaves_cgroup"));
+    let held = of("automatic", &format!("{less}\nelevation = {{ containment = \"pid_namespace\" }}"));
+    assert!(!held.iter().any(|(_, code, _)| *code == "leaves_cgroup"));
+}
+
+#[test]
+fn lists_are_looked_into() {
+    let found = findings(
+        "[[list]]\nname = \"L\"\nrules = [{ file = \"/usr/sbin/nginx\" }, { file = \"/usr/bin/cp\" }]\n\
+         [[policy]]\nname = \"P\"\ncomputers = \"all\"\nusers = [\"a\"]\nmode = \"justify\"\napplications = [{ list = \"L\" }]",
+    );
+    assert_eq!(found, one("applications[0].list \"L\".rules[1].file", "writes_files", Severity::Danger));
+}
+
+#[test]
+fn places_that_others_write_and_folders_that_hold_everything() {
+    assert_eq!(
+        application("request", r#"{ folder = "/home/alice/bin" }"#),
+        one("applications[0].folder", "writable_place", Severity::Warning)
+    );
+    assert_eq!(application("request", r#"{ file = "/tmp/setup" }"#), one("applications[0].file", "writable_place", Severity::Warning));
+    assert_eq!(application("automatic", r#"{ folder = "/usr/bin" }"#), one("applications[0].folder", "holds_shells", Severity::Danger));
+    let root = application("automatic", r#"{ folder = "/", subfolders = true }"#);
+    assert_eq!(root.iter().map(|(_, code, _)| *code).collect::<Vec<_>>(), ["holds_shells", "writable_place"]);
+    assert_eq!(application("automatic", r#"{ folder = "/homestead" }"#), []);
+}
+
+#[test]
+fn everything_for_everybody_without_proof_is_the_worst() {
+    let found =
+        of("automatic", "users = \"all\"\nauthentication = \"none\"\napplications = \"all\"\nexcept = [{ file = \"/usr/bin/su\" }]");
+    let codes: Vec<_> = found.iter().map(|(_, code, severity)| (*code, *severity)).collect();
+    for code in ["no_authentication", "all_users", "all_applications"] {
+        assert!(codes.contains(&(code, Severity::Danger)), "{code}: {codes:?}");
+    }
+    for code in ["exceptions_to_all", "standing"] {
+        assert!(codes.contains(&(code, Severity::Warning)), "{code}: {codes:?}");
+    }
+    assert_eq!(of("request", "applications = \"all\""), one("applications", "all_applications", Severity::Note));
+}
+
+#[test]
+fn wildcards_vendors_and_long_times() {
+    let globs =
+        application("automatic", r#"{ file = "/usr/sbin/nginx", arguments = [{ glob = "*" }, { glob = "web-*" }, { rest = true }] }"#);
+    let fields: Vec<_> = globs.iter().map(|(field, code, _)| (field.as_str(), *code)).collect();
+    assert_eq!(fields, [("applications[0].arguments[0]", "wildcard"), ("applications[0].arguments[2]", "wildcard")]);
+    assert_eq!(application("request", r#"{ vendor = "Example" }"#), one("applications[0].vendor", "whole_vendor", Severity::Note));
+    assert_eq!(of("request", "staleness = \"60d\""), one("staleness", "long_staleness", Severity::Warning));
+    assert_eq!(of("request", "request = { max_duration = \"2d\" }"), one("request.max_duration", "long", Severity::Note));
+    assert_eq!(of("automatic", "remember = \"8h\"\nauthentication = \"password\""), one("remember", "long_memory", Severity::Note));
+}
+
+#[test]
+fn capabilities_that_equal_root() {
+    let found = of("request", "elevation = { run_as = \"self\", capabilities = [\"CAP_NET_BIND_SERVICE\", \"CAP_SYS_ADMIN\"] }");
+    assert_eq!(found, one("elevation.capabilities[1]", "equals_root", Severity::Danger));
+    let found = of("request", "elevation = { keep_environment = [\"LANG\", \"SSH_AUTH_SOCK\"] }");
+    assert_eq!(found, one("elevation.keep_environment[1]", "lends", Severity::Warning));
+}
+
+#[test]
+fn autonomous_rules_are_looked_at_unless_they_only_watch() {
+    let rule = |more: &str| {
+        findings(&format!(
+            "[[autonomous]]\nname = \"A\"\nusers = \"all\"\ncomputers = \"all\"\napplications = \"all\"\nmax_duration = \"1h\"\nunchanged_only = true\n{more}"
+        ))
+    };
+    assert_eq!(rule(""), one("applications", "all_applications", Severity::Danger));
+    assert_eq!(rule("shadow = true"), []);
+}
