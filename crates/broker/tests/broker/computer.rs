@@ -169,6 +169,13 @@ impl Computer {
         }
     }
 
+    /// Waits until the broker is no more, for whoever must stay connected until then.
+    #[cfg(feature = "fault-points")]
+    pub fn wait_down(&self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        eventually("the broker falls", || fs::read_to_string(&stat).unwrap().contains(") Z "));
+    }
+
     /// Waits until the broker has fallen at its fault point.
     #[cfg(feature = "fault-points")]
     pub fn wait_fallen(&mut self) {

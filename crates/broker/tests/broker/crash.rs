@@ -2,12 +2,12 @@
 //!
 //! Needs the feature `fault-points`. Every journal is verified twice: by the broker that starts, and record by record by the agent.
 
-use brevet_api::broker::Run;
+use brevet_api::broker::{Answer, Ask, Run};
 use brevet_core::document::{Content, Kind, Revocation};
 use brevet_core::record::{Body, Outcome};
 
 use crate::agent::Agent;
-use crate::client::{Client, run};
+use crate::client::{Client, ask, run};
 use crate::computer::{Computer, eventually, id};
 use crate::user::TestUser;
 
@@ -73,10 +73,21 @@ fn is_kind(kind: &str) -> impl Fn(&Body) -> bool + '_ {
     move |body| body.kind() == kind
 }
 
+/// The agent has every record that there is.
+fn caught_up(story: &Story) {
+    eventually("the agent has the journal", || {
+        let Answer::Status(status) = ask(&story.computer, &story.user, &Ask::Status {}) else { panic!() };
+        status.unacknowledged == 0
+    });
+}
+
 /// Every session has one start and one end, and nothing ran without a record.
 fn check_sessions(story: &Story, agent: &Agent<'_>) {
+    eventually("every session has ended", || {
+        caught_up(story);
+        agent.count(is_kind("session.ended")) == agent.count(is_kind("session.started"))
+    });
     let started = agent.count(is_kind("session.started"));
-    eventually("every session has ended", || agent.count(is_kind("session.ended")) == started);
     assert!(story.runs() <= started, "{} runs, {started} records", story.runs());
     eventually("nothing is left of them", || std::fs::read_dir(story.computer.broker_directory().join("sessions")).unwrap().count() == 0);
 }
@@ -137,12 +148,15 @@ fn crash_during_a_grants_delivery_loses_and_doubles_nothing() {
             let agent = Agent::connect(&story.computer);
             let grant = story.computer.grant_for(&agent.wait_request(), "5m");
             agent.issue(&grant);
+            story.computer.wait_down();
             grant
         };
         story.fallen();
         let agent = Agent::connect(&story.computer);
         deliver(&agent, &grant, grant.seq);
-        assert_eq!(story.run().expect_started().grant, grant.grant, "{fault}");
+        let client = story.run();
+        assert_eq!(client.expect_started().grant, grant.grant, "{fault}");
+        client.expect_ended();
         check_sessions(&story, &agent);
         assert_eq!(story.run().expect_refused().code, "reason", "{fault}");
         assert_eq!((agent.count(is_kind("grant.received")), story.runs()), (1, 1), "{fault}");
@@ -161,11 +175,13 @@ fn crash_during_a_declines_delivery_loses_and_doubles_nothing() {
             let agent = Agent::connect(&story.computer);
             let decline = story.computer.decline_for(&agent.wait_request(), "no");
             agent.issue(&decline);
+            story.computer.wait_down();
             decline
         };
         story.fallen();
         let agent = Agent::connect(&story.computer);
         deliver(&agent, &decline, decline.seq);
+        caught_up(&story);
         assert_eq!((agent.count(is_kind("decline.received")), agent.count(is_kind("document.refused"))), (1, 0), "{fault}");
     }
 }
@@ -205,13 +221,18 @@ fn crash_during_a_revocation_ends_the_tree_and_gives_one_receipt() {
         let pid = story.computer.read("pids").trim().to_owned();
         story.armed(fault);
         let revocation = story.computer.revocation_of(&grant.grant);
-        Agent::connect(&story.computer).issue(&revocation);
+        {
+            let agent = Agent::connect(&story.computer);
+            agent.issue(&revocation);
+            story.computer.wait_down();
+        }
         story.fallen();
         let agent = Agent::connect(&story.computer);
         deliver(&agent, &revocation, revocation.seq);
         eventually("the tree is gone", || !std::path::Path::new(&format!("/proc/{pid}")).exists());
         eventually("its receipt", || receipts(&agent, &revocation) == 1);
         check_sessions(&story, &agent);
+        caught_up(&story);
         let told = agent.count(|body| matches!(body, Body::DocumentConfirmed(c) if c.document == Kind::Revocation));
         assert_eq!((told, agent.count(is_kind("revocation.received"))), (1, 1), "{fault}");
         assert_eq!(agent.count(is_kind("grant.ended")), 1, "{fault}");
