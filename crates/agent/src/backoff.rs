@@ -36,6 +36,7 @@ impl Backoff {
 
     /// The next wait: between half and all of what doubles each time.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "jitter is drawn here and nowhere else")]
     pub fn next_wait(&mut self) -> Duration {
         let ceiling = self.first.saturating_mul(1 << self.failures.min(16)).min(self.longest);
         self.failures = self.failures.saturating_add(1);

@@ -12,6 +12,7 @@ pub struct RandomError(String);
 ///
 /// # Errors
 /// When the kernel gives none.
+#[expect(clippy::disallowed_methods, reason = "the broker's one place for random bytes")]
 pub fn bytes<const N: usize>() -> Result<[u8; N], RandomError> {
     let mut bytes = [0u8; N];
     getrandom::fill(&mut bytes).map_err(|error| RandomError(error.to_string()))?;

@@ -17,6 +17,7 @@ pub struct Clock {
 impl Clock {
     /// Now.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the server's one clock")]
     pub fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
         Timestamp::from_millis(since.saturating_add(self.ahead_millis.load(Ordering::Relaxed)))
@@ -37,6 +38,7 @@ pub struct NoRandomness;
 ///
 /// # Errors
 /// When the kernel gives none.
+#[expect(clippy::disallowed_methods, reason = "the server's one place for random bytes")]
 pub fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0u8; N];
     getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;

@@ -38,15 +38,13 @@ pub struct Stream {
 }
 
 pub fn seed(n: u8) -> [u8; 32] {
-    let mut seed = [n; 32];
-    getrandom::fill(&mut seed).unwrap();
+    let mut seed: [u8; 32] = brevet_server::clock::random().unwrap();
+    seed[0] = n;
     seed
 }
 
 pub fn random10() -> [u8; 10] {
-    let mut bytes = [0; 10];
-    getrandom::fill(&mut bytes).unwrap();
-    bytes
+    brevet_server::clock::random().unwrap()
 }
 
 pub fn parse_token(text: &str) -> EnrolmentToken {
