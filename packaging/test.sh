@@ -6,16 +6,17 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 status=0
-# The crash tests need a broker with fault points, which no release has: they are built and run after all others.
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace --no-fail-fast "$@" || status=$?
-    if [ $# = 0 ]; then
-        cargo nextest run -p brevet-broker --features fault-points --test broker --no-fail-fast -E 'test(crash)' || status=$?
-    fi
 else
     cargo test --workspace --no-fail-fast "$@" || status=$?
-    if [ $# = 0 ]; then
-        cargo test -p brevet-broker --features fault-points --test broker --no-fail-fast crash || status=$?
+fi
+# The server's suite once more, on a PostgreSQL of its own. One process, so that one cluster serves all of it.
+if [ $# = 0 ]; then
+    if [ -x /usr/lib/postgresql/15/bin/initdb ]; then
+        BREVET_TEST_DATABASE=postgres cargo test --quiet --package brevet-server --test server || status=$?
+    else
+        echo "not run: the server's suite on PostgreSQL (apt-get install postgresql-15, then: make test)" >&2
     fi
 fi
 exit "$status"

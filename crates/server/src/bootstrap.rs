@@ -156,7 +156,19 @@ pub async fn open(data: &Path, url: String, database: Option<&str>, config: Conf
     if database.is_none() && !data.join("brevet.db").exists() {
         return Err(not_set_up());
     }
-    let store = Store::open(data, database).await?;
+    assembled(Store::open(data, database).await?, data, url, config).await
+}
+
+/// Opens a database in a directory of its own, with the keys and the authority of `data`.
+///
+/// # Errors
+/// As `open`.
+pub async fn open_from(database: &Path, data: &Path) -> Result<App, OpenError> {
+    assembled(Store::open(database, None).await?, data, String::new(), Config::default()).await
+}
+
+async fn assembled(store: Store, data: &Path, url: String, config: Config) -> Result<App, OpenError> {
+    let not_set_up = || OpenError::NotSetUp(data.display().to_string());
     store.migrate().await?;
     let row = instance::Entity::find().one(&store.pool).await?.ok_or_else(not_set_up)?;
     let newest = trust::Entity::find().order_by_desc(trust::Column::Version).one(&store.pool).await?.ok_or_else(not_set_up)?;

@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::app::App;
 use crate::bootstrap;
 use crate::config::{Config, ConfigError, check_url};
-use crate::store::Store;
+use crate::store::{Lock, Store};
 
 /// Holds policy, routes requests, signs documents, keeps the audit log.
 #[derive(Debug, Parser)]
@@ -50,6 +50,34 @@ enum Command {
     Migrate {
         #[command(flatten)]
         place: Place,
+    },
+    /// Copy the database to a new file, also while the server runs
+    ///
+    /// The file holds everything but the keys and the certificate authority, which do not change: keep a copy of those apart.
+    /// It is SQLite only; for PostgreSQL use its own tools.
+    Backup {
+        #[command(flatten)]
+        place: Place,
+        /// A new file, which only its owner will be able to read
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Put a backup in place while the server is stopped, and begin a new epoch that computers believe
+    ///
+    /// Needs the keys and the certificate authority in the data directory, and the root key. Run it as the server's user.
+    /// With --database, for a PostgreSQL database that its own tools have put back, it only begins the new epoch.
+    Restore {
+        #[command(flatten)]
+        place: Place,
+        /// What `backup` wrote
+        #[arg(long, value_name = "FILE", required_unless_present = "database", conflicts_with = "database")]
+        from: Option<PathBuf>,
+        /// Where the root key is, when it is not with the data
+        #[arg(long, value_name = "FILE")]
+        root_key: Option<PathBuf>,
+        /// Set the database that is there aside
+        #[arg(long)]
+        replace: bool,
     },
 }
 
@@ -108,6 +136,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             let store = Store::open(&data, config.database.as_deref()).await.context("cannot open the database")?;
             store.migrate().await.context("cannot migrate the database")
         }
+        Command::Backup { place, to } => make_backup(&place.read()?, &to).await,
+        Command::Restore { place, from, root_key, replace } => {
+            put_back(&place.read()?, from.as_deref(), root_key.as_deref(), replace).await
+        }
     }
 }
 
@@ -131,6 +163,33 @@ async fn set_up(said: Said, root_to: Option<&Path>, json: bool) -> anyhow::Resul
     Ok(())
 }
 
+async fn make_backup(said: &Said, to: &Path) -> anyhow::Result<()> {
+    crate::backup::backup(&said.data, said.config.database.as_deref(), to).await?;
+    println!("the database is in {}", to.display());
+    println!("not in it, and needed to restore it; they do not change, keep a copy of them apart:");
+    for name in crate::backup::KEPT_APART {
+        println!("  {}", said.data.join(name).display());
+    }
+    println!("  the root key, wherever you keep it");
+    Ok(())
+}
+
+async fn put_back(said: &Said, from: Option<&Path>, root_key: Option<&Path>, replace: bool) -> anyhow::Result<()> {
+    let done = match (said.config.database.as_deref(), from) {
+        (Some(database), None) => crate::restore::after_restore(&said.data, database, root_key).await?,
+        (None, Some(from)) => crate::restore::restore(&crate::restore::Restore { data: &said.data, from, root_key, replace }).await?,
+        (Some(_), Some(_)) => return Err(anyhow!("--from is for SQLite: put a PostgreSQL database back with its own tools first")),
+        (None, None) => return Err(anyhow!("--from is needed, the file that `backup` wrote")),
+    };
+    println!("epoch {} begins, with version {} of the trust document", done.epoch, done.trust_version);
+    println!("{} computers get everything anew when they connect, and send again what the server lacks of their journals", done.computers);
+    if let Some(aside) = done.set_aside {
+        println!("what was there before is in {}", aside.display());
+    }
+    println!("look through tokens, policies and grants: what was revoked or changed after the backup is as it was before");
+    Ok(())
+}
+
 async fn serve(said: Said, listen: Option<String>) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,sqlx=warn,sea_orm_migration=warn".into());
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
@@ -141,6 +200,13 @@ async fn serve(said: Said, listen: Option<String>) -> anyhow::Result<()> {
     let url = said.config.url.clone().unwrap_or_else(|| format!("https://localhost:{port}"));
     let Said { data, config } = said;
     let database = config.database.clone();
+    let _lock = match (&database, data.is_dir()) {
+        (None, true) => {
+            let lock = Lock::take(&data).with_context(|| format!("cannot use {}", data.display()))?;
+            Some(lock.ok_or_else(|| anyhow!("another brevet-server serves {}", data.display()))?)
+        }
+        _ => None,
+    };
     let app = bootstrap::open(&data, url, database.as_deref(), config).await?;
     eprintln!("brevet-server: listening on {}", display_address(listener.local_addr()?));
     let handle = axum_server::Handle::new();

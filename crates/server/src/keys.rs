@@ -87,7 +87,11 @@ pub fn trust(root: &Key, keys: &Keys, instance: &InstanceId, version: u64, epoch
     Ok(seal(&trust, &[root])?)
 }
 
-fn read(path: &Path) -> Result<Key, KeysError> {
+/// Reads a key file.
+///
+/// # Errors
+/// When it cannot be read or is not a key.
+pub fn read(path: &Path) -> Result<Key, KeysError> {
     let text = std::fs::read_to_string(path).map_err(|source| KeysError::File { path: path.into(), source })?;
     let seed = STANDARD.decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     seed.map(|seed| Key::from_seed(&seed)).ok_or_else(|| KeysError::NotAKey(path.into()))

@@ -22,9 +22,7 @@ const UNDERWAY: Length = Length::from_minutes(2);
 /// When the database does not take it.
 pub async fn sweep(app: &App) -> Outcome<()> {
     let now = app.clock.now();
-    let late = Condition::any()
-        .add(grant::Column::Ends.lte(now.millis()))
-        .add(grant::Column::UseBefore.lte(now.minus(UNDERWAY).millis()));
+    let late = Condition::any().add(grant::Column::Ends.lte(now.millis())).add(grant::Column::UseBefore.lte(now.minus(UNDERWAY).millis()));
     let due = grant::Entity::find().filter(grant::Column::State.eq("issued")).filter(late).all(&app.store.pool).await?;
     for row in due {
         let change = Change::begin(app).await?;

@@ -72,6 +72,10 @@ async fn a_token_gives_no_more_than_its_person_and_stops_when_revoked_or_expired
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_is_in_the_database_in_clear() {
+    // What is stored is the same on both databases, and only SQLite's files are at hand.
+    if crate::postgres::wanted() {
+        return;
+    }
     let server = Server::start().await;
     let approver = server.person("ap", &["approver"], true).await;
     let enrolment = crate::agent::parse_token(&server.enrolment_token().await).secret;

@@ -216,7 +216,8 @@ async fn a_grant_that_its_computer_refuses_ends_at_once() {
 async fn a_request_that_lapses_on_both_sides_lapses_once() {
     let (server, mut agent, policy) = set_up().await;
     let (here_first, there_first) = (waiting(&mut agent, &policy, "alice").await, waiting(&mut agent, &policy, "alice").await);
-    let lapse = |request: &str| Body::RequestLapsed(RequestClosed { request: RequestId::parse(request.trim_start_matches("/requests/")).unwrap() });
+    let lapse =
+        |request: &str| Body::RequestLapsed(RequestClosed { request: RequestId::parse(request.trim_start_matches("/requests/")).unwrap() });
     let record = agent.record(&lapse(&there_first));
     agent.deliver(vec![record]).await;
     server.app.clock.advance("2h".parse().unwrap());

@@ -111,7 +111,11 @@ async fn a_page_of_a_journal_that_grows_ends_at_its_head() {
         assert!(page["next"].is_null());
         let Some(last) = records.last() else { continue };
         let head: SignedHead = serde_json::from_value(page["head"].clone()).unwrap();
-        assert_eq!((head.chain.seq, head.chain.head), (last.parse_header().unwrap().seq, last.hash()), "the head is that of the last record");
+        assert_eq!(
+            (head.chain.seq, head.chain.head),
+            (last.parse_header().unwrap().seq, last.hash()),
+            "the head is that of the last record"
+        );
     }
     writer.await.unwrap();
 }

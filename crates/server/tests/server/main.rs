@@ -17,4 +17,8 @@ mod flow;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
+mod restore;
+#[cfg(test)]
 mod support;

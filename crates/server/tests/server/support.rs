@@ -1,7 +1,8 @@
 //! A running server with actors that speak to it.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use brevet_server::app::App;
 use brevet_server::bootstrap;
@@ -16,7 +17,8 @@ pub struct Server {
     pub owner: Actor,
     pub sign_in: String,
     handle: axum_server::Handle<SocketAddr>,
-    pub data: tempfile::TempDir,
+    serving: Mutex<Option<tokio::task::JoinHandle<anyhow::Result<()>>>>,
+    pub data: Arc<tempfile::TempDir>,
 }
 
 impl Drop for Server {
@@ -94,6 +96,13 @@ impl Actor {
     }
 }
 
+fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    (listener, url)
+}
+
 impl Server {
     pub async fn start() -> Self {
         Self::with(Config { heartbeat: "1s".parse().unwrap(), ..Config::default() }).await
@@ -101,18 +110,39 @@ impl Server {
 
     pub async fn with(config: Config) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let data = tempfile::tempdir().unwrap();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-        let made = bootstrap::bootstrap(data.path(), &url, None, None).await.unwrap();
-        let app = bootstrap::open(data.path(), url.clone(), None, config).await.unwrap();
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        let database = crate::postgres::database();
+        let (listener, url) = listen();
+        let made = bootstrap::bootstrap(data.path(), &url, database.as_deref(), None).await.unwrap();
+        let app = bootstrap::open(data.path(), url, database.as_deref(), config).await.unwrap();
+        Self::serve(app, listener, data, (made.token, made.sign_in))
+    }
+
+    /// The same data again, after it was stopped, at another address.
+    pub async fn again(data: Arc<tempfile::TempDir>, token: &str) -> Self {
+        let (listener, url) = listen();
+        let config = Config { heartbeat: "1s".parse().unwrap(), ..Config::default() };
+        let app = bootstrap::open(data.path(), url, None, config).await.unwrap();
+        Self::serve(app, listener, data, (token.to_owned(), String::new()))
+    }
+
+    fn serve(app: App, listener: TcpListener, data: Arc<tempfile::TempDir>, (token, sign_in): (String, String)) -> Self {
         let handle = axum_server::Handle::new();
-        tokio::spawn(brevet_server::cli::serve_on(app.clone(), listener, handle.clone()));
-        let ca = reqwest::Certificate::from_pem(&std::fs::read(made.ca).unwrap()).unwrap();
+        let serving = tokio::spawn(brevet_server::cli::serve_on(app.clone(), listener, handle.clone()));
+        let ca = reqwest::Certificate::from_pem(app.authority.pem.as_bytes()).unwrap();
         let http = Client::builder().tls_certs_only([ca]).redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let owner = Actor { http: http.clone(), url: url.clone(), token: made.token };
-        Self { app, url, http, owner, sign_in: made.sign_in, handle, data }
+        let url = app.url.clone();
+        let owner = Actor { http: http.clone(), url: url.clone(), token };
+        Self { app, url, http, owner, sign_in, handle, serving: Mutex::new(Some(serving)), data }
+    }
+
+    /// Stops it and waits until its database is closed.
+    pub async fn stop(self) -> Arc<tempfile::TempDir> {
+        self.app.stopping.send_replace(true);
+        self.handle.graceful_shutdown(Some(std::time::Duration::from_secs(1)));
+        let serving = self.serving.lock().unwrap().take().unwrap();
+        serving.await.unwrap().unwrap();
+        self.data.clone()
     }
 
     /// A person with a role and a token; approvers are recorded as having no OS user.
