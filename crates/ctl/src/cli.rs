@@ -23,7 +23,7 @@ Exit status:
   3  not found
   4  not signed in, or not allowed
   5  conflict: no longer possible, in use, changed meanwhile
-  6  a journal does not verify";
+  6  a journal does not verify, or a case of a corpus came out otherwise";
 
 /// Everything the console can do, from a terminal, over the same REST API.
 #[derive(Parser)]

@@ -36,7 +36,7 @@ pub enum CtlError {
         #[source]
         source: std::io::Error,
     },
-    /// A journal does not verify; the findings are printed already.
+    /// A journal does not verify, or a corpus came out otherwise; the findings are printed already.
     #[error("{0}")]
     Verification(String),
     /// Something did not happen in time, or not as wanted.

@@ -1,5 +1,8 @@
 //! `brevetctl policy`.
 
+mod inspect;
+mod test;
+
 use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::{Change, OnComputer, PolicyQuery, StoredPolicy};
@@ -64,6 +67,8 @@ pub enum Policy {
         /// Name or id
         policy: String,
     },
+    /// Say what policies in files would decide, without a server
+    Test(Box<test::Test>),
     /// Delete a policy; ends the grants and sessions under it
     Delete {
         /// Name or id
@@ -99,6 +104,7 @@ pub fn run(session: &Session, command: Policy) -> Result<()> {
             session.output.confirm(&format!("disable the policy '{}'; grants and sessions under it end", shown(&policy)))?;
             act(session, &policy, "disable", "disabled")
         }
+        Policy::Test(command) => test::run(session, &command),
         Policy::Delete { policy } => stored::delete(session, "policy", "policies", &policy, "; grants and sessions under it end"),
     }
 }

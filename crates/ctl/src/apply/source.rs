@@ -73,6 +73,13 @@ impl Sources {
         found.unwrap_or_else(|| field.to_owned())
     }
 
+    /// A field of the entry of that name, as `FILE:LINE: policy 'NAME': mode`.
+    #[must_use]
+    pub fn locate_named(&self, kind: &str, name: &str, field: &str) -> String {
+        let index = self.places.get(kind).and_then(|places| places.iter().position(|place| place.name == name));
+        self.locate(&format!("{kind}[{}].{field}", index.unwrap_or(usize::MAX)))
+    }
+
     fn add(&mut self, shown: &str, text: &str, parsed: File) {
         let names: [(&'static str, Vec<String>); 4] = [
             ("group", parsed.group.iter().map(|item| item.name.clone()).collect()),
@@ -133,7 +140,11 @@ fn header_lines(text: &str, kind: &str) -> Vec<usize> {
     text.lines().enumerate().filter(|(_, line)| is_header(line)).map(|(index, _)| index + 1).collect()
 }
 
-fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// Files as they are, folders as their `*.toml` files by name.
+///
+/// # Errors
+/// When a folder cannot be read or has none.
+pub fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for path in paths {
         if !path.is_dir() {

@@ -1,0 +1,298 @@
+//! `brevetctl policy test`: what policies in files would decide, without a server and without rights.
+//!
+//! It decides by the same code as a computer does. What it knows of a file is less: it looks as whoever runs it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use brevet_core::application::{Fact, Facts};
+use brevet_core::corpus;
+use brevet_core::decide::{By, Decision, Explanation, Fixed, Held, Launch, Standing, decide, explain};
+use brevet_core::document::{PolicyDocument, SCHEMA};
+use brevet_core::file::File;
+use brevet_core::id::PolicyId;
+use brevet_core::policy::{FixedFrom, Mode, Policy, Scope, Validity};
+use brevet_core::text::OsText;
+use brevet_core::time::{Length, Timestamp};
+use brevet_core::user::{Member, User};
+use clap::Args;
+use serde::Serialize;
+
+use super::inspect;
+use crate::apply::source::{Sources, expand};
+use crate::cli::Session;
+use crate::error::{CtlError, Result};
+use crate::output::{fields, shown, table, word};
+use crate::profile::io;
+
+/// What to test.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// A TOML file as apply takes it, or a folder of such; may be given again
+    #[arg(short = 'f', long = "file", value_name = "FILE|DIR", required_unless_present = "corpus")]
+    files: Vec<PathBuf>,
+    /// Run every case of a folder of corpus files instead (their form: policies/README.md)
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "user", "computer", "command"])]
+    corpus: Option<PathBuf>,
+    /// Who asks
+    #[arg(long, value_name = "USER", required_unless_present = "corpus")]
+    user: Option<String>,
+    /// A group of users, defined on the server, that they are in beside those in the files; may be given again
+    #[arg(long, value_name = "GROUP")]
+    group: Vec<String>,
+    /// A group of the computer that they are in; may be given again
+    #[arg(long, value_name = "GROUP")]
+    os_group: Vec<String>,
+    /// On which computer, by its name on the server
+    #[arg(long, value_name = "NAME", required_unless_present = "corpus")]
+    computer: Option<String>,
+    /// As whom it should run
+    #[arg(long = "as", value_name = "USER")]
+    target_user: Option<String>,
+    /// The application's facts as JSON, as a request shows them, instead of looking at the file here
+    #[arg(long, value_name = "FILE")]
+    facts: Option<PathBuf>,
+    /// At which moment, such as 2026-06-01T12:00:00Z; now where absent
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// What to run
+    #[arg(last = true, value_name = "COMMAND", required_unless_present = "corpus")]
+    command: Vec<std::ffi::OsString>,
+}
+
+/// # Errors
+/// When a file has an error, the application cannot be looked at, or a case of a corpus comes out otherwise.
+pub fn run(session: &Session, command: &Test) -> Result<()> {
+    match &command.corpus {
+        Some(folder) => run_corpus(session, folder),
+        None => decide_one(session, command),
+    }
+}
+
+/// What was decided.
+#[derive(Debug, Serialize)]
+struct Verdict {
+    /// `refuse`, `ask`, `automatic`, `justify`.
+    decision: &'static str,
+    policy: Option<String>,
+    code: Option<&'static str>,
+    reason: Option<String>,
+    message: Option<String>,
+    longest: Option<Length>,
+    target_user: Option<String>,
+    facts: Facts,
+    /// Why each policy did or did not match.
+    policies: Vec<Explanation>,
+}
+
+fn decide_one(session: &Session, command: &Test) -> Result<()> {
+    let sources = Sources::read(&command.files)?;
+    let launch = launch(command)?;
+    let computer = command.computer.as_deref().unwrap_or_default();
+    let (mut here, mut others) = (Vec::new(), Vec::new());
+    for document in documents(sources.file(), command) {
+        if !document.policy.enabled {
+            others.push(not_looked_at(&document, "it is disabled"));
+        } else if !concerns(&document.policy, computer, sources.file()) {
+            others.push(not_looked_at(&document, "it is not for this computer"));
+        } else {
+            here.push(document);
+        }
+    }
+    let held: Vec<Held<'_>> = here.iter().map(|document| Held { document, fixed: fixed(&document.policy) }).collect();
+    let wall = match &command.at {
+        Some(text) => Timestamp::parse(text).map_err(|error| CtlError::Usage(format!("--at: {error}")))?,
+        None => now(),
+    };
+    let standing = Standing { wall, heartbeat_age_millis: Some(0), unreadable_deny: false };
+    let mut policies = explain(&held, &launch, &standing);
+    policies.extend(others);
+    let verdict = verdict(decide(&held, &[], &launch, &standing), launch.facts, policies);
+    session.output.print(&verdict, people)
+}
+
+fn not_looked_at(document: &PolicyDocument, because: &str) -> Explanation {
+    let policy = brevet_core::request::PolicyRef { id: document.id.clone(), version: document.version, name: document.policy.name.clone() };
+    Explanation { policy, mode: document.policy.mode, matched: false, because: because.into() }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where this command reads the clock")]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn launch(command: &Test) -> Result<Launch> {
+    let words = command.command.iter().map(|word| {
+        use std::os::unix::ffi::OsStrExt as _;
+        OsText::new(word.as_bytes()).map_err(|error| CtlError::Usage(format!("an argument cannot be used: {error}")))
+    });
+    let mut words = words.collect::<Result<Vec<OsText>>>()?;
+    let facts = match &command.facts {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| io("read", path, source))?;
+            serde_json::from_str(&text)
+                .map_err(|error| CtlError::Usage(format!("{}: not an application's facts: {error}", path.display())))?
+        }
+        None => inspect::facts(command.command.first().map(AsRef::as_ref).unwrap_or_default())?,
+    };
+    if !words.is_empty() {
+        words.remove(0);
+    }
+    let name = command.user.clone().unwrap_or_default();
+    let uid = if name == "root" { 0 } else { 1000 };
+    Ok(Launch {
+        member: Member { user: User { uid, name }, groups: Fact::Known(command.os_group.clone()) },
+        facts,
+        arguments: words,
+        directory: "/".into(),
+        target_user: command.target_user.clone(),
+    })
+}
+
+/// The policies as a computer would hold them; ids rise in the order of the files.
+fn documents(file: &File, command: &Test) -> Vec<PolicyDocument> {
+    let lists: BTreeMap<_, _> = file.list.iter().map(|list| (list.name.clone(), list.rules.clone())).collect();
+    let users = file.group.iter().filter_map(|group| Some((group.name.clone(), group.users.clone()?)));
+    let mut user_groups: BTreeMap<String, Vec<String>> = users.collect();
+    for group in &command.group {
+        user_groups.entry(group.clone()).or_default().extend(command.user.clone());
+    }
+    let document = |(index, policy): (i64, &Policy)| PolicyDocument {
+        schema: SCHEMA,
+        requires: Vec::new(),
+        id: PolicyId::new(index, [0; 10]),
+        version: 1,
+        renewal: 0,
+        policy: policy.clone(),
+        lists: lists.clone(),
+        user_groups: user_groups.clone(),
+    };
+    (1i64..).zip(&file.policy).map(document).collect()
+}
+
+/// Whether the server would give a policy to this computer.
+fn concerns(policy: &Policy, computer: &str, file: &File) -> bool {
+    let in_group = |name: &str| {
+        let groups = file.group.iter().filter(|group| group.name == name);
+        groups.filter_map(|group| group.computers.as_ref()).any(|members| members.iter().any(|member| member == computer))
+    };
+    match &policy.computers {
+        Scope::All => true,
+        Scope::Named(names) => names.iter().any(|entry| match entry.strip_prefix("group:") {
+            Some(group) => in_group(group),
+            None => entry == computer,
+        }),
+    }
+}
+
+/// As on a computer that has just got the policy.
+const fn fixed(policy: &Policy) -> Fixed {
+    match policy.validity {
+        Validity::Fixed { from: FixedFrom::Delivery, .. } => Fixed::Started { elapsed_millis: 0 },
+        _ => Fixed::NotStarted,
+    }
+}
+
+fn verdict(decision: Decision, facts: Facts, policies: Vec<Explanation>) -> Verdict {
+    let empty = Verdict {
+        decision: "refuse",
+        policy: None,
+        code: None,
+        reason: None,
+        message: None,
+        longest: None,
+        target_user: None,
+        facts,
+        policies,
+    };
+    match decision {
+        Decision::Refuse(it) => Verdict {
+            policy: it.policy.map(|policy| policy.name),
+            code: Some(it.code),
+            reason: Some(it.reason),
+            message: it.message,
+            ..empty
+        },
+        Decision::Elevate(it) => Verdict {
+            decision: match it.by {
+                By::Justify => "justify",
+                By::Automatic | By::Grant(_) => "automatic",
+            },
+            policy: Some(it.policy.name),
+            longest: Some(Length::from_seconds(it.longest_millis / 1000)),
+            target_user: Some(it.target_user),
+            ..empty
+        },
+        Decision::Ask(it) => Verdict {
+            decision: "ask",
+            policy: Some(it.policy.name),
+            message: Some(it.message).filter(|message| !message.is_empty()),
+            longest: Some(Length::from_seconds(it.longest_millis / 1000)),
+            target_user: Some(it.target_user),
+            ..empty
+        },
+    }
+}
+
+fn people(verdict: &Verdict) -> String {
+    let text = |value: &Option<String>| value.as_deref().map(shown).unwrap_or_default();
+    let mut out = fields(&[
+        ("decision", verdict.decision.to_owned()),
+        ("policy", text(&verdict.policy)),
+        ("reason", text(&verdict.reason)),
+        ("code", verdict.code.unwrap_or_default().to_owned()),
+        ("message", text(&verdict.message)),
+        ("longest", verdict.longest.map(|longest| longest.to_string()).unwrap_or_default()),
+        ("as", text(&verdict.target_user)),
+        ("file", shown(&String::from_utf8_lossy(verdict.facts.path.as_bytes()))),
+        ("sha256", verdict.facts.sha256.to_string()),
+    ]);
+    let row = |it: &Explanation| {
+        let mode: &Mode = &it.mode;
+        vec![shown(&it.policy.name), word(mode), if it.matched { "yes".into() } else { "no".into() }, shown(&it.because)]
+    };
+    if !verdict.policies.is_empty() {
+        out.push('\n');
+        out.push_str(&table(&["policy", "mode", "matched", "because"], verdict.policies.iter().map(row).collect()));
+    }
+    out
+}
+
+/// One case of a corpus.
+#[derive(Debug, Serialize)]
+struct Case {
+    file: String,
+    name: String,
+    /// Empty when it came out as written.
+    differences: Vec<String>,
+}
+
+fn run_corpus(session: &Session, folder: &std::path::Path) -> Result<()> {
+    let mut cases = Vec::new();
+    let mut errors = Vec::new();
+    for path in expand(&[folder.to_owned()])? {
+        let text = std::fs::read_to_string(&path).map_err(|source| io("read", &path, source))?;
+        let file = shown(&path.display().to_string());
+        match corpus::parse(&text) {
+            Ok(corpus) => cases.extend(corpus::run(&corpus).into_iter().map(|it| Case {
+                file: file.clone(),
+                name: it.name,
+                differences: it.differences,
+            })),
+            Err(found) => errors.extend(found.iter().map(|error| format!("{file}:{}: {}", error.line, shown(&error.message)))),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(CtlError::Usage(errors.join("\n")));
+    }
+    let differ = cases.iter().filter(|case| !case.differences.is_empty()).count();
+    session.output.print(&cases, |cases| {
+        let lines = cases.iter().filter(|case| !case.differences.is_empty()).map(|case| {
+            let differences: Vec<String> = case.differences.iter().map(|line| format!("    {}\n", shown(line))).collect();
+            format!("{}: {}\n{}", case.file, shown(&case.name), differences.concat())
+        });
+        format!("{}{} cases, {differ} came out otherwise\n", lines.collect::<String>(), cases.len())
+    })?;
+    if differ == 0 { Ok(()) } else { Err(CtlError::Verification(format!("{differ} of {} cases came out otherwise", cases.len()))) }
+}
