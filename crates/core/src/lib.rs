@@ -23,3 +23,4 @@ pub mod text;
 pub mod time;
 mod truth;
 pub mod user;
+pub mod words;

@@ -1,0 +1,338 @@
+//! A policy in plain English, the same in the command, `brevetctl` and the console.
+//!
+//! Text of others' is escaped for a terminal and quoted where it could be misread; escape again for HTML.
+
+use crate::application::{Argument, Rule};
+use crate::autonomous::AutonomousRule;
+use crate::escape;
+use crate::policy::{
+    Applications, AtExpiry, Authentication, Binds, Children, Containment, FixedFrom, Mode, Policy, Scope, Uses, Validity, Weekday,
+};
+
+/// Each application that a policy is for, in the order in which they are written, exceptions last.
+#[must_use]
+pub fn applications(policy: &Policy) -> Vec<String> {
+    let mut out = rules(&policy.applications);
+    out.extend(policy.exceptions.iter().map(|rule| format!("but not {}", application(rule))));
+    out
+}
+
+fn rules(applications: &Applications) -> Vec<String> {
+    match applications {
+        Applications::All => vec!["any application".into()],
+        Applications::Rules(rules) => rules.iter().map(application).collect(),
+    }
+}
+
+/// One rule, such as `nginx (only -t)`.
+#[must_use]
+pub fn application(rule: &Rule) -> String {
+    let named = |text: &str| escape::terminal(text.as_bytes());
+    let mut conditions = Vec::new();
+    let word = |words: &str, value: &Option<String>| value.as_ref().map(|value| format!("{words} {}", named(value)));
+    let what = if let Some(list) = &rule.list {
+        format!("what the list \"{}\" names", named(list))
+    } else if let Some(file) = &rule.file {
+        named(file)
+    } else if let Some(executable) = &rule.executable {
+        conditions.extend(word("of the package", &rule.product));
+        format!("{} as it was installed", named(executable))
+    } else if let Some(folder) = &rule.folder {
+        format!("anything {} {}", if rule.subfolders { "below" } else { "in" }, named(folder))
+    } else if let Some(product) = &rule.product {
+        format!("any program of the package {}", named(product))
+    } else if let Some(vendor) = &rule.vendor {
+        format!("any program of the vendor \"{}\"", named(vendor))
+    } else if let Some(store) = &rule.store {
+        named(store)
+    } else if let Some(component) = &rule.component {
+        format!("the action {}", named(component))
+    } else if rule.hash.is_some() {
+        "the file".into()
+    } else {
+        "any application".into()
+    };
+    if rule.executable.is_none() && (rule.file.is_some() || rule.folder.is_some()) {
+        conditions.extend(word("of the package", &rule.product));
+    }
+    if rule.product.is_some() || rule.file.is_some() || rule.folder.is_some() || rule.executable.is_some() {
+        conditions.extend(word("from", &rule.vendor));
+    }
+    conditions.extend(word("from version", &rule.min_version));
+    conditions.extend(word("up to version", &rule.max_version));
+    conditions.extend(rule.hash.map(|hash| format!("with the content {hash}")));
+    if rule.executable.is_none() {
+        conditions.extend(
+            rule.unchanged.map(|unchanged| if unchanged { "as it was installed" } else { "changed since it was installed" }.into()),
+        );
+    }
+    conditions.extend(word("owned by", &rule.owner));
+    conditions.extend(word("run by", &rule.interpreter));
+    conditions.extend(rule.parent.as_ref().map(|parent| format!("started from {}", application(parent))));
+    conditions.extend(word("as", &rule.target_user));
+    conditions.push(arguments(rule.arguments.as_deref()));
+    format!("{what} ({})", conditions.join(", "))
+}
+
+fn arguments(patterns: Option<&[Argument]>) -> String {
+    let Some(patterns) = patterns else { return "any arguments".into() };
+    if patterns.is_empty() {
+        return "no arguments".into();
+    }
+    let words: Vec<String> = patterns
+        .iter()
+        .map(|pattern| match pattern {
+            Argument::Exact(text) => escape::command([text.as_bytes()]),
+            Argument::Glob(glob) => format!("one like {}", escape::command([glob.glob.as_bytes()])),
+            Argument::Any(_) => "any one".into(),
+            Argument::Rest(_) => "any more".into(),
+        })
+        .collect();
+    format!("only {}", words.join(" "))
+}
+
+/// When a policy holds; empty where always.
+#[must_use]
+pub fn validity(policy: &Policy) -> String {
+    match &policy.validity {
+        Validity::Always => String::new(),
+        Validity::Fixed { duration, from: FixedFrom::Delivery } => format!("for {duration} from when the computer has the policy"),
+        Validity::Fixed { duration, from: FixedFrom::FirstUse } => format!("for {duration} from each user's first use"),
+        Validity::Window { start, end } => format!("from {start} until {end}"),
+        Validity::Recurring { days, start, end, zone } => {
+            let (start, end) = (String::from(*start), String::from(*end));
+            format!("{} {start}\u{2013}{end} {}", weekdays(days), escape::terminal(zone.as_bytes()))
+        }
+    }
+}
+
+/// `Mon–Fri`, `Mon, Wed`, `every day`.
+fn weekdays(days: &[Weekday]) -> String {
+    use Weekday::{Fri, Mon, Sat, Sun, Thu, Tue, Wed};
+    let week = [Mon, Tue, Wed, Thu, Fri, Sat, Sun];
+    let held = |day: &Weekday| days.contains(day);
+    if week.iter().all(held) {
+        return "every day".into();
+    }
+    let runs: Vec<String> = week
+        .chunk_by(|a, b| held(a) == held(b))
+        .filter(|run| run.first().is_some_and(held))
+        .map(|run| match run {
+            [first, _, .., last] => format!("{first:?}\u{2013}{last:?}"),
+            [first, last] => format!("{first:?}, {last:?}"),
+            [one] => format!("{one:?}"),
+            [] => String::new(),
+        })
+        .collect();
+    runs.join(", ")
+}
+
+/// A policy in one sentence, without a stop at its end.
+#[must_use]
+pub fn summary(policy: &Policy) -> String {
+    let users = users(&policy.users);
+    let verb = if policy.mode == Mode::Deny { "may never run" } else { "may run" };
+    let mut sentence = format!("{users} {verb} {}", listed(&rules(&policy.applications), "or"));
+    if !policy.exceptions.is_empty() {
+        let exceptions: Vec<String> = policy.exceptions.iter().map(application).collect();
+        sentence.push_str(&format!(", but not {},", listed(&exceptions, "or")));
+    }
+    let run_as = escape::terminal(policy.elevation.run_as.as_bytes());
+    match (policy.mode, run_as.as_str()) {
+        (Mode::Deny, _) => {}
+        (_, "self") => sentence.push_str(&format!(" as themselves with {}", listed(&policy.elevation.capabilities, "and"))),
+        (_, account) => sentence.push_str(&format!(" as {account}")),
+    }
+    sentence.push_str(&format!(" on {}", computers(&policy.computers)));
+    let mut clauses = vec![validity(policy)];
+    if policy.mode != Mode::Deny {
+        clauses.extend(terms(policy));
+    }
+    for clause in clauses.iter().filter(|clause| !clause.is_empty()) {
+        sentence.push_str(", ");
+        sentence.push_str(clause);
+    }
+    if policy.enabled { sentence } else { format!("(disabled) {sentence}") }
+}
+
+/// What is asked for before, for how long, and how it is held.
+fn terms(policy: &Policy) -> Vec<String> {
+    let request = &policy.request;
+    let mut out = Vec::new();
+    match policy.mode {
+        Mode::Deny => {}
+        Mode::Automatic => out.push("at once".to_owned()),
+        Mode::Justify => out.push("after giving a reason".to_owned()),
+        Mode::Request if request.approvals > 1 => out.push(format!("after {} approvals", request.approvals)),
+        Mode::Request => out.push("after approval".to_owned()),
+    }
+    match policy.authentication() {
+        Authentication::Password => out.push("with their password".to_owned()),
+        Authentication::None if policy.mode != Mode::Request => out.push("without a password".to_owned()),
+        Authentication::None => {}
+    }
+    out.push(format!("for at most {}", request.max_duration));
+    if policy.mode == Mode::Request {
+        out.extend((request.uses == Uses::Once).then(|| "once for each approval".to_owned()));
+        out.extend((request.binds == Binds::Application).then(|| "with any arguments once approved".to_owned()));
+    }
+    let elevation = &policy.elevation;
+    match elevation.children {
+        Children::Allow => {}
+        Children::Listed => out.push("starting listed programs only".to_owned()),
+        Children::Deny => out.push("starting no other program".to_owned()),
+    }
+    match elevation.containment {
+        Containment::Cgroup => {}
+        Containment::PidNamespace => out.push("apart from other processes".to_owned()),
+        Containment::Confined => out.push("confined".to_owned()),
+    }
+    out.extend(elevation.record.then(|| "recorded".to_owned()));
+    if elevation.at_expiry == AtExpiry::LetFinish {
+        let within = elevation.finish_within.map(|within| format!(" within {within}")).unwrap_or_default();
+        out.push(format!("finishing what runs at the end{within}"));
+    }
+    out
+}
+
+/// An autonomous rule in one sentence, without a stop at its end.
+#[must_use]
+pub fn autonomous(rule: &AutonomousRule) -> String {
+    let mut sentence = format!("requests of {} for {}", users(&rule.users), listed(&rules(&rule.applications), "or"));
+    sentence.push_str(&format!(" on {} approve themselves, for at most {}", computers(&rule.computers), rule.max_duration));
+    if rule.unchanged_only {
+        sentence.push_str(", where the file is as it was installed");
+    }
+    if let Some(hours) = &rule.hours {
+        let (start, end) = (String::from(hours.start), String::from(hours.end));
+        sentence.push_str(&format!(", {} {start}\u{2013}{end} {}", weekdays(&hours.days), escape::terminal(hours.zone.as_bytes())));
+    }
+    if let Some(budget) = rule.per_user_per_day {
+        sentence.push_str(&format!(", at most {budget} a day for each user"));
+    }
+    if !rule.enabled {
+        return format!("(disabled) {sentence}");
+    }
+    if rule.shadow { format!("(shadow) {sentence}") } else { sentence }
+}
+
+/// Whom a scope of users means: `everybody`, `alice and the OS group webteam`.
+#[must_use]
+pub fn users(scope: &Scope) -> String {
+    named(scope, "everybody", |entry| match (entry.strip_prefix("group:"), entry.strip_prefix("os-group:")) {
+        (Some(group), _) => format!("the group {}", escape::terminal(group.as_bytes())),
+        (None, Some(group)) => format!("the OS group {}", escape::terminal(group.as_bytes())),
+        (None, None) => escape::terminal(entry.as_bytes()),
+    })
+}
+
+/// Where: `all computers`, `web-1 and the group webservers`.
+#[must_use]
+pub fn computers(scope: &Scope) -> String {
+    named(scope, "all computers", |entry| match entry.strip_prefix("group:") {
+        Some(group) => format!("the group {}", escape::terminal(group.as_bytes())),
+        None => escape::terminal(entry.as_bytes()),
+    })
+}
+
+fn named(scope: &Scope, all: &str, word: impl Fn(&str) -> String) -> String {
+    match scope {
+        Scope::All => all.into(),
+        Scope::Named(entries) if entries.is_empty() => "nobody".into(),
+        Scope::Named(entries) => listed(&entries.iter().map(|entry| word(entry)).collect::<Vec<_>>(), "and"),
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(words: &[String], last: &str) -> String {
+    match words {
+        [] => "nothing".into(),
+        [one] => one.clone(),
+        [before @ .., end] => format!("{} {last} {end}", before.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(rest: &str) -> Policy {
+        toml::from_str(&format!("name = 'P'\ncomputers = 'all'\n{rest}")).unwrap()
+    }
+
+    #[test]
+    fn a_policy_is_one_sentence() {
+        let asked = policy(
+            "users = ['alice', 'os-group:webteam']\nmode = 'request'\napplications = [{ file = '/usr/sbin/nginx' }]\n\
+             validity = { kind = 'recurring', days = ['mon', 'tue', 'wed', 'thu', 'fri'], start = '09:00', end = '17:00', zone = 'Europe/Berlin' }",
+        );
+        assert_eq!(
+            summary(&asked),
+            "alice and the OS group webteam may run /usr/sbin/nginx (any arguments) as root on all computers, \
+             Mon\u{2013}Fri 09:00\u{2013}17:00 Europe/Berlin, after approval, for at most 1h"
+        );
+        let denied = policy("users = 'all'\nmode = 'deny'\napplications = [{ product = 'gdb' }, { folder = '/opt/x' }]\nenabled = false");
+        assert_eq!(
+            summary(&denied),
+            "(disabled) everybody may never run any program of the package gdb (any arguments) or anything in /opt/x (any arguments) on all computers"
+        );
+        let at_once = policy(
+            "users = ['group:ops']\nmode = 'automatic'\napplications = 'all'\nexcept = [{ file = '/bin/sh' }]\n\
+             elevation = { run_as = 'deploy', children = 'deny', containment = 'pid_namespace' }",
+        );
+        assert_eq!(
+            summary(&at_once),
+            "the group ops may run any application, but not /bin/sh (any arguments), as deploy on all computers, at once, \
+             with their password, for at most 1h, starting no other program, apart from other processes"
+        );
+    }
+
+    #[test]
+    fn applications_say_every_condition() {
+        let of = |rule: &str| applications(&policy(&format!("users = 'all'\nmode = 'request'\napplications = [{rule}]"))).join("; ");
+        for (rule, words) in [
+            ("{ file = '/usr/sbin/nginx', arguments = ['-t'] }", "/usr/sbin/nginx (only -t)"),
+            ("{ file = '/a', arguments = [] }", "/a (no arguments)"),
+            (
+                "{ file = '/usr/bin/systemctl', arguments = ['restart', { glob = 'web-*' }, { any = true }, { rest = true }] }",
+                "/usr/bin/systemctl (only restart one like 'web-*' any one any more)",
+            ),
+            (
+                "{ executable = 'backup', product = 'example-backup', unchanged = true }",
+                "backup as it was installed (of the package example-backup, any arguments)",
+            ),
+            (
+                "{ product = 'postgresql-15', min_version = '15.4', max_version = '15.99', vendor = 'Debian' }",
+                "any program of the package postgresql-15 (from Debian, from version 15.4, up to version 15.99, any arguments)",
+            ),
+            ("{ vendor = 'Example Corp' }", "any program of the vendor \"Example Corp\" (any arguments)"),
+            ("{ folder = '/opt/tools', subfolders = true }", "anything below /opt/tools (any arguments)"),
+            ("{ list = 'Package tools', target_user = 'svc' }", "what the list \"Package tools\" names (as svc, any arguments)"),
+            (
+                "{ file = '/opt/r.py', interpreter = '/usr/bin/python3', owner = 'root', parent = { file = '/usr/bin/make' } }",
+                "/opt/r.py (owned by root, run by /usr/bin/python3, started from /usr/bin/make (any arguments), any arguments)",
+            ),
+        ] {
+            assert_eq!(of(rule), words);
+        }
+    }
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        let of = |written: &str| {
+            validity(&policy(&format!("users = 'all'\nmode = 'request'\napplications = 'all'\nvalidity = {{ {written} }}")))
+        };
+        assert_eq!(of("kind = 'always'"), "");
+        assert_eq!(of("kind = 'fixed', duration = '2h', from = 'first_use'"), "for 2h from each user's first use");
+        let on = |days: &str| of(&format!("kind = 'recurring', days = [{days}], start = '22:00', end = '02:00', zone = 'UTC'"));
+        assert_eq!(on("'sat', 'sun'"), "Sat, Sun 22:00\u{2013}02:00 UTC");
+        assert_eq!(on("'wed', 'mon', 'tue', 'fri'"), "Mon\u{2013}Wed, Fri 22:00\u{2013}02:00 UTC");
+        assert_eq!(on("'mon','tue','wed','thu','fri','sat','sun'"), "every day 22:00\u{2013}02:00 UTC");
+    }
+
+    #[test]
+    fn text_of_others_does_not_act() {
+        let hostile = policy("users = ['a\\u001b[2J']\nmode = 'request'\napplications = [{ file = '/a' }]".replace('\'', "\"").as_str());
+        assert!(summary(&hostile).starts_with("a\\u{1b}[2J may run"), "{}", summary(&hostile));
+    }
+}
