@@ -5,9 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use brevet_e2e::program::{self, Output};
-use brevet_e2e::{OsUser, processes};
+use brevet_e2e::{OsUser, processes, wait};
 
-use crate::stage::Stage;
+use crate::stage::{SOON, Stage};
 
 /// Longer than anything an attacker does takes.
 pub const LONG: Duration = Duration::from_secs(50);
@@ -42,6 +42,14 @@ impl Stage {
     /// How many descriptors the broker has open.
     pub fn broker_descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.broker_pid())).unwrap().count()
+    }
+
+    /// The grant that is in use, once the server knows.
+    pub fn active_grant(&self) -> String {
+        wait::until("an active grant on the server", SOON, || {
+            Ok(self.ctl_json(&["grant", "list", "--state", "active"])["items"][0]["id"].as_str().map(str::to_owned))
+        })
+        .unwrap()
     }
 
     /// The folder that is alice's.

@@ -108,10 +108,7 @@ fn nobody_can_withdraw_or_end_or_see_what_is_somebody_elses() {
     let mut child = stage.brevet.brevet(&stage.alice, &["run", "--", &stage.tool("tree")]);
     let mut child = child.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).spawn().unwrap();
     stage.wait_tree(number);
-    let grant = wait::until("the grant", SOON, || {
-        Ok(stage.ctl_json(&["grant", "list", "--state", "active"])["items"][0]["id"].as_str().map(str::to_owned))
-    })
-    .unwrap();
+    let grant = stage.active_grant();
     for (what, id) in [("withdraw", &request), ("end", &grant)] {
         let theirs = stage.brevet.run_as(&bob, &[what, id]).unwrap();
         assert_ne!(theirs.code(), 0);
