@@ -5,6 +5,10 @@ TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | s
 DIR ?= $(TARGET)/up
 PROGRAMS = --package brevet-server --package brevet-agent --package brevet-broker --package brevet-cli --package brevet-ctl
 
+# The user's command without a dynamic linker: its start is half a millisecond shorter. The target is named so that only the program is static.
+TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
+STATIC_CLIENT = RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --quiet --release --package brevet-cli --target $(TRIPLE) && cp --remove-destination "$(TARGET)/$(TRIPLE)/release/brevet" "$(TARGET)/release/brevet"
+
 .PHONY: demo demo-once up down test test-long check bench packages build
 
 packages:
@@ -21,6 +25,7 @@ demo-once: build
 
 up: packages
 	@$(CARGO) build --quiet --release $(PROGRAMS) --package xtask 1>&2
+	@$(STATIC_CLIENT) 1>&2
 	@"$(TARGET)/release/xtask" up --programs "$(TARGET)/release" --directory "$(DIR)"
 
 down:
@@ -37,5 +42,6 @@ check: packages
 
 bench: packages
 	@$(CARGO) build --quiet --release $(PROGRAMS) --package xtask
+	@$(STATIC_CLIENT)
 	@$(CARGO) build --quiet --release --manifest-path bench/Cargo.toml --target-dir "$(TARGET)/bench"
 	@"$(TARGET)/release/xtask" bench --programs "$(TARGET)/release" --natives "$(TARGET)/bench/release"

@@ -63,7 +63,7 @@ impl Bench {
     }
 
     fn installed(&self, report: &mut Report) -> Result<()> {
-        let peers = peers::Peers::prepare(&self.natives, &mut |step| say(step));
+        let peers = self.wants("starts").then(|| peers::Peers::prepare(&self.natives, &mut |step| say(step)));
         let options = Options { programs: self.programs.clone(), directory: None, heartbeat_seconds: None };
         let brevet = Installation::start(options, &mut |step| say(step))?;
         let user = OsUser::person(&brevet.record, &format!("bench-{}", brevet.tag), &brevet.state.join("homes"), "correct horse 7")?;
@@ -78,7 +78,7 @@ impl Bench {
             say("approve to running, revoke to dead");
             report.part(grants::measure(&stage));
         }
-        if self.wants("starts") {
+        if let Some(peers) = peers {
             let peers = peers.configure(&stage)?;
             report.notes(peers.missing());
             say("whole processes, beside sudo, doas and sudo-rs");

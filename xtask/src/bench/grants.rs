@@ -46,6 +46,9 @@ fn cycle(stage: &Stage) -> Result<(f64, f64, f64)> {
     let pending = told(&mut said, "pending")?;
     let request = pending["request"].as_str().context("no request id")?.to_owned();
 
+    // The journal carries it up first.
+    let known = || Ok(stage.brevet.ctl(&["--json", "request", "show", &request])?.status.success().then_some(()));
+    wait::until("the server to know the request", LIMIT, known)?;
     let (asked, _) = timed(stage, &["--json", "request", "show", &request])?;
     let before = SystemTime::now();
     timed(stage, &["--json", "request", "approve", &request])?;

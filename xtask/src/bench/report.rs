@@ -81,7 +81,14 @@ impl Report {
     /// Adds a part, or why there is none.
     pub fn part(&mut self, part: Result<Vec<Part>>) {
         match part {
-            Ok(parts) => parts.iter().for_each(|part| self.text.push_str(&table(part))),
+            Ok(parts) => {
+                for part in &parts {
+                    let text = table(part);
+                    // A run is long: what is known is shown at once.
+                    eprintln!("{text}");
+                    self.text.push_str(&text);
+                }
+            }
             Err(error) => {
                 eprintln!("· not measured: {error:#}");
                 self.notes.push(format!("not measured: {error:#}"));
