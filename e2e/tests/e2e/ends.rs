@@ -52,6 +52,54 @@ fn at_expiry_the_whole_tree_is_gone_daemons_too() {
 }
 
 #[test]
+fn when_a_fixed_validity_is_over_what_runs_ends_and_nothing_starts_until_it_is_renewed() {
+    let stage = Stage::new();
+    let number = stage.tree_tool("tree");
+    stage.allow_tree("tree", "validity = { kind = \"fixed\", duration = \"6s\", from = \"first_use\" }\nelevation = { grace = \"1s\" }\n");
+    let mut child = stage.start("tree");
+    stage.wait_tree(number);
+    stage.wait_no_tree(number, Duration::from_secs(12));
+    child.wait().unwrap();
+    let output = stage.alice(&["run", "--", &stage.tool("tree")]);
+    assert_eq!(output.code(), 126);
+    assert!(output.stderr.contains("Tree"), "{}", output.stderr);
+    stage.ctl(&["policy", "renew", "Tree", "--yes"]);
+    stage.brevet.wait_documents().unwrap();
+    let mut child = stage.start("tree");
+    stage.wait_tree(number);
+    stage.wait_no_tree(number, Duration::from_secs(12));
+    child.wait().unwrap();
+    stage.finish();
+}
+
+#[test]
+fn an_extended_grant_lasts_longer_and_no_longer() {
+    let stage = Stage::new();
+    let number = stage.tree_tool("tree");
+    stage.apply(&format!(
+        "{}applications = [{{ file = \"TOOLS/tree\" }}]\nelevation = {{ grace = \"1s\" }}\n",
+        crate::stage::on_request("Ask")
+    ));
+    let mut child = stage
+        .brevet
+        .brevet(&stage.alice, &["run", "--reason", "x", "--for", "5s", "--", &stage.tool("tree")])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    stage.ctl(&["request", "approve", &stage.pending()]);
+    stage.wait_tree(number);
+    let grant = stage.active_grant();
+    stage.ctl(&["grant", "extend", &grant, "--by", "6s"]);
+    stage.brevet.wait_documents().unwrap();
+    let started = std::time::Instant::now();
+    stage.wait_no_tree(number, Duration::from_secs(20));
+    assert!(started.elapsed() > Duration::from_secs(5), "the extension was not obeyed");
+    child.wait().unwrap();
+    assert_eq!(stage.ctl_json(&["grant", "show", &grant])["duration"], "11s");
+    stage.finish();
+}
+
+#[test]
 fn a_process_that_left_its_control_group_dies_with_its_session() {
     let stage = Stage::new();
     let number = stage.tree_tool("plain");
