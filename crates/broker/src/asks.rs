@@ -1,5 +1,7 @@
 //! Everything a client asks besides running something. A user sees and ends what is theirs; root sees all.
 
+use std::sync::Arc;
+
 use brevet_api::broker::{Answer, Ask, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
 use brevet_core::application::Rule;
 use brevet_core::decide::names_user;
@@ -68,8 +70,8 @@ const fn is_theirs(uid: u32, owner: u32) -> bool {
 
 fn list(broker: &Broker, uid: u32) -> Result<Answer, Refusal> {
     let account = broker.account(uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
-    let policies = broker.ledger().documents.in_force().policies.clone();
-    let theirs = policies.iter().filter(|document| uid == 0 || names_user(document, &account.member));
+    let policies = Arc::clone(&broker.ledger().documents.in_force().policies);
+    let theirs = policies.documents().iter().filter(|document| uid == 0 || names_user(document, &account.member));
     Ok(Answer::Listed { policies: theirs.take(MOST).map(|document| listed(document)).collect() })
 }
 
@@ -120,7 +122,7 @@ fn status(ledger: &mut Ledger, uid: u32) -> Status {
         connected: ledger.link.attached && ledger.link.connected,
         heartbeat: position.heartbeat.as_ref().map(|heartbeat| heartbeat.wall),
         heartbeat_age_seconds: age,
-        policies: in_force.policies.len(),
+        policies: in_force.policies.documents().len(),
         refused_policies: if uid == 0 { refused.collect() } else { Vec::new() },
         sessions: ledger.state.running().filter(|(_, entry)| is_theirs(uid, entry.started.user.uid)).count(),
         unacknowledged: ledger.journal.chain().seq.saturating_sub(position.acknowledged),

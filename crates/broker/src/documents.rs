@@ -37,8 +37,10 @@ pub enum Received {
     Known,
     /// Other keys, maybe another epoch.
     Trust,
-    /// A shared document, stored.
+    /// A shared document that the manifest names: what is in force may have changed.
     Shared,
+    /// A shared document that changes nothing yet: no manifest names it, or policies are still missing.
+    Stored,
     /// Which documents are in force; stored, not advanced yet.
     Manifest(Box<Manifest>),
     /// A grant; not advanced yet.
@@ -111,9 +113,9 @@ impl Documents {
         // WHY: a manifest that no longer verifies leaves no policy in force, which refuses everything.
         self.manifest = self.store.envelope("manifest.json")?.and_then(|envelope| open::<Manifest>(&envelope, &keys).ok());
         self.manifest = self.manifest.take().filter(|manifest| manifest.computer == self.identity.computer);
-        self.shared.clear();
         for digest in self.named() {
-            if let Some(envelope) = self.store.shared(&digest)?
+            if !self.shared.contains_key(&digest)
+                && let Some(envelope) = self.store.shared(&digest)?
                 && let Ok(shared) = Shared::read(&envelope, &self.trust)
                 && envelope.digest().is_ok_and(|found| found == digest)
             {
@@ -245,6 +247,7 @@ impl Documents {
         self.trust = trust;
         self.enter_epoch();
         // What a key signed that is no longer believed, is no longer held.
+        self.shared.clear();
         self.load().map_err(|error| unstored(&error))?;
         Ok(Received::Trust)
     }
@@ -267,6 +270,11 @@ impl Documents {
         }
         self.store.write_shared(&digest, envelope).map_err(|error| unstored(&error))?;
         self.shared.insert(digest, shared);
+        // WHY: of ten thousand that come one by one, each would have the whole set made ready again. While a policy is missing
+        // everything is refused anyway.
+        if !self.in_force.arrived(&digest) {
+            return Ok(Received::Stored);
+        }
         self.refresh();
         Ok(Received::Shared)
     }

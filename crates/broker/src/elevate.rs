@@ -15,7 +15,7 @@ pub use start::Running;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use brevet_api::broker::{Ask as Wanted, Explained, NeedReason, OtherPolicy, Reply, Run, Tell, WouldRun};
-use brevet_core::decide::{By, Decision, Elevate, Launch, decide, explain, names_user};
+use brevet_core::decide::{By, Decision, Elevate, Launch, explain, names_user};
 use brevet_core::policy::Mode;
 use brevet_core::request::PolicyRef;
 use brevet_core::text::OsText;
@@ -174,16 +174,21 @@ impl<'a> Attempt<'a> {
     fn decide_in(&self, ledger: &mut crate::ledger::Ledger) -> Decision {
         let now = ledger.now();
         let uid = self.account.user.uid;
-        let policies = ledger.documents.in_force().policies.clone();
-        let grants = ledger.usable_grants(uid, &now);
-        decide(&ledger.held(&policies, uid, &now), &grants, &self.launch(), &ledger.standing(&now))
+        let ledger = &*ledger;
+        let policies = &ledger.documents.in_force().policies;
+        policies.decide(
+            |document| ledger.fixed(document, uid, &now),
+            &ledger.usable_grants(uid, &now),
+            &self.launch(),
+            &ledger.standing(&now),
+        )
     }
 
     fn other_policies(&self, decided: Option<&str>) -> Vec<OtherPolicy> {
         let mut ledger = self.broker.ledger();
         let now = ledger.now();
         let uid = self.account.user.uid;
-        let mut policies = ledger.documents.in_force().policies.clone();
+        let mut policies = ledger.documents.in_force().policies.documents().to_vec();
         policies.retain(|document| names_user(document, &self.account.member) && Some(document.policy.name.as_str()) != decided);
         let held = ledger.held(&policies, uid, &now);
         let explained = explain(&held, &self.launch(), &ledger.standing(&now));

@@ -129,6 +129,11 @@ impl Examiner {
         })
     }
 
+    /// Lets go of what is large and was not wanted for a while; milliseconds until another look is worth it.
+    pub fn rest(&self) -> Option<u64> {
+        self.dpkg.rest()
+    }
+
     /// Whether the file, and the interpreter of a script, are still what was examined.
     #[must_use]
     pub fn is_still(&self, examined: &Examined) -> bool {

@@ -93,7 +93,10 @@ pub struct Ledger {
     /// How many refused documents may still be recorded before the next refill.
     refused_documents: u32,
     watches: Vec<Watch>,
+    /// The position has an acknowledgement that is not on disk.
+    unsaved: bool,
     last_saved: u64,
+    last_tidied: u64,
 }
 
 impl Ledger {
@@ -109,7 +112,9 @@ impl Ledger {
             link: Link::default(),
             refused_documents: 20,
             watches: Vec::new(),
+            unsaved: false,
             last_saved: 0,
+            last_tidied: 0,
         }
     }
 

@@ -274,6 +274,7 @@ fn upkeep(broker: &Broker) {
                 5_000
             }
         };
+        let wait = broker.examiner.rest().map_or(wait, |look| wait.min(look));
         if poll::wait(&[(changed.reader.as_fd(), Interest::READ)], Some(wait.saturating_add(1))).is_err() {
             return;
         }

@@ -239,6 +239,12 @@ pub fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Gives memory that was freed back to the system.
+pub fn release_freed_memory() {
+    // SAFETY: takes no pointer; the allocator locks itself.
+    unsafe { libc::malloc_trim(0) };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brevet_core::decide::{unsupported, unsupported_autonomous};
+use brevet_core::decide::{Policies, unsupported, unsupported_autonomous};
 use brevet_core::digest::Digest;
 use brevet_core::document::{
     AutonomousDocument, DocumentError, Envelope, Kind, Manifest, ManifestEntry, PolicyDocument, SettingsDocument, Trust, open,
@@ -81,10 +81,10 @@ pub struct RefusedPolicy {
 }
 
 /// What is in force.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct InForce {
-    /// Policies.
-    pub policies: Vec<Arc<PolicyDocument>>,
+    /// Policies, ready for decisions.
+    pub policies: Arc<Policies>,
     /// Autonomous rules.
     pub autonomous: Vec<Arc<AutonomousDocument>>,
     /// The switch for autonomous approval.
@@ -97,14 +97,33 @@ pub struct InForce {
     pub unreadable_deny: bool,
     /// Named and not there.
     pub missing: Vec<Digest>,
+    /// How many of those, which come first, are policies.
+    missing_policies: usize,
+}
+
+impl Default for InForce {
+    /// Nothing: everything is refused.
+    fn default() -> Self {
+        Self {
+            policies: Arc::new(Policies::compile(Vec::new())),
+            autonomous: Vec::new(),
+            autonomous_enabled: false,
+            other_mount_namespaces: false,
+            refused: Vec::new(),
+            unreadable_deny: false,
+            missing: Vec::new(),
+            missing_policies: 0,
+        }
+    }
 }
 
 impl InForce {
     pub(super) fn of(manifest: &Manifest, shared: &BTreeMap<Digest, Shared>) -> Self {
         let mut found = Self::default();
+        let mut policies = Vec::with_capacity(manifest.policies.len());
         for entry in &manifest.policies {
             match shared.get(&entry.digest) {
-                Some(Shared::Policy(document)) => found.add_policy(entry, document),
+                Some(Shared::Policy(document)) => policies.extend(found.accept(entry, document)),
                 Some(Shared::UnreadablePolicy { reason, version, may_deny }) => {
                     found.unreadable_deny |= may_deny;
                     found.refuse(&entry.id, *version, None, "policy", reason.clone());
@@ -119,6 +138,8 @@ impl InForce {
                 }
             }
         }
+        found.policies = Arc::new(Policies::compile(policies));
+        found.missing_policies = found.missing.len();
         for entry in &manifest.autonomous {
             match shared.get(&entry.digest) {
                 Some(Shared::Autonomous(document)) if document.id == entry.id => found.autonomous.push(Arc::clone(document)),
@@ -137,19 +158,26 @@ impl InForce {
         found
     }
 
-    fn add_policy(&mut self, entry: &ManifestEntry<PolicyId>, document: &Arc<PolicyDocument>) {
+    fn accept(&mut self, entry: &ManifestEntry<PolicyId>, document: &Arc<PolicyDocument>) -> Option<Arc<PolicyDocument>> {
         let wrong = if document.id == entry.id {
             unsupported(document).into_iter().chain(validate(&document.policy)).next()
         } else {
             Some(brevet_core::policy::PolicyError { field: "id".to_owned(), reason: "the manifest names another policy".to_owned() })
         };
-        match wrong {
-            None => self.policies.push(Arc::clone(document)),
-            Some(error) => {
-                self.unreadable_deny |= document.policy.mode == Mode::Deny || document.id != entry.id;
-                self.refuse(&entry.id, Some(document.version), Some(&document.policy.name), &error.field, error.reason);
-            }
+        let Some(error) = wrong else { return Some(Arc::clone(document)) };
+        self.unreadable_deny |= document.policy.mode == Mode::Deny || document.id != entry.id;
+        self.refuse(&entry.id, Some(document.version), Some(&document.policy.name), &error.field, error.reason);
+        None
+    }
+
+    /// A document came; true where this now adds up to something else: it was missing, and no policy is missing any more.
+    pub(super) fn arrived(&mut self, digest: &Digest) -> bool {
+        let Some(place) = self.missing.iter().position(|missing| missing == digest) else { return false };
+        self.missing.remove(place);
+        if place < self.missing_policies {
+            self.missing_policies = self.missing_policies.saturating_sub(1);
         }
+        self.missing_policies == 0
     }
 
     fn refuse(&mut self, id: &PolicyId, version: Option<u64>, name: Option<&String>, field: &str, reason: String) {
@@ -160,6 +188,6 @@ impl InForce {
     /// The policy of this id, where in force.
     #[must_use]
     pub fn policy(&self, id: &PolicyId) -> Option<&Arc<PolicyDocument>> {
-        self.policies.iter().find(|document| document.id == *id)
+        self.policies.find(id)
     }
 }

@@ -1,7 +1,8 @@
 //! The package that owns a file, as dpkg knows it: name, version, vendor, and whether the content is as installed.
 //!
-//! The index is built when first asked and dropped when dpkg's status file changes. It holds a short hash of each path;
-//! the package's own list is read again to confirm a hit.
+//! Answers are kept as long as every file that they came from is as it was. For other paths an index is built when first asked
+//! and dropped when one of those changes, or when nobody asked for a while: it is large. It holds a short hash of each
+//! path; the package's own list is read to confirm a hit.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,19 +12,44 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use brevet_core::application::{Fact, Package};
+use brevet_sys::clock;
 
 use super::content::Stamp;
+
+/// The most answers kept.
+const MOST: usize = 1024;
+/// An index that nobody asked for so long is dropped.
+const IDLE_MS: u64 = 20_000;
 
 /// dpkg's database, looked at when asked.
 #[derive(Debug)]
 pub struct Dpkg {
     directory: PathBuf,
-    index: Mutex<Option<Arc<Index>>>,
+    index: Mutex<Option<(Arc<Index>, u64)>>,
+    kept: Mutex<HashMap<String, Kept>>,
+}
+
+/// Who owns a path, as long as the files that say so are the same.
+#[derive(Debug, Clone)]
+struct Kept {
+    stamps: Vec<Option<Stamp>>,
+    owner: Option<Owner>,
+}
+
+/// The package that lists a path.
+#[derive(Debug, Clone)]
+struct Owner {
+    /// As in the file names of `info/`.
+    file: String,
+    package: Package,
+    /// As the package says.
+    md5: Result<String, String>,
 }
 
 #[derive(Debug)]
 struct Index {
-    stamp: Stamp,
+    /// Of what it was made from.
+    stamps: Vec<Option<Stamp>>,
     hasher: RandomState,
     /// Hash of a listed path and the place of its package in `packages`, sorted.
     paths: Vec<(u64, u32)>,
@@ -51,7 +77,7 @@ impl Dpkg {
     /// The database in this directory (`/var/lib/dpkg`).
     #[must_use]
     pub fn new(directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), index: Mutex::default() }
+        Self { directory: directory.to_owned(), index: Mutex::default(), kept: Mutex::default() }
     }
 
     /// The package that owns a final path whose content has this MD5.
@@ -59,13 +85,49 @@ impl Dpkg {
         if !self.directory.join("status").exists() {
             return Fact::Unknown("this computer has no dpkg database".to_owned());
         }
-        match self.find(path, md5) {
-            Ok(found) => Fact::Known(found),
-            Err(error) => Fact::Unknown(format!("the dpkg database cannot be read: {error}")),
-        }
+        let owner = match self.owner_of(path) {
+            Ok(owner) => owner,
+            Err(error) => return Fact::Unknown(format!("the dpkg database cannot be read: {error}")),
+        };
+        Fact::Known(owner.map(|owner| {
+            let unchanged = match owner.md5 {
+                Ok(sum) => Fact::Known(sum == hexadecimal(md5)),
+                Err(reason) => Fact::Unknown(reason),
+            };
+            Package { unchanged, ..owner.package }
+        }))
     }
 
-    fn find(&self, path: &str, md5: [u8; 16]) -> io::Result<Option<Package>> {
+    fn owner_of(&self, path: &str) -> io::Result<Option<Owner>> {
+        let kept = self.kept.lock().ok().and_then(|kept| kept.get(path).cloned());
+        if let Some(kept) = kept
+            && self.stamps(kept.owner.as_ref()) == kept.stamps
+        {
+            return Ok(kept.owner);
+        }
+        // Taken before and after: what changes meanwhile is not kept.
+        let before = self.stamps(None);
+        let owner = self.find(path)?;
+        let stamps = self.stamps(owner.as_ref());
+        if let Ok(mut kept) = self.kept.lock()
+            && stamps.get(..before.len()) == Some(&before)
+        {
+            if kept.len() >= MOST {
+                kept.clear();
+            }
+            kept.insert(path.to_owned(), Kept { stamps, owner: owner.clone() });
+        }
+        Ok(owner)
+    }
+
+    /// The state of every file that an answer comes from. A list that comes or goes changes the folder.
+    fn stamps(&self, owner: Option<&Owner>) -> Vec<Option<Stamp>> {
+        let own = owner.into_iter().flat_map(|owner| [format!("info/{}.list", owner.file), format!("info/{}.md5sums", owner.file)]);
+        let files = ["status", "diversions", "info"].map(str::to_owned).into_iter().chain(own);
+        files.map(|file| fs::metadata(self.directory.join(file)).ok().map(|metadata| Stamp::of(&metadata))).collect()
+    }
+
+    fn find(&self, path: &str) -> io::Result<Option<Owner>> {
         let index = self.index()?;
         for name in aliases(path) {
             // The file lies where a diversion put it: its package lists the name that was diverted.
@@ -80,22 +142,38 @@ impl Dpkg {
                 diverted_by.is_none_or(|(by, owns)| (listed.package == *by) == owns) && self.lists(listed, &wanted).unwrap_or(false)
             });
             if let Some(listed) = owner {
-                let unchanged = self.unchanged(listed, &wanted, md5);
-                let (name, version) = (listed.package.clone(), listed.version.clone());
-                return Ok(Some(Package { name, version, vendor: listed.vendor.clone(), unchanged }));
+                let (name, version, vendor) = (listed.package.clone(), listed.version.clone(), listed.vendor.clone());
+                let package = Package { name, version, vendor, unchanged: Fact::Unknown(String::new()) };
+                return Ok(Some(Owner { file: listed.file.clone(), package, md5: self.md5_of(listed, &wanted) }));
             }
         }
         Ok(None)
     }
 
+    /// Drops the index when nobody asked for a while; milliseconds until it is worth another look.
+    pub fn rest(&self) -> Option<u64> {
+        let mut kept = self.index.lock().ok()?;
+        let idle = clock::boottime_ms().saturating_sub(kept.as_ref()?.1);
+        if idle < IDLE_MS {
+            return Some(IDLE_MS.saturating_sub(idle));
+        }
+        *kept = None;
+        drop(kept);
+        brevet_sys::process::release_freed_memory();
+        None
+    }
+
     fn index(&self) -> io::Result<Arc<Index>> {
-        let stamp = Stamp::of(&fs::metadata(self.directory.join("status"))?);
+        let stamps = self.stamps(None);
         let mut kept = self.index.lock().map_err(|_| io::Error::other("an earlier look failed badly"))?;
-        if let Some(index) = kept.as_ref().filter(|index| index.stamp == stamp) {
+        if let Some((index, asked)) = kept.as_mut().filter(|(index, _)| index.stamps == stamps) {
+            *asked = clock::boottime_ms();
             return Ok(Arc::clone(index));
         }
-        let index = Arc::new(Index::build(&self.directory, stamp)?);
-        *kept = Some(Arc::clone(&index));
+        // The old one goes first: both together would be twice as large.
+        *kept = None;
+        let index = Arc::new(Index::build(&self.directory, stamps)?);
+        *kept = Some((Arc::clone(&index), clock::boottime_ms()));
         Ok(index)
     }
 
@@ -104,23 +182,18 @@ impl Dpkg {
         Ok(text.split(|byte| *byte == b'\n').any(|line| line == path.as_bytes()))
     }
 
-    fn unchanged(&self, listed: &Listed, path: &str, md5: [u8; 16]) -> Fact<bool> {
+    /// The checksum that a package has of a path, or why not.
+    fn md5_of(&self, listed: &Listed, path: &str) -> Result<String, String> {
         let file = self.directory.join(format!("info/{}.md5sums", listed.file));
-        let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) => return Fact::Unknown(format!("the package's checksums cannot be read: {error}")),
-        };
+        let text = fs::read_to_string(&file).map_err(|error| format!("the package's checksums cannot be read: {error}"))?;
         let wanted = path.trim_start_matches('/');
         let sum = text.lines().find_map(|line| line.split_once("  ").filter(|(_, name)| *name == wanted).map(|(sum, _)| sum));
-        match sum {
-            Some(sum) => Fact::Known(sum == hexadecimal(md5)),
-            None => Fact::Unknown("the package has no checksum of this file".to_owned()),
-        }
+        sum.map(str::to_owned).ok_or_else(|| "the package has no checksum of this file".to_owned())
     }
 }
 
 impl Index {
-    fn build(directory: &Path, stamp: Stamp) -> io::Result<Self> {
+    fn build(directory: &Path, stamps: Vec<Option<Stamp>>) -> io::Result<Self> {
         let status = fs::read(directory.join("status"))?;
         let installed = parse_status(&String::from_utf8_lossy(&status));
         let hasher = RandomState::new();
@@ -138,7 +211,7 @@ impl Index {
         }
         paths.sort_unstable();
         let diversions = fs::read_to_string(directory.join("diversions")).unwrap_or_default();
-        Ok(Self { stamp, hasher, paths, packages, diversions: parse_diversions(&diversions) })
+        Ok(Self { stamps, hasher, paths, packages, diversions: parse_diversions(&diversions) })
     }
 
     fn listed(&self, path: &str) -> impl Iterator<Item = &Listed> {
@@ -258,5 +331,26 @@ mod tests {
         assert!(matches!(dpkg.package_of("/usr/bin/tool", ABC), Fact::Known(Some(_))));
         fs::write(dir.path().join("status"), "").unwrap();
         assert_eq!(dpkg.package_of("/usr/bin/tool", ABC), Fact::Known(None));
+    }
+
+    #[test]
+    fn a_kept_answer_follows_checksums_diversions_and_lists_and_the_index_rests() {
+        let dir = database();
+        let dpkg = Dpkg::new(dir.path());
+        let unchanged = || match dpkg.package_of("/usr/bin/tool", ABC) {
+            Fact::Known(Some(package)) => package.unchanged,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((unchanged(), unchanged()), (Fact::Known(true), Fact::Known(true)));
+        fs::write(dir.path().join("info/tool:amd64.md5sums"), "00000000000000000000000000000000  bin/tool\n").unwrap();
+        assert_eq!(unchanged(), Fact::Known(false));
+        fs::write(dir.path().join("diversions"), "/bin/tool\n/bin/tool.distrib\nother\n").unwrap();
+        assert_eq!(dpkg.package_of("/usr/bin/tool", ABC), Fact::Known(None), "what lies there is another's now");
+        fs::write(dir.path().join("diversions"), "").unwrap();
+        fs::remove_file(dir.path().join("info/tool:amd64.list")).unwrap();
+        assert_eq!(dpkg.package_of("/usr/bin/other", ABC), Fact::Known(None));
+        assert!(dpkg.rest().is_some_and(|left| left <= IDLE_MS));
+        dpkg.index.lock().unwrap().as_mut().unwrap().1 = 0;
+        assert!(clock::boottime_ms() < IDLE_MS || (dpkg.rest().is_none() && dpkg.index.lock().unwrap().is_none()));
     }
 }

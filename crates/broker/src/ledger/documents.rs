@@ -1,9 +1,9 @@
 //! What documents do: a verified document becomes records, and what it takes away ends.
 
-use brevet_core::decide::{Decision, Launch, Standing, covers, decide};
+use brevet_core::decide::{Launch, Standing, covers};
 use brevet_core::document::{Acknowledgement, Decline, EndReason, Envelope, GrantDocument, Kind, Revocation};
 use brevet_core::id::GrantId;
-use brevet_core::policy::{FixedFrom, Mode, Uses, Validity};
+use brevet_core::policy::{FixedFrom, Uses, Validity};
 use brevet_core::record::{Body, DocumentConfirmed, DocumentRefused, PolicyApplied, PolicyRefused, RevocationReceived, ValidityStarted};
 use brevet_core::request::{PolicyRef, RequestState};
 use brevet_core::time::Now;
@@ -44,6 +44,8 @@ impl Ledger {
     fn take_effect(&mut self, received: Received, envelope: &Envelope, members: &Members, now: &Now) -> Result<bool, EffectError> {
         match received {
             Received::Known => return Ok(false),
+            // With each of ten thousand, brevetd would be told of all that are held.
+            Received::Stored => return Ok(self.documents.in_force().missing.len() % 256 == 0),
             Received::Trust | Received::Shared => self.documents_changed(members, now)?,
             Received::Manifest(manifest) => {
                 self.documents_changed(members, now)?;
@@ -216,7 +218,8 @@ impl Ledger {
                 Some((_, at)) if now.wall.millis_since(*at) < 3_600_000 => {}
                 _ => position.acknowledged_at.push((ack.seq, now.wall)),
             }
-            self.documents.save()?;
+            // WHY not at once: a launch would wait for it, and what is lost is only asked of the server again.
+            self.unsaved = true;
             self.wake();
         }
         Ok(())
@@ -230,7 +233,7 @@ impl Ledger {
     pub fn documents_changed(&mut self, members: &Members, now: &Now) -> Result<(), JournalError> {
         let mut bodies = Vec::new();
         let in_force = self.documents.in_force().clone();
-        for document in &in_force.policies {
+        for document in in_force.policies.documents() {
             let policy = PolicyRef { id: document.id.clone(), version: document.version, name: document.policy.name.clone() };
             if self.state.applied.get(&document.id) != Some(&document.version) {
                 bodies.push(Body::PolicyApplied(PolicyApplied { policy }));
@@ -293,11 +296,8 @@ impl Ledger {
         if let Err(why) = covers(document, &view, &launch, standing) {
             return Some(format!("policy \"{}\" was changed: {why}", grant.policy.name));
         }
-        let denies: Vec<_> = in_force.policies.iter().filter(|document| document.policy.mode == Mode::Deny).cloned().collect();
-        match decide(&self.held(&denies, grant.user.uid, now), &[], &launch, standing) {
-            Decision::Refuse(refusal) if refusal.code == "denied" => Some(refusal.reason),
-            Decision::Refuse(_) | Decision::Elevate(_) | Decision::Ask(_) => None,
-        }
+        let denied = in_force.policies.denied(|document| self.fixed(document, grant.user.uid, now), &launch, standing);
+        denied.map(|refusal| refusal.reason)
     }
 }
 

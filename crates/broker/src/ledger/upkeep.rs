@@ -14,6 +14,8 @@ use crate::journal::JournalError;
 
 /// How often the mark is written while nothing happens.
 const SAVE_MS: u64 = 60_000;
+/// How often at most an acknowledgement is written.
+const SAVE_ACKNOWLEDGED_MS: u64 = 2_000;
 /// Acknowledged records stay for so long.
 const KEPT: Length = Length::from_hours(7 * 24);
 
@@ -30,8 +32,16 @@ impl Ledger {
         let mut next = self.lapse_requests(&now)?;
         next = next.min(self.end_grants(&now)?);
         self.settle_receipts()?;
-        if now.boot.millis.saturating_sub(self.last_saved) >= SAVE_MS {
+        let since_saved = now.boot.millis.saturating_sub(self.last_saved);
+        if self.unsaved && since_saved >= SAVE_ACKNOWLEDGED_MS {
             self.last_saved = now.boot.millis;
+            self.documents.save()?;
+            self.unsaved = false;
+        } else if self.unsaved {
+            next = next.min(SAVE_ACKNOWLEDGED_MS.saturating_sub(since_saved));
+        }
+        if now.boot.millis.saturating_sub(self.last_tidied) >= SAVE_MS {
+            self.last_tidied = now.boot.millis;
             self.refused_documents = 20;
             self.documents.position.mark = Some(now.wall);
             self.documents.save()?;
