@@ -13,7 +13,6 @@ mod processes;
 mod races;
 mod server;
 #[path = "../e2e/stage.rs"]
-#[expect(dead_code, reason = "shared with the other end-to-end tests, which use what these do not")]
 mod stage;
 mod terminals;
 mod text;
