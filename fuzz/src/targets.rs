@@ -1,0 +1,120 @@
+//! Each parser that meets bytes of somebody else's, and what holds of whatever it accepts.
+
+#![expect(clippy::panic, reason = "a target reports by panicking")]
+
+use brevet_api::agent::{Documents, EnrolmentToken, JournalAnswer};
+use brevet_api::{broker, frame, link};
+use brevet_core::document::{
+    Acknowledgement, AutonomousDocument, Content, Decline, Envelope, GrantDocument, Heartbeat, Key, Manifest, PolicyDocument, Revocation,
+    SettingsDocument, Trust, open,
+};
+use brevet_core::id::{ComputerId, Incarnation};
+use brevet_core::journal::{Chain, Record};
+use brevet_core::{corpus, file, json, lint, policy, record};
+
+use crate::Target;
+
+/// Every target, by the name of its corpus.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("frames", frames),
+    ("documents", documents),
+    ("journal", journal),
+    ("policy_toml", policy_toml),
+    ("policy_json", policy_json),
+    ("token", token),
+];
+
+/// What a client or `brevetd` sends to the broker, and the broker to them: nothing longer than the limit is read, and a frame that was
+/// read is the one that its bytes encode.
+pub fn frames(bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Ok(read) = frame::read(&mut rest, frame::MAX_CLIENT) {
+        assert!(read.payload.len() < frame::MAX_CLIENT);
+        let again = frame::encode(read.kind, &read.payload).ok();
+        assert!(again.is_some_and(|again| bytes.windows(again.len()).any(|window| window == again)), "a frame that was not sent");
+        let _ = frame::control::<broker::Ask>(&read);
+        let _ = frame::control::<broker::Reply>(&read);
+        let _ = frame::control::<broker::Tell>(&read);
+        let _ = frame::control::<link::Down>(&read);
+        let _ = frame::control::<link::Up>(&read);
+    }
+}
+
+fn opens<C: Content>(envelope: &Envelope, key: &Key) {
+    // Nobody signed it with this key: whatever the bytes, it must not open.
+    assert!(open::<C>(envelope, &[key.public()]).is_err(), "an unsigned document was opened");
+}
+
+/// Signed documents: an envelope of anybody's, and the payloads behind it.
+pub fn documents(bytes: &[u8]) {
+    let _ = json::parse::<Documents>(bytes);
+    let _ = json::parse::<JournalAnswer>(bytes);
+    if let Ok(envelope) = json::parse::<Envelope>(bytes) {
+        let key = Key::from_seed(&[7; 32]);
+        let _ = (envelope.kind(), envelope.digest());
+        opens::<PolicyDocument>(&envelope, &key);
+        opens::<Trust>(&envelope, &key);
+        opens::<GrantDocument>(&envelope, &key);
+    }
+    let _ = json::parse::<Trust>(bytes);
+    let _ = json::parse::<AutonomousDocument>(bytes);
+    let _ = json::parse::<SettingsDocument>(bytes);
+    let _ = json::parse::<Manifest>(bytes);
+    let _ = json::parse::<GrantDocument>(bytes);
+    let _ = json::parse::<Decline>(bytes);
+    let _ = json::parse::<Revocation>(bytes);
+    let _ = json::parse::<Heartbeat>(bytes);
+    let _ = json::parse::<Acknowledgement>(bytes);
+    if let Ok(document) = json::parse::<PolicyDocument>(bytes) {
+        let text = serde_json::to_vec(&document).unwrap_or_default();
+        assert_eq!(json::parse::<PolicyDocument>(&text).as_ref(), Ok(&document), "a document that does not read back");
+    }
+}
+
+/// Records of a journal: one a line, as they are kept. What follows a chain is numbered without gaps.
+pub fn journal(bytes: &[u8]) {
+    let mut chain = Chain::new(ComputerId::new(1, [1; 10]), Incarnation::new(1, [1; 10]));
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let Ok(record) = json::parse::<Record>(line) else { continue };
+        let _ = (record.hash(), record.body_is_intact());
+        if let (Some(body), Ok(header)) = (&record.body, record.parse_header()) {
+            let _ = record::Body::parse(&header.kind, body);
+        }
+        let before = chain.clone();
+        match chain.follow(&record) {
+            Ok(header) => assert_eq!(header.seq, before.seq + 1),
+            Err(_) => assert_eq!(chain, before, "a chain that moved on by a record that it refused"),
+        }
+    }
+}
+
+/// Policy text as administrators write it: what is sound prints to what reads back as the same.
+pub fn policy_toml(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = corpus::parse(text);
+    if let Ok(read) = file::check(text) {
+        let _ = lint::lint(&read);
+        match file::print(&read) {
+            Ok(printed) => assert_eq!(file::check(&printed).as_ref(), Ok(&read), "a file that does not read back"),
+            Err(error) => panic!("a sound file that does not print: {error}"),
+        }
+    }
+}
+
+/// Policies as the API takes them.
+pub fn policy_json(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(read) = policy::parse_json(text) {
+        let _ = policy::validate(&read);
+        let printed = serde_json::to_string(&read).unwrap_or_default();
+        assert_eq!(policy::parse_json(&printed).as_ref(), Ok(&read), "a policy that does not read back");
+    }
+}
+
+/// The content of an enrolment token.
+pub fn token(bytes: &[u8]) {
+    if let Ok(read) = serde_json::from_slice::<EnrolmentToken>(bytes) {
+        let printed = serde_json::to_vec(&read).unwrap_or_default();
+        assert_eq!(serde_json::from_slice::<EnrolmentToken>(&printed).ok().as_ref(), Some(&read));
+    }
+}
