@@ -49,7 +49,7 @@ fn forget(launch: &Launch, which: usize) -> Launch {
 
 /// So many cases, or as many as `BREVET_CASES` says (`make test-long` says a million).
 fn cases(cases: u32) -> ProptestConfig {
-    let cases = std::env::var("BREVET_CASES").ok().map_or(cases, |wanted| wanted.parse().expect("BREVET_CASES is a number"));
+    let cases = std::env::var("BREVET_CASES").ok().map_or(cases, |wanted| wanted.parse().unwrap());
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
