@@ -6,6 +6,7 @@ mod launches;
 mod offline;
 mod proof;
 mod requests;
+mod restore;
 mod stage;
 mod terminals;
 

@@ -190,7 +190,9 @@ fn concerns(policy: &Policy, computer: &str, file: &File) -> bool {
 const fn fixed(policy: &Policy) -> Fixed {
     match policy.validity {
         Validity::Fixed { from: FixedFrom::Delivery, .. } => Fixed::Started { elapsed_millis: 0 },
-        _ => Fixed::NotStarted,
+        Validity::Fixed { from: FixedFrom::FirstUse, .. } | Validity::Always | Validity::Window { .. } | Validity::Recurring { .. } => {
+            Fixed::NotStarted
+        }
     }
 }
 
