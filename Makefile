@@ -9,7 +9,7 @@ PROGRAMS = --package brevet-server --package brevet-agent --package brevet-broke
 TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC_CLIENT = RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --quiet --release --package brevet-cli --target $(TRIPLE) && cp --remove-destination "$(TARGET)/$(TRIPLE)/release/brevet" "$(TARGET)/release/brevet"
 
-.PHONY: demo demo-once up down test test-long check bench packages build
+.PHONY: demo demo-once up down test test-long fuzz check bench packages build
 
 packages:
 	@sh packaging/debian-packages.sh
@@ -33,6 +33,14 @@ down:
 
 test: build
 	@sh packaging/test.sh
+
+# The full figures of properties and model: about an hour on two cores.
+test-long: packages
+	BREVET_CASES=1000000 $(CARGO) test --release --package brevet-core --test decide
+	BREVET_LONG=1 $(CARGO) test --release --package brevet-core --test model -- --nocapture
+
+fuzz:
+	BREVET_FUZZ_SECONDS=$${SECONDS_EACH:-600} BREVET_FUZZ_SEED=$$(date +%s) $(CARGO) test --release --package brevet-fuzz -- --nocapture
 
 check: packages
 	$(CARGO) fmt --all --check
