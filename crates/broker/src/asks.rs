@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use brevet_api::broker::{Answer, Ask, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
-use brevet_core::application::Rule;
 use brevet_core::decide::names_user;
 use brevet_core::document::{EndReason, PolicyDocument};
 use brevet_core::escape;
 use brevet_core::grant::GrantState;
-use brevet_core::policy::{Applications, Validity};
 use brevet_core::record::{Body, RequestClosed};
 use brevet_core::request::RequestState;
 use brevet_core::time::Now;
+use brevet_core::words;
 
 use crate::broker::Broker;
 use crate::elevate::Refusal;
@@ -77,33 +76,16 @@ fn list(broker: &Broker, uid: u32) -> Result<Answer, Refusal> {
 
 fn listed(document: &PolicyDocument) -> ListedPolicy {
     let policy = &document.policy;
-    let applications = match &policy.applications {
-        Applications::All => vec!["all".to_owned()],
-        Applications::Rules(rules) => rules.iter().take(MOST).map(rule).collect(),
-    };
-    let validity = match &policy.validity {
-        Validity::Always => "always".to_owned(),
-        Validity::Fixed { duration, .. } => format!("for {duration}"),
-        Validity::Window { start, end } => format!("from {start} to {end}"),
-        Validity::Recurring { days, start, end, zone } => {
-            let days: Vec<String> = days.iter().map(|day| format!("{day:?}").to_lowercase()).collect();
-            format!("{} {} to {} {zone}", days.join(" "), String::from(*start), String::from(*end))
-        }
-    };
+    let validity = words::validity(policy);
     ListedPolicy {
         policy: policy.name.clone(),
         mode: policy.mode,
-        applications,
+        applications: words::applications(policy).into_iter().take(MOST).collect(),
         run_as: policy.elevation.run_as.clone(),
-        validity,
+        validity: if validity.is_empty() { "always".to_owned() } else { validity },
         max_duration: policy.request.max_duration,
         message: policy.message.clone(),
     }
-}
-
-/// A rule as it was written, in one line.
-fn rule(rule: &Rule) -> String {
-    serde_json::to_string(rule).map_or_else(|_| "a rule".to_owned(), |text| escape::terminal(text.as_bytes()))
 }
 
 fn status(ledger: &mut Ledger, uid: u32) -> Status {

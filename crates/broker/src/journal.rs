@@ -183,6 +183,12 @@ impl Journal {
         Ok(headers)
     }
 
+    /// Records before `seq` are not wanted soon: they stay on disk only.
+    pub fn forget_before(&mut self, seq: u64) {
+        self.tail.retain(|(kept, _)| *kept >= seq);
+        self.tail.shrink_to(64);
+    }
+
     /// Refuses everything from here on.
     pub fn stop(&mut self) {
         self.broken = true;

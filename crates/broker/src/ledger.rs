@@ -128,15 +128,23 @@ impl Ledger {
     /// # Errors
     /// When it could not be recorded: nothing has changed, and nothing may be done that depends on it.
     pub fn commit(&mut self, bodies: &[Body]) -> Result<(), JournalError> {
-        if bodies.is_empty() {
-            return Ok(());
+        if !bodies.is_empty() {
+            self.commit_quietly(bodies)?;
+            self.wake();
         }
+        Ok(())
+    }
+
+    /// As `commit`; whoever waits for changes is not told yet: call `wake` soon.
+    ///
+    /// # Errors
+    /// As `commit`.
+    pub fn commit_quietly(&mut self, bodies: &[Body]) -> Result<(), JournalError> {
         let now = self.clock.now();
         let headers = self.journal.append(&now, bodies)?;
         for (header, body) in headers.iter().zip(bodies) {
             self.state.apply(header, body);
         }
-        self.wake();
         Ok(())
     }
 

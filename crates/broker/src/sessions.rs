@@ -114,12 +114,10 @@ pub fn end(ledger: &mut Ledger, id: &SessionId, grant: &GrantId, outcome: Outcom
     let expired = outcome == Outcome::Expired;
     let ended = SessionEnded { session: id.clone(), grant: grant.clone(), outcome, processes_ended };
     let mut bodies = vec![Body::SessionEnded(ended)];
-    if let Some(entry) = ledger.state.grants.get(grant) {
-        if entry.is_single() && entry.is_open() {
-            let reason = if expired { EndReason::Expired } else { EndReason::Finished };
-            let detail = if expired { "its time was up" } else { "its session ended" }.to_owned();
-            bodies.push(Body::GrantEnded(GrantEnded { grant: grant.clone(), reason, detail, sessions: vec![id.clone()] }));
-        }
+    if ledger.state.grants.get(grant).is_some_and(|entry| entry.is_single() && entry.is_open()) {
+        let reason = if expired { EndReason::Expired } else { EndReason::Finished };
+        let detail = if expired { "its time was up" } else { "its session ended" }.to_owned();
+        bodies.push(Body::GrantEnded(GrantEnded { grant: grant.clone(), reason, detail, sessions: vec![id.clone()] }));
     }
     ledger.commit(&bodies)?;
     ledger.settle_receipts()

@@ -20,7 +20,7 @@ use crate::environment::{self, Parts};
 use crate::ledger::{Deadline, Ledger, Live, deadline};
 use crate::names::Answer as Named;
 use crate::spec::{self, NamedUser, Requester, SessionSpec, Target};
-use crate::supervisor::client::{Descriptors, Prepared, StartError, prepare};
+use crate::supervisor::client::{Descriptors, Prepared, Preparing, StartError, begin};
 use crate::{fault, launcher, sessions};
 
 /// Sessions of one user that may run at a time.
@@ -47,6 +47,12 @@ struct Right {
     lasts: u64,
 }
 
+/// The supervisor of a launch, ready or not yet.
+enum Supervisor {
+    Preparing(Preparing),
+    Prepared(Prepared),
+}
+
 impl Attempt<'_> {
     /// Starts the program; `Ok` also when it could not be executed, because the client has then been told.
     pub(super) fn start(&self, standard: &Standard) -> Result<Option<Running>, Refusal> {
@@ -64,7 +70,7 @@ impl Attempt<'_> {
         }
         right.command.target = user;
         let spec = self.spec(&right, &session, standard, target, &account)?;
-        let prepared = self.prepare(&spec, standard)?;
+        let supervisor = self.supervisor(&right, self.begin(&spec, standard)?)?;
         let still = self.broker.examiner.is_still(&self.examined);
         let ends = Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(right.deadline.at.saturating_sub(now.boot.millis)));
         {
@@ -77,8 +83,16 @@ impl Attempt<'_> {
             // INVARIANT: the record is on disk before anything elevated starts.
             let now = ledger.now();
             let bodies = self.records(&ledger, &again, &session, standard, (&now, ends));
-            ledger.commit(&bodies)?;
+            // WHY not woken yet: what others do about it would compete with the start; `running` wakes them.
+            ledger.commit_quietly(&bodies)?;
         }
+        let prepared = match supervisor {
+            Supervisor::Prepared(prepared) => prepared,
+            Supervisor::Preparing(preparing) => match preparing.prepared() {
+                Ok(prepared) => prepared,
+                Err(error) => return Err(self.not_prepared(&right, &session, &error)),
+            },
+        };
         let started = Started {
             session: session.clone(),
             grant: right.grant.clone(),
@@ -237,7 +251,20 @@ impl Attempt<'_> {
         Ok((Target { name: account.name.clone(), uid: account.uid, gid: account.gid, groups }, account))
     }
 
-    fn prepare(&self, spec: &SessionSpec, standard: &Standard) -> Result<Prepared, Refusal> {
+    /// A grant of this session's own is on record while its supervisor makes everything ready; one that somebody gave, or a
+    /// validity that would begin, is used by nothing that could not be made ready.
+    fn supervisor(&self, right: &Right, preparing: Preparing) -> Result<Supervisor, Refusal> {
+        if right.origin.is_some() && !right.elevate.starts_validity {
+            return Ok(Supervisor::Preparing(preparing));
+        }
+        Ok(Supervisor::Prepared(preparing.prepared().map_err(|error| self.unprepared(&error))?))
+    }
+
+    fn unprepared(&self, error: &StartError) -> Refusal {
+        Refusal::new("start", crate::chain(error)).about(&self.examined.facts)
+    }
+
+    fn begin(&self, spec: &SessionSpec, standard: &Standard) -> Result<Preparing, Refusal> {
         let descriptors = Descriptors {
             executable: self.examined.executable.as_fd(),
             directory: self.directory.as_fd(),
@@ -245,7 +272,7 @@ impl Attempt<'_> {
             passed: standard.borrowed(),
         };
         let launcher: &launcher::Client = &self.broker.launcher;
-        prepare(launcher, spec, &descriptors).map_err(|error| Refusal::new("start", crate::chain(&error)).about(&self.examined.facts))
+        begin(launcher, spec, &descriptors).map_err(|error| self.unprepared(&error))
     }
 
     fn records(
@@ -309,6 +336,17 @@ impl Attempt<'_> {
         }
         let now = ledger.now();
         ledger.reschedule(&now);
+        ledger.wake();
+    }
+
+    /// It is on record and nothing has run: that is on record too.
+    fn not_prepared(&self, right: &Right, session: &SessionId, error: &StartError) -> Refusal {
+        let reason = crate::chain(error);
+        let ended = sessions::end(&mut self.broker.ledger(), session, &right.grant, Outcome::NotStarted { reason }, 0);
+        if matches!(error, StartError::Broken(_)) {
+            sessions::sweep(self.broker, session);
+        }
+        ended.map_or_else(Refusal::from, |()| self.unprepared(error))
     }
 
     fn not_started(&self, right: &Right, session: &SessionId, error: &StartError) -> Result<Option<Running>, Refusal> {

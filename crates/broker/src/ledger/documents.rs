@@ -45,7 +45,7 @@ impl Ledger {
         match received {
             Received::Known => return Ok(false),
             // With each of ten thousand, brevetd would be told of all that are held.
-            Received::Stored => return Ok(self.documents.in_force().missing.len() % 256 == 0),
+            Received::Stored => return Ok(self.documents.in_force().missing.len().is_multiple_of(256)),
             Received::Trust | Received::Shared => self.documents_changed(members, now)?,
             Received::Manifest(manifest) => {
                 self.documents_changed(members, now)?;
@@ -213,6 +213,7 @@ impl Ledger {
         let position = &mut self.documents.position;
         if ack.seq > position.acknowledged {
             position.acknowledged = ack.seq;
+            self.journal.forget_before(ack.seq);
             // One entry an hour is enough to trim by.
             match position.acknowledged_at.last_mut() {
                 Some((_, at)) if now.wall.millis_since(*at) < 3_600_000 => {}

@@ -82,6 +82,27 @@ pub struct Prepared {
     go: bool,
 }
 
+/// A supervisor that is checking and making everything: `prepared` waits for it. Dropping it ends the supervisor.
+#[derive(Debug)]
+#[must_use]
+pub struct Preparing(Prepared);
+
+impl Preparing {
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// When it could not be made ready: nothing has run.
+    pub fn prepared(self) -> Result<Prepared, StartError> {
+        if !self.0.go {
+            match self.0.next()? {
+                Report::Prepared {} => {}
+                other => return Err(unexpected(other)),
+            }
+        }
+        Ok(self.0)
+    }
+}
+
 /// A running session: orders from any thread, reports from one at a time.
 #[derive(Debug)]
 pub struct Session {
@@ -94,20 +115,21 @@ pub struct Session {
 /// # Errors
 /// When anything of it failed.
 pub fn prepare(launcher: &launcher::Client, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Prepared, StartError> {
+    begin(launcher, spec, descriptors)?.prepared()
+}
+
+/// As `prepare`, without waiting until everything is ready.
+///
+/// # Errors
+/// When there is no supervisor.
+pub fn begin(launcher: &launcher::Client, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Preparing, StartError> {
     let started = launcher.start_role(Role::Supervisor)?;
     let mut all = vec![descriptors.executable, descriptors.directory, descriptors.client];
     all.extend(&descriptors.passed);
     started.control.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
     started.control.set_write_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
     spec::send_with(&started.control, spec, &all)?;
-    let prepared = Prepared { control: started.control, pidfd: started.pidfd, go: spec.go };
-    if !spec.go {
-        match prepared.next()? {
-            Report::Prepared {} => {}
-            other => return Err(unexpected(other)),
-        }
-    }
-    Ok(prepared)
+    Ok(Preparing(Prepared { control: started.control, pidfd: started.pidfd, go: spec.go }))
 }
 
 impl Prepared {

@@ -102,7 +102,11 @@ impl<'a> Agent<'a> {
         let seq = manifest.seq;
         self.issue(&manifest);
         self.send(&self.computer.heartbeat(None));
-        self.wait_state("the manifest", |state| state.seq >= seq && state.missing.is_empty());
+        // One state for the manifest and one for the heartbeat: whoever goes away now has left nothing unread.
+        self.wait("the manifest and the heartbeat", |kept| {
+            let after = |state: &&State| state.seq >= seq && state.missing.is_empty();
+            (kept.states.iter().filter(after).count() >= 2).then_some(())
+        });
     }
 
     pub fn wait_state(&self, what: &str, wanted: impl Fn(&State) -> bool) -> State {

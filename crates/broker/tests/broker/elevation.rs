@@ -216,6 +216,8 @@ fn explain_says_what_would_happen_and_runs_nothing() {
     assert!(!std::path::Path::new(&marker).exists());
     let Answer::Listed { policies } = crate::client::ask(&computer, &user, &Ask::List {}) else { panic!() };
     assert_eq!(policies.len(), 2);
+    assert_eq!((policies[0].applications.len(), policies[0].validity.as_str()), (1, "always"));
+    assert!(!policies[0].applications[0].contains('{'), "in words: {:?}", policies[0].applications);
 }
 
 #[test]

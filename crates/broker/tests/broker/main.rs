@@ -13,7 +13,8 @@ mod user;
 
 #[cfg(test)]
 mod callers;
-#[cfg(all(test, feature = "fault-points"))]
+#[cfg(test)]
+#[cfg(feature = "fault-points")]
 mod crash;
 #[cfg(test)]
 mod documents;
