@@ -93,7 +93,7 @@ pub async fn bootstrap(data: &Path, url: &str, database: Option<&str>, root_to: 
     let id = clock::id(InstanceId::new, clock.now())?;
     let envelope = trust_document(&root, &keys, &id, 1, 1)?;
     let authority = Authority::open(data)?;
-    let app = assemble(store, keys, clock, (id, root.public()), url.to_owned(), authority, Config::default());
+    let app = assemble(store, keys, clock, (id, root.public()), url.to_owned(), authority, Config::default())?;
     Ok(first_owner(&app, data, &envelope).await?)
 }
 
@@ -175,7 +175,7 @@ async fn assembled(store: Store, data: &Path, url: String, config: Config) -> Re
     let id = InstanceId::parse(&row.id).map_err(|error| OpenError::Step(error.to_string()))?;
     let root = PublicKey::try_from(newest.root).map_err(|error| OpenError::Step(error.into()))?;
     let (keys, authority) = (Keys::load(data)?, Authority::open(data)?);
-    Ok(assemble(store, keys, Clock::default(), (id, root), url, authority, config))
+    Ok(assemble(store, keys, Clock::default(), (id, root), url, authority, config)?)
 }
 
 fn assemble(
@@ -186,8 +186,8 @@ fn assemble(
     url: String,
     authority: Authority,
     config: Config,
-) -> App {
-    App::new(Inner {
+) -> Result<App, clock::NoRandomness> {
+    Ok(App::new(Inner {
         store,
         keys,
         clock,
@@ -197,7 +197,7 @@ fn assemble(
         authority,
         config,
         hub: Hub::default(),
-        nonces: Nonces::default(),
+        nonces: Nonces::new()?,
         stopping: tokio::sync::watch::channel(false).0,
-    })
+    }))
 }

@@ -1,6 +1,6 @@
 //! Nonces, and the tokens of computers: EdDSA JWTs by the transport key, each bound to one nonce of ours.
 //!
-//! Kept in memory: after a restart a computer simply asks for a new nonce.
+//! Nothing is kept for a nonce that was only asked for. After a restart a computer simply asks for a new one.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brevet_api::agent::{Claims, Nonce};
 use brevet_api::rest::Code;
-use brevet_core::digest::Digest;
-use brevet_core::document::PublicKey;
+use brevet_core::digest::{Digest, Fields};
+use brevet_core::document::{Key, PublicKey};
 use brevet_core::id::ComputerId;
 use brevet_core::time::Timestamp;
 use sea_orm::EntityTrait as _;
@@ -26,46 +26,80 @@ use crate::store::entities::computer;
 
 const NONCE_MILLIS: i64 = 120_000;
 const TOKEN_SECONDS: i64 = 600;
-const MOST: usize = 200_000;
+/// Tokens of one computer that may live at a time: one that reconnects without end keeps out only itself.
+const MOST_TOKENS: usize = 256;
+/// Time, random bytes, signature.
+const NONCE_BYTES: usize = 8 + 16 + 64;
 
-/// What became of each nonce.
-#[derive(Default)]
-pub struct Nonces(Mutex<HashMap<String, Held>>);
+/// Makes nonces and knows its own again: each carries its time and our signature, so that asking for one costs us no memory.
+/// Only those that an authenticated computer used are remembered.
+pub struct Nonces {
+    key: Key,
+    used: Mutex<HashMap<ComputerId, Vec<Used>>>,
+}
 
-struct Held {
-    /// Until when it is kept, in Unix milliseconds.
+struct Used {
+    nonce: Digest,
+    /// The one token that brought it.
+    token: Digest,
+    /// Until when that token lives, in Unix milliseconds.
     until: i64,
-    /// The one token that used it.
-    used_by: Option<Digest>,
+}
+
+/// A computer's claim to a nonce.
+struct Claim<'a> {
+    computer: &'a ComputerId,
+    nonce: &'a str,
+    token: Digest,
+    /// Until when the token lives, in Unix milliseconds.
+    until: i64,
+}
+
+fn signed_part(payload: &[u8]) -> [u8; 32] {
+    *Fields::new("brevet nonce 1").bytes(payload).finish().as_bytes()
 }
 
 impl Nonces {
-    fn make(&self, now: Timestamp) -> Outcome<String> {
-        let nonce = clock::secret()?;
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.len() >= MOST {
-            held.retain(|_, h| h.until > now.millis());
-        }
-        if held.len() >= MOST {
-            return Err(Failure::new(Code::Unavailable).because("too many computers are connecting at once"));
-        }
-        held.insert(nonce.clone(), Held { until: now.millis().saturating_add(NONCE_MILLIS), used_by: None });
-        Ok(nonce)
+    /// With a key that lives as long as this process.
+    ///
+    /// # Errors
+    /// When the kernel gives no random bytes.
+    pub fn new() -> Result<Self, clock::NoRandomness> {
+        Ok(Self { key: Key::from_seed(&clock::random()?), used: Mutex::default() })
     }
 
-    /// Binds a nonce to the first token that brings it, for as long as that token lives.
-    fn take(&self, nonce: &str, token: Digest, until: i64, now: Timestamp) -> bool {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.get_mut(nonce) {
-            Some(h) if h.until > now.millis() => match h.used_by {
-                None => {
-                    (h.used_by, h.until) = (Some(token), until);
-                    true
-                }
-                Some(first) => first == token,
-            },
-            _ => false,
+    fn make(&self, now: Timestamp) -> Outcome<String> {
+        let mut nonce = now.millis().to_be_bytes().to_vec();
+        nonce.extend_from_slice(&clock::random::<16>()?);
+        let signature = self.key.sign(&signed_part(&nonce));
+        nonce.extend_from_slice(&signature);
+        Ok(URL_SAFE_NO_PAD.encode(nonce))
+    }
+
+    /// When a nonce of ours was made; `None` for anything else.
+    fn made(&self, nonce: &str) -> Option<i64> {
+        let bytes = decode(nonce).filter(|bytes| bytes.len() == NONCE_BYTES)?;
+        let (payload, signature) = bytes.split_at_checked(24)?;
+        let ours = self.key.public().verifies(&signed_part(payload), signature);
+        payload.first_chunk().filter(|_| ours).map(|time| i64::from_be_bytes(*time))
+    }
+
+    /// Binds a nonce to the first token that brings it, for as long as that token lives. The token's signature was verified before.
+    fn take(&self, claim: &Claim<'_>, now: Timestamp) -> bool {
+        let Some(made) = self.made(claim.nonce) else { return false };
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = used.entry(claim.computer.clone()).or_default();
+        used.retain(|held| held.until > now.millis());
+        let nonce = Digest::of(claim.nonce.as_bytes());
+        if let Some(held) = used.iter().find(|held| held.nonce == nonce) {
+            return held.token == claim.token;
         }
+        let fresh = made <= now.millis() && now.millis().saturating_sub(made) < NONCE_MILLIS;
+        if !fresh || used.len() >= MOST_TOKENS {
+            return false;
+        }
+        used.push(Used { nonce, token: claim.token, until: claim.until });
+        true
     }
 }
 
@@ -128,7 +162,10 @@ async fn verify(app: &App, token: &str) -> Outcome<computer::Model> {
     {
         return Err(refused("the token is expired or lives too long"));
     }
-    if !app.nonces.take(&claims.nonce, Digest::of(token.as_bytes()), claims.exp.saturating_mul(1000), now) {
+    // INVARIANT: a nonce is remembered at least as long as it could be used in another token.
+    let until = claims.exp.saturating_mul(1000).max(now.millis().saturating_add(NONCE_MILLIS));
+    let claim = Claim { computer: &kid, nonce: &claims.nonce, token: Digest::of(token.as_bytes()), until };
+    if !app.nonces.take(&claim, now) {
         return Err(refused("the nonce is unknown, too old, or was used in another token"));
     }
     Ok(row)
@@ -136,4 +173,40 @@ async fn verify(app: &App, token: &str) -> Outcome<computer::Model> {
 
 fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim<'a>(computer: &'a ComputerId, nonce: &'a str, token: &[u8]) -> Claim<'a> {
+        Claim { computer, nonce, token: Digest::of(token), until: 1_000_000 }
+    }
+
+    #[test]
+    fn a_nonce_is_ours_fresh_and_for_one_token() {
+        let (nonces, now) = (Nonces::new().unwrap(), Timestamp::from_millis(1_000));
+        let computer = ComputerId::new(1, [1; 10]);
+        let nonce = nonces.make(now).unwrap();
+        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now));
+        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now), "the same token may be shown again");
+        assert!(!nonces.take(&claim(&computer, &nonce, b"two"), now));
+        let late = Timestamp::from_millis(1_000 + NONCE_MILLIS);
+        assert!(!nonces.take(&claim(&computer, &nonces.make(now).unwrap(), b"three"), late));
+        let others = Nonces::new().unwrap().make(now).unwrap();
+        assert!(!nonces.take(&claim(&computer, &others, b"four"), now));
+        assert!(!nonces.take(&claim(&computer, "", b"five"), now));
+    }
+
+    #[test]
+    fn a_computer_that_takes_many_keeps_out_only_itself_and_asking_costs_nothing() {
+        let (nonces, now) = (Nonces::new().unwrap(), Timestamp::from_millis(1_000));
+        let (greedy, other) = (ComputerId::new(1, [1; 10]), ComputerId::new(1, [2; 10]));
+        for n in 0..=MOST_TOKENS {
+            let nonce = nonces.make(now).unwrap();
+            assert_eq!(nonces.take(&claim(&greedy, &nonce, &n.to_be_bytes()), now), n < MOST_TOKENS);
+        }
+        assert_eq!(nonces.used.lock().unwrap().len(), 1);
+        assert!(nonces.take(&claim(&other, &nonces.make(now).unwrap(), b"x"), now));
+    }
 }
