@@ -149,12 +149,12 @@ fn without_a_terminal_a_stop_is_passed_on_and_stops_us_alone() {
     std::io::BufRead::read_line(&mut std::io::BufReader::with_capacity(1, run.0.as_mut().unwrap().stdout.as_mut().unwrap()), &mut first)
         .unwrap();
     let pid: i32 = first.trim().parse().unwrap();
-    // It takes signals as they come only once it has started.
-    until("it reads signals", || {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let blocked = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigBlk:\t")?, 16).ok());
-        blocked.is_some_and(|mask| mask & (1 << (libc::SIGTSTP - 1)) != 0)
-    });
+    // It passes signals on only once it has started, and then it shows notices.
+    talk.tell(&Tell::Notice { text: "it runs".into() });
+    let mut notice = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::with_capacity(1, run.0.as_mut().unwrap().stderr.as_mut().unwrap()), &mut notice)
+        .unwrap();
+    assert!(notice.contains("it runs"), "{notice}");
     brevet_sys::signal::send(pid, libc::SIGTSTP).unwrap();
     assert_eq!(talk.reply(), Reply::Signal { signal: libc::SIGTSTP });
     talk.tell(&Tell::Stopped { signal: libc::SIGTSTP });
