@@ -37,7 +37,7 @@ fn other(index: usize) -> String {
         3 => format!("{{ vendor = \"Vendor {index}\" }}"),
         _ => format!("{{ folder = \"/opt/folders/team-{index}\", subfolders = true }}"),
     };
-    let users = if index % 10 == 0 { "\"all\"".to_owned() } else { format!("[\"user-{}\"]", index % 1000) };
+    let users = if index.is_multiple_of(10) { "\"all\"".to_owned() } else { format!("[\"user-{}\"]", index % 1000) };
     let mode = ["deny", "automatic", "automatic", "justify", "request"][index / 5 % 5];
     format!("[[policy]]\nname = \"Policy {index}\"\nusers = {users}\ncomputers = \"all\"\nmode = \"{mode}\"\napplications = [{rule}]\n")
 }

@@ -36,7 +36,7 @@ pub(super) fn judge(descriptors: [OwnedFd; 3], window: Option<Window>) -> Result
             *on = true;
         } else {
             // The supervisor looks again; here the caller is told which one it is.
-            passed::check(fd.as_fd()).map_err(|why| {
+            passed::check_as(number, fd.as_fd()).map_err(|why| {
                 let names = ["standard input", "standard output", "standard error"];
                 let name = names.get(number).copied().unwrap_or_default();
                 Refusal::new("descriptor", format!("{name}: {why}")).hint("use a terminal, a pipe, a file or /dev/null instead")
