@@ -1,8 +1,13 @@
 #!/bin/sh
-# Installs the Debian packages that building, running and testing Brevet need and that are missing.
+# Installs the Debian packages that are missing: those that building and the demo need, and with the argument "test" those of the tests
+# (sudo and OpenDoas are there to show that an attack works on them).
 set -eu
+wanted="gcc libc6-dev passwd util-linux bsdutils procps libpam-modules libpam0g"
+if [ "${1:-}" = test ]; then
+    wanted="$wanted sqlite3 curl opendoas sudo"
+fi
 missing=
-for package in gcc libc6-dev passwd util-linux bsdutils procps libpam-modules libpam0g sqlite3 curl opendoas sudo; do
+for package in $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
