@@ -1,0 +1,91 @@
+//! What happened: the audit log and the computers' journals.
+
+/// The audit log.
+pub mod event {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "event")]
+    pub struct Model {
+        #[sea_orm(primary_key)]
+        pub seq: i64,
+        pub id: String,
+        pub time: i64,
+        pub recorded: i64,
+        pub kind: String,
+        pub schema: i64,
+        pub actor_kind: String,
+        pub actor_id: Option<String>,
+        pub actor_name: String,
+        pub token: Option<String>,
+        pub computer: Option<String>,
+        pub computer_name: Option<String>,
+        pub user: Option<String>,
+        pub policy: Option<String>,
+        pub policy_name: Option<String>,
+        pub request: Option<String>,
+        pub grant: Option<String>,
+        pub session: Option<String>,
+        pub person: Option<String>,
+        #[sea_orm(column_type = "Text")]
+        pub summary: String,
+        #[sea_orm(column_type = "Text")]
+        pub body: String,
+        pub incarnation: Option<String>,
+        pub journal_seq: Option<i64>,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The lives of each computer's journal.
+pub mod journal {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "journal")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub computer: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub incarnation: String,
+        pub seq: i64,
+        pub head: String,
+        #[sea_orm(column_type = "Text")]
+        pub signed_head: String,
+        pub begun: i64,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Records, byte for byte.
+pub mod journal_record {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "journal_record")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub computer: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub incarnation: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub seq: i64,
+        pub hash: String,
+        #[sea_orm(column_type = "Text")]
+        pub header: String,
+        pub salt: Option<String>,
+        #[sea_orm(column_type = "Text", nullable)]
+        pub body: Option<String>,
+        pub body_hash: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
