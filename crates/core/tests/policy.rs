@@ -53,6 +53,8 @@ fn each_error_names_its_field_as_in_toml() {
         ("request = { approvers = [\"bob\"] }", "request.approvers[0]"),
         ("request = { remind_after = \"0s\" }", "request.remind_after"),
         ("request = { escalate_after = \"1h\" }", "request.escalate_after"),
+        ("request = { remind_after = \"24h\" }", "request.remind_after"),
+        ("request = { escalate_after = \"25h\", escalate_to = [\"role:owner\"] }", "request.escalate_after"),
         ("request = { escalate_to = [\"role:owner\"] }", "request.escalate_to"),
     ] {
         assert_eq!(fields(&sample::policy(&format!("{SOUND}{more}"))), [field], "{more}");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use brevet_api::rest::Page;
-use brevet_api::rest::grant::{Delivery, DeliveryState, Extend, GrantItem, GrantQuery, Revoke};
+use brevet_api::rest::grant::{Delivery, DeliveryState, Extend, GrantItem, GrantQuery, Revoke, RevokeAll};
 use brevet_core::document::Kind;
 use brevet_core::time::Length;
 use clap::Subcommand;
@@ -14,6 +14,8 @@ use crate::error::{CtlError, Result};
 use crate::output::{fields, moment, optional_moment, page_table, shown, table, word};
 use crate::reference;
 use crate::request::describe_decision;
+
+mod revoke_all;
 
 /// What to do with grants.
 #[derive(Subcommand)]
@@ -55,9 +57,21 @@ pub enum Grant {
         comment: String,
     },
     /// End a grant and everything that runs under it
+    ///
+    /// One by its id, or all open ones of a user, a computer or a policy (or of several of these at once).
     Revoke {
         /// Id
-        grant: String,
+        #[arg(required_unless_present_any = ["user", "computer", "policy"], conflicts_with_all = ["user", "computer", "policy"])]
+        grant: Option<String>,
+        /// All of this OS user
+        #[arg(long)]
+        user: Option<String>,
+        /// All on this computer: name or id
+        #[arg(long)]
+        computer: Option<String>,
+        /// All under this policy: name or id
+        #[arg(long)]
+        policy: Option<String>,
         /// For the user
         #[arg(long, default_value = "")]
         comment: String,
@@ -65,7 +79,7 @@ pub enum Grant {
         #[arg(long)]
         now: bool,
         /// Wait until the computer has confirmed, and say how many processes were ended
-        #[arg(long)]
+        #[arg(long, requires = "grant")]
         wait: bool,
         /// How long to wait at most
         #[arg(long, value_name = "DURATION", default_value = "1m")]
@@ -93,7 +107,11 @@ pub fn run(session: &Session, command: Grant) -> Result<()> {
             let item: GrantItem = client.post(&["grants", &id, "extend"], &Extend { by, comment })?;
             session.output.print(&item, |item| format!("extended {}: {} in all, ends {}\n", item.id, item.duration, moment(item.ends)))
         }
-        Grant::Revoke { grant, comment, now, wait, timeout } => {
+        Grant::Revoke { grant: None, user, computer, policy, comment, now, .. } => {
+            let body = RevokeAll { user, computer, policy, comment, now, ..RevokeAll::default() };
+            revoke_all::run(session, &client, body)
+        }
+        Grant::Revoke { grant: Some(grant), comment, now, wait, timeout, .. } => {
             let id = reference::grant(&client, &grant)?;
             let how = if now { "at once" } else { "after their grace" };
             session.output.confirm(&format!("revoke {id}; what runs under it is ended {how}"))?;

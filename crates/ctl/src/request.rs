@@ -82,6 +82,8 @@ pub fn run(session: &Session, command: Request) -> Result<()> {
         }
         Request::Approve { request, duration, comment, command_only, code } => {
             let id = reference::request(&client, &request)?;
+            // Whoever names it by its code has seen that code.
+            let code = code.or_else(|| (request.len() == 9 && request.as_bytes().get(4) == Some(&b'-')).then(|| request.to_uppercase()));
             let item: RequestItem = client.post(&["requests", &id, "approve"], &Approve { duration, comment, command_only, code })?;
             session.output.print(&item, approved)
         }
@@ -143,6 +145,9 @@ fn describe(item: &RequestItem) -> String {
         ("covers", word(&request.terms.binds)),
         ("containment", word(&request.elevation.containment)),
         ("capabilities", shown(&request.elevation.capabilities.join(" "))),
+        ("may decide", shown(&item.approvers.join(", "))),
+        ("reminded", optional_moment(item.reminded)),
+        ("escalated", optional_moment(item.escalated)),
         ("approvals needed", item.approvals_needed.to_string()),
         ("grant", item.grant.as_ref().map(ToString::to_string).unwrap_or_default()),
     ]);
@@ -153,6 +158,9 @@ fn describe(item: &RequestItem) -> String {
     }
     if let Some(decision) = &item.declined {
         text.push_str(&describe_decision("declined", decision));
+    }
+    if item.revision > 1 {
+        text.push_str(&format!("note: it changed after it was first seen (revision {}); approving needs its code\n", item.revision));
     }
     if !item.consistent {
         text.push_str("warning: this request's digest does not fit its content; it can only be declined\n");

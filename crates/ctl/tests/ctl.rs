@@ -81,6 +81,10 @@ fn request(number: u8, reason: &str) -> RequestItem {
         lapses: now,
         closed: None,
         consistent: true,
+        revision: 1,
+        approvers: vec!["role:approver".into()],
+        reminded: None,
+        escalated: None,
         approvals_needed: 1,
         approvals: vec![],
         declined: None,
@@ -368,4 +372,25 @@ fn the_one_switch_is_set_by_its_name() {
     assert_eq!(api.ok(&["setting", "autonomous", "on"]), "autonomous is on\n");
     assert_eq!(api.calls()[0].body, json!({ "value": "on" }));
     assert_eq!(api.run(&["setting", "autonomous", "perhaps"]).code, 2);
+}
+
+#[test]
+fn revoking_all_says_what_it_will_do_and_goes_on_until_none_is_left() {
+    let api = Api::start();
+    let one = |n: u8, result: &str| {
+        let computer = json!({ "id": ComputerId::new(1, [1; 10]), "name": "web-1" });
+        json!({ "id": GrantId::new(i64::from(n), [n; 10]), "computer": computer, "user": "alice", "command": "id", "result": result })
+    };
+    let answer = |items: Value, left: u64| json!({ "dry_run": false, "items": items, "left": left });
+    api.on("POST grants/revoke", 200, &answer(json!([one(1, "would_revoke"), one(2, "would_revoke")]), 0));
+    api.on("POST grants/revoke", 200, &answer(json!([one(1, "revoked")]), 1));
+    api.on("POST grants/revoke", 200, &answer(json!([one(2, "over")]), 0));
+    let ran = api.run(&["grant", "revoke", "--user", "alice", "--comment", "leaves", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("2 grants of alice on web-1") && ran.stderr.contains("1 of about 2 done"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("revoked 1;") && ran.stdout.contains("over"), "{}", ran.stdout);
+    let calls = api.calls();
+    assert_eq!((&calls[0].body["dry_run"], &calls[1].body["dry_run"], calls.len()), (&json!(true), &json!(false), 3));
+    assert_eq!(api.run(&["grant", "revoke"]).code, 2);
+    assert_eq!(api.run(&["grant", "revoke", "gra_x", "--user", "alice"]).code, 2);
 }

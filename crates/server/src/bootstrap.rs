@@ -131,7 +131,14 @@ async fn first_owner(app: &App, data: &Path, envelope: &Envelope) -> Outcome<Mad
     let roles = vec![Role::Owner, Role::Approver];
     let person = people::create(&change, "owner", &roles, true).await?;
     let (secret, _) = people::sign_in_link(&change, &person).await?;
-    let new = tokens::New { name: "bootstrap".into(), person: person.clone(), roles, decides: true, lives: Length::from_hours(90 * 24) };
+    let new = tokens::New {
+        name: "bootstrap".into(),
+        person: person.clone(),
+        roles,
+        decides: true,
+        lives: Length::from_hours(90 * 24),
+        made_by: None,
+    };
     let (_, token) = tokens::create(&change, &new).await?;
     let said = serde_json::json!({ "name": "owner", "roles": ["owner", "approver"], "no_os_user": true });
     let mut event = NewEvent::new("person.created", "the first owner was made", &said)?;

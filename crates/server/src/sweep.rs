@@ -34,6 +34,7 @@ pub async fn run(app: App) {
 /// When the database does not answer.
 pub async fn once(app: &App) -> Outcome<()> {
     lapse(app).await?;
+    crate::requests::remind::sweep(app).await?;
     crate::grants::unused::sweep(app).await?;
     crate::computers::presence::find_lost(app).await
 }

@@ -197,3 +197,78 @@ pub struct Revoke {
     #[serde(default)]
     pub now: bool,
 }
+
+/// Body of `POST grants/revoke`: every grant that all the given ones name; at least one of them is needed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RevokeAll {
+    /// An OS user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// A computer's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computer: Option<String>,
+    /// A policy's id or name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// For the users.
+    #[serde(default)]
+    pub comment: String,
+    /// Kill at once, without the grace.
+    #[serde(default)]
+    pub now: bool,
+    /// Say what would be revoked, revoke nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// How many in this call, 1 to 500; 100 where absent. Call again while `left` is not 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// Answer of `POST grants/revoke`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RevokedAll {
+    /// As asked.
+    pub dry_run: bool,
+    /// Each grant of this call, oldest first, and what became of it.
+    pub items: Vec<RevokedOne>,
+    /// How many open grants are named and not in `items`.
+    pub left: u64,
+}
+
+/// What became of one grant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RevokedOne {
+    /// The grant.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub id: GrantId,
+    /// Where it holds.
+    pub computer: ComputerRef,
+    /// Who has it.
+    pub user: String,
+    /// What it is for, quoted and escaped for a terminal.
+    pub command: String,
+    /// What happened.
+    pub result: RevokeResult,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+/// What happened to one grant of many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeResult {
+    /// With `dry_run`.
+    WouldRevoke,
+    /// Its revocation is on its way.
+    Revoked,
+    /// It ended by itself meanwhile.
+    Over,
+    /// It is as it was; see `because`.
+    Failed,
+}

@@ -36,6 +36,7 @@
 //! | `POST requests/{id}/approve` · `…/decline` | `request::Approve` · `request::Decline` → `RequestItem` |
 //! | `GET grants?state&computer&user&policy&origin` · `GET grants/{id}` | → page of `grant::GrantItem` · `GrantItem` |
 //! | `POST grants/{id}/extend` · `…/revoke` | `grant::Extend` · `grant::Revoke` → `GrantItem`; revoking twice is no error |
+//! | `POST grants/revoke` | `grant::RevokeAll` → `grant::RevokedAll`: all open grants of a user, a computer, a policy |
 //! | `GET sessions?state&computer&user&policy&grant` · `GET sessions/{id}` | → page of `session::SessionItem` · `SessionItem` |
 //! | `GET events?…` · `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → page of `event::Event` · text, oldest first |
 //! | `GET settings` · `GET, PUT settings/{name}` | → page of `setting::Setting` · `setting::SetValue` → `Setting` |
@@ -51,6 +52,10 @@
 //! - Approving: `for` absent gives what was asked; longer than asked is 422 `longer_than_asked`, longer than the policy's maximum
 //!   422 `longer_than_policy`. With `approvals = 2` the first approval leaves the request `pending` with one entry in `approvals`;
 //!   the shortest `for` of all approvals counts, and any `command_only` narrows.
+//! - An approval counts while its person may decide, at the moment of the last one. A change of the request (409 `wrong_state` without
+//!   its `code`) or a new version of its policy takes approvals back: `request.approvals_reset`.
+//! - `remind_after` and `escalate_after` are the server's to keep, once each: `request.reminded`, `request.escalated`. Then `escalate_to` may
+//!   decide too, in the roles that may decide at all.
 //! - Who decides: `own_request`, `not_an_approver`, `no_os_user_recorded`, `token_may_not_decide`, `already_decided` are the 403 and 409 codes to show.
 //! - Any transition that came too late is 409 `wrong_state`, with the state found in `detail`.
 //! - A request whose digest does not fit its content has `consistent: false` and can only be declined (409 `inconsistent`).

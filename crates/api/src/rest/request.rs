@@ -50,6 +50,20 @@ pub struct RequestItem {
     pub closed: Option<Timestamp>,
     /// Whether the digest fits the content; only then can it be approved.
     pub consistent: bool,
+    /// From 1; each change of what it says is the next, and takes its approvals back.
+    #[serde(default = "first_revision")]
+    pub revision: u64,
+    /// Who may decide now: the policy's `approvers`, and `escalate_to` once it was escalated.
+    #[serde(default)]
+    pub approvers: Vec<String>,
+    /// When its approvers were reminded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub reminded: Option<Timestamp>,
+    /// When it was escalated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub escalated: Option<Timestamp>,
     /// How many different persons must approve.
     pub approvals_needed: u32,
     /// Who approved so far.
@@ -64,6 +78,10 @@ pub struct RequestItem {
     /// Everything: application facts, arguments, directory, environment, elevation settings, terms.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub request: Box<Request>,
+}
+
+const fn first_revision() -> u64 {
+    1
 }
 
 /// What one person decided.
@@ -129,7 +147,8 @@ pub struct Approve {
     /// Narrow to the exact command, where the policy binds only the application.
     #[serde(default)]
     pub command_only: bool,
-    /// The code or digest that the approver saw; when given and different, nothing is approved (409 `wrong_state`).
+    /// The code or digest that the approver saw; when given and different, nothing is approved (409 `wrong_state`). Needed for a
+    /// request that changed after it was first seen (`revision` above 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
 }

@@ -36,6 +36,10 @@ pub struct Token {
     pub last_used: Option<Timestamp>,
     /// Whether somebody revoked it.
     pub revoked: bool,
+    /// Who made it, where that was somebody else than its person: they know it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub made_by: Option<PersonId>,
 }
 
 /// Body of `POST tokens`.

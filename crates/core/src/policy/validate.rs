@@ -174,14 +174,20 @@ fn request(terms: &RequestTerms, found: &mut Findings) {
     found.unless((1..=few).contains(&terms.approvals), "request.approvals", &format!("must be from 1 to {few}"));
     found.unless(!terms.approvers.is_empty(), "request.approvers", "is empty: nobody could approve");
     found.entries("request.approvers", &terms.approvers, MAX_FEW, names::approver);
+    let in_time = |after: Length| after < terms.lapses_after || terms.lapses_after == Length::ZERO;
+    let late = format!("must be less than lapses_after ({}): nobody would see it", terms.lapses_after);
     if let Some(remind) = terms.remind_after {
         found.positive("request.remind_after", remind);
+        found.unless(in_time(remind), "request.remind_after", &late);
     }
     match (terms.escalate_after, terms.escalate_to.is_empty()) {
         (None, true) => {}
         (None, false) => found.add("request.escalate_to", "only with escalate_after"),
         (Some(_), true) => found.add("request.escalate_after", "needs escalate_to beside it"),
-        (Some(after), false) => found.positive("request.escalate_after", after),
+        (Some(after), false) => {
+            found.positive("request.escalate_after", after);
+            found.unless(in_time(after), "request.escalate_after", &late);
+        }
     }
     found.entries("request.escalate_to", &terms.escalate_to, MAX_FEW, names::approver);
 }

@@ -119,8 +119,10 @@ impl Seen<'_> {
                 self.event.user = Some(it.user.name.clone());
                 self.event.summary = format!("{} asked for {}: {}", it.user.name, words(&it.command.arguments), it.reason);
                 self.policy(&it.policy);
-                if !requests::created(self.change, computer, &it).await? {
-                    self.event.summary.push_str(" (not taken: another computer's, or its id is taken)");
+                match requests::created(self.change, computer, &it).await? {
+                    requests::Told::New => {}
+                    requests::Told::Changed => self.event.kind = "request.changed".into(),
+                    requests::Told::NotTaken => self.event.summary.push_str(" (not taken: another computer's, or its id is taken)"),
                 }
             }
             Body::RequestWithdrawn(it) => {

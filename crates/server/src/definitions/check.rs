@@ -4,7 +4,7 @@ use brevet_api::rest::error::FieldError;
 use brevet_core::application::Rule;
 use brevet_core::autonomous;
 use brevet_core::file::{validate_group, validate_list};
-use brevet_core::policy::{Applications, RequestTerms, Scope, validate};
+use brevet_core::policy::{Applications, Scope, validate};
 
 use super::content::{Content, Snapshot};
 
@@ -21,21 +21,7 @@ pub fn alone(content: &Content, prefix: &str) -> Vec<FieldError> {
     if like_an_id(content.name()) {
         errors.push(error(prefix, "name", "must not look like an id"));
     }
-    if let Content::Policy(policy) = content {
-        errors.extend(not_acted_on(&policy.request, prefix));
-    }
     errors
-}
-
-/// What the format knows and nothing acts on yet: refused, because a policy that promises it would be believed.
-fn not_acted_on(terms: &RequestTerms, prefix: &str) -> Vec<FieldError> {
-    let written = [
-        ("request.remind_after", terms.remind_after.is_some(), "this version does not remind approvers yet"),
-        ("request.escalate_after", terms.escalate_after.is_some(), "this version does not escalate yet"),
-        ("request.escalate_to", !terms.escalate_to.is_empty(), "this version does not escalate yet"),
-    ];
-    let errors = written.into_iter().filter(|(_, written, _)| *written);
-    errors.map(|(field, _, reason)| error(prefix, field, format!("{reason}: leave it out"))).collect()
 }
 
 fn error(prefix: &str, field: &str, reason: impl Into<String>) -> FieldError {

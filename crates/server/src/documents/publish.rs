@@ -31,6 +31,9 @@ pub async fn publish(change: &mut Change) -> Outcome<()> {
     for i in 0..all.0.len() {
         let Some(definition) = all.0.get(i) else { continue };
         let Some((version, digest)) = reseal(change, definition, &all).await? else { continue };
+        if definition.content.kind() == crate::definitions::Kind::Policy {
+            crate::requests::reset::of_policy(change, &definition.id).await?;
+        }
         if let Some(definition) = all.0.get_mut(i) {
             definition.version = version;
             definition.document = Some(digest);

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::definitions::write::signed;
 use crate::http::failure::{Failure, Outcome};
-use crate::requests::decide::{Decided, may_decide};
+use crate::requests::decide::{Decided, approvers, may_decide};
 use crate::requests::received::terms;
 use crate::store::Change;
 use crate::store::entities::{computer, grant, request};
@@ -35,7 +35,7 @@ pub async fn extend(app: &App, actor: &Actor, id: &str, body: Extend) -> Outcome
     let row = grant::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::not_found("grant", id))?;
     let asked = extendable(&change, actor, &row).await?;
     let old: GrantDocument = serde_json::from_str(&row.body)?;
-    let terms = terms(&change, &asked).await?;
+    let terms = terms(change.tx(), &asked).await?;
     if terms.approvals > 1 {
         let why = format!("it needed {} approvals, and one person cannot give it more time", terms.approvals);
         return Err(Failure::new(Code::WrongState).because(why).hint("have it asked for anew"));
@@ -90,10 +90,10 @@ async fn extendable(change: &Change, actor: &Actor, row: &grant::Model) -> Outco
     let machine = computer::Entity::find_by_id(&row.computer).one(change.tx()).await?.filter(|c| c.state == "enrolled");
     let machine = machine.ok_or_else(|| Failure::new(Code::ComputerUnavailable).because("the computer is quarantined or removed"))?;
     let id = row.request.as_deref().unwrap_or_default();
-    let asked = request::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::internal("a grant without its request"))?;
-    let asked: Request = serde_json::from_str(&asked.body)?;
-    let terms = terms(change, &asked).await?;
-    may_decide(change, actor, &asked, &terms.approvers, &machine).await?;
+    let found = request::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::internal("a grant without its request"))?;
+    let asked: Request = serde_json::from_str(&found.body)?;
+    let terms = terms(change.tx(), &asked).await?;
+    may_decide(change, actor, &asked, &approvers(&found, &terms), &machine).await?;
     Ok(asked)
 }
 

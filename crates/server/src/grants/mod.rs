@@ -4,6 +4,7 @@ mod extend;
 pub mod issue;
 pub mod received;
 mod revoke;
+mod revoke_all;
 mod routes;
 mod show;
 pub mod unused;

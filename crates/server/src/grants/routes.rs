@@ -2,11 +2,11 @@
 
 use axum::extract::State;
 use axum::http::Method;
-use brevet_api::rest::grant::{Extend, GrantItem, GrantQuery, Revoke};
+use brevet_api::rest::grant::{Extend, GrantItem, GrantQuery, Revoke, RevokeAll, RevokedAll};
 use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use super::{extend, origin_named, revoke, shown, state_named};
+use super::{extend, origin_named, revoke, revoke_all, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::computers::find as computer_named;
@@ -41,6 +41,13 @@ pub fn routes(routes: Routes) -> Routes {
             Action::Revoke,
             doc("End it; revoking twice is no error").body::<Revoke>().answer::<GrantItem>(200),
             end,
+        )
+        .on(
+            Method::POST,
+            "/grants/revoke",
+            Action::Revoke,
+            doc("End all of a user, a computer or a policy").body::<RevokeAll>().answer::<RevokedAll>(200),
+            end_all,
         )
 }
 
@@ -87,4 +94,8 @@ async fn longer(State(app): State<App>, actor: Actor, Path(id): Path<String>, Bo
 
 async fn end(State(app): State<App>, actor: Actor, Path(id): Path<String>, Body(body): Body<Revoke>) -> Outcome<Json<GrantItem>> {
     revoke::revoke(&app, &actor, &id, body).await.map(Json)
+}
+
+async fn end_all(State(app): State<App>, actor: Actor, Body(body): Body<RevokeAll>) -> Outcome<Json<RevokedAll>> {
+    revoke_all::revoke_all(&app, &actor, body).await.map(Json)
 }

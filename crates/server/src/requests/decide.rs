@@ -5,7 +5,7 @@
 use brevet_api::rest::Code;
 use brevet_api::rest::request::{Approve, Decline as DeclineBody, RequestItem};
 use brevet_core::document::{Decline, Kind, SCHEMA, seal};
-use brevet_core::id::{ComputerId, RequestId};
+use brevet_core::id::{ComputerId, PersonId, RequestId};
 use brevet_core::policy::{Binds, RequestTerms};
 use brevet_core::request::{Request, RequestState};
 use brevet_core::time::Length;
@@ -14,21 +14,21 @@ use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter 
 
 use super::received::terms;
 use super::{shown, state_name};
-use crate::access::{Actor, role_named};
+use crate::access::{Action, Actor, role_named, roles_from_text};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::definitions::write::signed;
 use crate::documents::sequence::append;
 use crate::http::failure::{Failure, Outcome};
 use crate::store::Change;
-use crate::store::entities::{computer, decision, definition, person, person_os_user, request};
+use crate::store::entities::{computer, decision, definition, person, person_os_user, request, token};
 
 /// A request that this actor may decide on now.
 struct Decidable {
     row: request::Model,
     body: Request,
     terms: RequestTerms,
-    computer_name: String,
+    computer: computer::Model,
 }
 
 async fn decidable(change: &Change, actor: &Actor, id: &str) -> Outcome<Decidable> {
@@ -43,9 +43,19 @@ async fn decidable(change: &Change, actor: &Actor, id: &str) -> Outcome<Decidabl
     let machine = computer::Entity::find_by_id(&row.computer).one(change.tx()).await?;
     let machine = machine.filter(|c| c.state == "enrolled");
     let machine = machine.ok_or_else(|| Failure::new(Code::ComputerUnavailable).because("the computer is quarantined or removed"))?;
-    let terms = terms(change, &body).await?;
-    may_decide(change, actor, &body, &terms.approvers, &machine).await?;
-    Ok(Decidable { row, body, terms, computer_name: machine.name })
+    let terms = terms(change.tx(), &body).await?;
+    may_decide(change, actor, &body, &approvers(&row, &terms), &machine).await?;
+    Ok(Decidable { row, body, terms, computer: machine })
+}
+
+/// Who may decide on a request: the policy's approvers, and once it was escalated those whom it names for that too.
+#[must_use]
+pub fn approvers(row: &request::Model, terms: &RequestTerms) -> Vec<String> {
+    let mut all = terms.approvers.clone();
+    if row.escalated.is_some() {
+        all.extend(terms.escalate_to.iter().filter(|one| !terms.approvers.contains(one)).cloned());
+    }
+    all
 }
 
 /// Whether a person may decide on what this user asked, on this computer.
@@ -67,8 +77,52 @@ pub async fn may_decide(change: &Change, actor: &Actor, body: &Request, approver
     if linked.is_empty() && !person.no_os_user {
         return Err(Failure::new(Code::NoOsUserRecorded).hint("an owner links an OS user to this person, or records that they have none"));
     }
-    let own = linked.iter().any(|link| link.user == body.user.name && (link.computer.is_empty() || link.computer == machine.id));
-    if own { Err(Failure::new(Code::OwnRequest)) } else { Ok(()) }
+    if linked.iter().any(|link| is_requester(link, body, machine)) {
+        return Err(Failure::new(Code::OwnRequest));
+    }
+    refuse_requesters_token(change, actor, body, machine).await
+}
+
+fn is_requester(link: &person_os_user::Model, body: &Request, machine: &computer::Model) -> bool {
+    link.user == body.user.name && (link.computer.is_empty() || link.computer == machine.id)
+}
+
+/// Whoever made a token knows it: one that the requester made for somebody else decides nothing of theirs.
+async fn refuse_requesters_token(change: &Change, actor: &Actor, body: &Request, machine: &computer::Model) -> Outcome<()> {
+    let Some(token) = &actor.token else { return Ok(()) };
+    let row = token::Entity::find_by_id(token.as_str()).one(change.tx()).await?;
+    let Some(maker) = row.and_then(|row| row.made_by) else { return Ok(()) };
+    let linked = person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(&maker)).all(change.tx()).await?;
+    if linked.iter().any(|link| is_requester(link, body, machine)) {
+        return Err(Failure::new(Code::OwnRequest).because("the requester made this token").hint("decide with a token of your own making"));
+    }
+    Ok(())
+}
+
+/// Takes back approvals of persons who may not decide any more: their role or account is gone, or they turned out to be the requester.
+async fn recheck(change: &Change, found: &Decidable) -> Outcome<()> {
+    let given = decision::Entity::find()
+        .filter(decision::Column::Request.eq(&found.row.id))
+        .filter(decision::Column::Kind.eq("approved"))
+        .all(change.tx())
+        .await?;
+    let named = approvers(&found.row, &found.terms);
+    for one in given {
+        let person = person::Entity::find_by_id(&one.person).one(change.tx()).await?;
+        let holds = match person.filter(|person| person.enabled) {
+            Some(person) => {
+                let roles = roles_from_text(&person.roles);
+                let then = Actor { person: PersonId::parse(&person.id)?, name: person.name, roles, token: None, decides: true };
+                then.may(Action::Decide) && may_decide(change, &then, &found.body, &named, &found.computer).await.is_ok()
+            }
+            None => false,
+        };
+        if !holds {
+            let because = format!("{} may not decide any more", one.name);
+            super::reset::some(change, &found.row, &because, |person| person == one.person).await?;
+        }
+    }
+    Ok(())
 }
 
 /// How long an approval gives: what was asked for, or less.
@@ -94,6 +148,7 @@ pub async fn approve(app: &App, actor: &Actor, id: &str, body: Approve) -> Outco
     let mut change = Change::begin(app).await?;
     let found = decidable(&change, actor, id).await?;
     refuse_unapprovable(&change, &found, body.code.as_deref()).await?;
+    recheck(&change, &found).await?;
     let length = approved_length(found.body.duration, body.duration, &found.terms)?;
     let narrows = body.command_only && found.body.terms.binds == Binds::Application;
     let decided = Decided { kind: "approved", length: Some(length), command_only: narrows, comment: &body.comment };
@@ -127,6 +182,10 @@ async fn refuse_unapprovable(change: &Change, found: &Decidable, code: Option<&s
         return Err(Failure::new(Code::Inconsistent).hint("decline it, and look at the computer that sent it"));
     }
     let digest = found.body.digest;
+    if found.row.revision > 1 && code.is_none() {
+        let why = format!("the request changed after it was first seen (this is revision {})", found.row.revision);
+        return Err(Failure::new(Code::WrongState).because(why).hint("look at it again, and give the code that you saw"));
+    }
     if code.is_some_and(|seen| seen != digest.short_code() && seen != digest.to_string()) {
         return Err(Failure::new(Code::WrongState).because(format!("the request's code is {}", digest.short_code())));
     }
@@ -196,7 +255,7 @@ async fn close(change: &Change, id: &str, state: RequestState, grant: Option<&st
 
 fn event(found: &Decidable, kind: &str, summary: String, said: &serde_json::Value) -> Outcome<NewEvent> {
     let mut event = NewEvent::new(kind, summary, said)?;
-    event.computer = Some((found.row.computer.clone(), found.computer_name.clone()));
+    event.computer = Some((found.row.computer.clone(), found.computer.name.clone()));
     event.user = Some(found.row.user.clone());
     event.policy = Some((found.body.policy.id.to_string(), found.body.policy.name.clone()));
     event.request = Some(RequestId::parse(&found.row.id)?);

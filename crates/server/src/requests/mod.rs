@@ -2,6 +2,8 @@
 
 pub mod decide;
 pub mod received;
+pub mod remind;
+pub mod reset;
 mod routes;
 pub mod show;
 

@@ -3,9 +3,9 @@
 use brevet_core::id::{GrantId, RequestId};
 use brevet_core::policy::RequestTerms;
 use brevet_core::request::{Request, RequestState};
-use brevet_core::time::Timestamp;
+use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use super::state_name;
 use crate::definitions::write::signed;
@@ -13,16 +13,30 @@ use crate::http::failure::Outcome;
 use crate::store::Change;
 use crate::store::entities::{definition_change, request};
 
-/// A new request; false when it is not that computer's to make.
+/// What became of a request that a computer told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It is new.
+    New,
+    /// It waits here already and says something else now: its approvals are taken back.
+    Changed,
+    /// It is here already, is not that computer's to make, or is decided.
+    NotTaken,
+}
+
+/// A new request, or a changed one.
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn created(change: &Change, computer: &str, it: &Request) -> Outcome<bool> {
-    let taken = request::Entity::find_by_id(it.id.as_str()).one(change.tx()).await?.is_some();
-    if taken || it.computer.as_str() != computer {
-        return Ok(false);
+pub async fn created(change: &Change, computer: &str, it: &Request) -> Outcome<Told> {
+    if it.computer.as_str() != computer {
+        return Ok(Told::NotTaken);
     }
-    let terms = terms(change, it).await?;
+    if let Some(row) = request::Entity::find_by_id(it.id.as_str()).one(change.tx()).await? {
+        return changed(change, computer, row, it).await;
+    }
+    let terms = terms(change.tx(), it).await?;
+    let at = |after: Option<Length>| after.map(|after| change.now.plus(after).millis());
     let row = request::ActiveModel {
         id: Set(it.id.to_string()),
         computer: Set(computer.into()),
@@ -36,18 +50,47 @@ pub async fn created(change: &Change, computer: &str, it: &Request) -> Outcome<b
         needed: Set(i64::from(terms.approvals.max(1))),
         grant: Set(None),
         body: Set(serde_json::to_string(it)?),
+        revision: Set(1),
+        remind_at: Set(at(terms.remind_after)),
+        reminded: Set(None),
+        escalate_at: Set(at(terms.escalate_after)),
+        escalated: Set(None),
     };
     request::Entity::insert(row).exec_without_returning(change.tx()).await?;
-    Ok(true)
+    Ok(Told::New)
+}
+
+/// The same id again. What a person approved was something else: it counts no more, and from now on nobody approves without the code
+/// of what they saw.
+async fn changed(change: &Change, computer: &str, row: request::Model, it: &Request) -> Outcome<Told> {
+    let was: Request = serde_json::from_str(&row.body)?;
+    if row.computer != computer || row.state != state_name(RequestState::Pending) || was == *it {
+        return Ok(Told::NotTaken);
+    }
+    let terms = terms(change.tx(), it).await?;
+    request::Entity::update_many()
+        .col_expr(request::Column::User, Expr::value(it.user.name.clone()))
+        .col_expr(request::Column::Policy, Expr::value(it.policy.id.to_string()))
+        .col_expr(request::Column::Lapses, Expr::value(it.lapses.millis()))
+        .col_expr(request::Column::Consistent, Expr::value(it.is_consistent()))
+        .col_expr(request::Column::Needed, Expr::value(i64::from(terms.approvals.max(1))))
+        .col_expr(request::Column::Body, Expr::value(serde_json::to_string(it)?))
+        .col_expr(request::Column::Revision, Expr::value(row.revision.saturating_add(1)))
+        .filter(request::Column::Id.eq(&row.id))
+        .filter(request::Column::State.eq(state_name(RequestState::Pending)))
+        .exec(change.tx())
+        .await?;
+    super::reset::all(change, &row, "the request changed").await?;
+    Ok(Told::Changed)
 }
 
 /// The terms that count: the server's own of that version of the policy, where it has them, not what the computer says they were.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn terms(change: &Change, it: &Request) -> Outcome<RequestTerms> {
+pub async fn terms<C: ConnectionTrait>(connection: &C, it: &Request) -> Outcome<RequestTerms> {
     let key = (it.policy.id.to_string(), signed(it.policy.version));
-    let kept = definition_change::Entity::find_by_id(key).one(change.tx()).await?.and_then(|row| row.content);
+    let kept = definition_change::Entity::find_by_id(key).one(connection).await?.and_then(|row| row.content);
     let policy = kept.and_then(|text| serde_json::from_str::<brevet_core::policy::Policy>(&text).ok());
     Ok(policy.map_or_else(|| it.terms.clone(), |policy| policy.request))
 }

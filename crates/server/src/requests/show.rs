@@ -23,6 +23,7 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: request::Model) -> O
     let mut decisions = decisions(connection, &row.id).await?;
     let declined = decisions.iter().position(|(kind, _)| kind == "declined").map(|i| decisions.remove(i).1);
     let computer = computer_ref(connection, &row.computer).await?;
+    let approvers = super::decide::approvers(&row, &super::received::terms(connection, &body).await?);
     Ok(RequestItem {
         id: RequestId::parse(&row.id)?,
         code: body.digest.short_code(),
@@ -39,6 +40,10 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: request::Model) -> O
         lapses: Timestamp::from_millis(row.lapses),
         closed: row.closed.map(Timestamp::from_millis),
         consistent: row.consistent,
+        revision: unsigned(row.revision),
+        approvers,
+        reminded: row.reminded.map(Timestamp::from_millis),
+        escalated: row.escalated.map(Timestamp::from_millis),
         approvals_needed: u32::try_from(row.needed).unwrap_or(u32::MAX),
         approvals: decisions.into_iter().filter(|(kind, _)| kind == "approved").map(|(_, decision)| decision).collect(),
         declined,

@@ -7,6 +7,7 @@ pub mod change;
 pub mod entities;
 mod first;
 mod lock;
+mod m0040_decisions;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::First)]
+        vec![Box::new(first::First), Box::new(m0040_decisions::Decisions)]
     }
 }
 

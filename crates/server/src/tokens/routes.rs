@@ -66,6 +66,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuer
             expires: Timestamp::from_millis(row.expires),
             last_used: row.last_used.map(Timestamp::from_millis),
             revoked: row.revoked,
+            made_by: row.made_by.map(|id| PersonId::parse(&id)).transpose()?,
         });
     }
     Ok(Json(Page { items, next: page.next }))
@@ -92,15 +93,23 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     if body.decides && !actor.decides {
         return Err(Failure::field("decides", "a token that may not decide makes none that may"));
     }
-    let new = New { name: body.name, person: PersonId::parse(&whose.id)?, roles, decides: body.decides, lives };
+    let made_by = if own { maker(&change, &actor).await? } else { Some(actor.person.clone()) };
+    let new = New { name: body.name, person: PersonId::parse(&whose.id)?, roles, decides: body.decides, lives, made_by };
     let (id, text) = store::create(&change, &new).await?;
     let expires = change.now.plus(lives);
-    let said = serde_json::json!({ "id": id, "name": new.name, "roles": new.roles, "decides": new.decides, "expires": expires });
+    let said = serde_json::json!({ "id": id, "name": new.name, "roles": new.roles, "decides": new.decides, "expires": expires, "made_by": new.made_by });
     let mut event = NewEvent::new("person.token_created", format!("a token for {:?} was made", whose.name), &said)?;
     event.person = Some(new.person);
     record(&change, By::Person(&actor), event).await?;
     change.commit().await?;
     Ok((StatusCode::CREATED, Json(TokenCreated { id, token: text, expires })).into_response())
+}
+
+/// Who knows the token that asks, beside its person: they know what it makes too.
+async fn maker(change: &Change, actor: &Actor) -> Outcome<Option<PersonId>> {
+    let Some(token) = &actor.token else { return Ok(None) };
+    let row = token::Entity::find_by_id(token.as_str()).one(change.tx()).await?;
+    Ok(row.and_then(|row| row.made_by).map(|id| PersonId::parse(&id)).transpose()?)
 }
 
 async fn revoke(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<StatusCode> {

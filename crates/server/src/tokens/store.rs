@@ -22,6 +22,8 @@ pub struct New {
     pub roles: Vec<Role>,
     pub decides: bool,
     pub lives: Length,
+    /// Who makes it, where that is somebody else.
+    pub made_by: Option<PersonId>,
 }
 
 /// Makes a token: its id and its whole text. The caller writes the event.
@@ -42,6 +44,7 @@ pub async fn create(change: &Change, new: &New) -> Outcome<(TokenId, String)> {
         expires: Set(change.now.plus(new.lives).millis()),
         last_used: Set(None),
         revoked: Set(false),
+        made_by: Set(new.made_by.as_ref().map(ToString::to_string)),
     };
     token::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok((id, text))

@@ -117,30 +117,3 @@ async fn computers_get_what_concerns_them_and_only_when_it_changed() {
     // The other computer heard of the autonomous rule, the list in it, and the setting; never of the policy.
     assert_eq!(sent, [json!(5), json!(4)]);
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nothing_acts_on_yet_is_refused_by_its_field() {
-    let server = Server::start().await;
-    let fields = [
-        ("remind_after", json!({ "remind_after": "10m" })),
-        ("escalate_after", json!({ "escalate_after": "30m", "escalate_to": ["role:owner"] })),
-        ("escalate_to", json!({ "escalate_after": "30m", "escalate_to": ["role:owner"] })),
-    ];
-    for (field, terms) in fields {
-        let mut policy = request_policy("p");
-        policy["request"] = terms;
-        let refused = server.owner.post("/policies", policy.clone()).await.refused("invalid");
-        let wanted = format!("request.{field}");
-        let found = refused["errors"].as_array().unwrap().iter().find(|e| e["field"] == json!(wanted)).cloned();
-        let reason = found.unwrap_or_else(|| panic!("{wanted} in {refused}"))["reason"].as_str().unwrap().to_owned();
-        assert!(reason.contains("this version"), "{reason}");
-        let refused = server.owner.post("/apply", json!({ "file": { "policy": [policy] } })).await.refused("invalid");
-        assert!(refused["errors"].as_array().unwrap().iter().any(|e| e["field"] == json!(format!("policy[0].{wanted}"))), "{refused}");
-    }
-    let stored = server.owner.post("/policies", request_policy("p")).await;
-    let etag = stored.etag.clone().unwrap();
-    stored.ok();
-    let mut changed = request_policy("p");
-    changed["request"] = json!({ "remind_after": "10m" });
-    server.owner.call(Method::PUT, "/policies/p", Some(changed), Some(("if-match", &etag))).await.refused("invalid");
-}

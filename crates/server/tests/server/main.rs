@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod agent;
 #[cfg(test)]
+mod approvals;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod decisions;

@@ -140,6 +140,8 @@ pub mod token {
         pub expires: i64,
         pub last_used: Option<i64>,
         pub revoked: bool,
+        /// The person who made it, where that was somebody else.
+        pub made_by: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

@@ -23,6 +23,12 @@ pub mod request {
         pub grant: Option<String>,
         #[sea_orm(column_type = "Text")]
         pub body: String,
+        /// From 1; each change of what it says is the next.
+        pub revision: i64,
+        pub remind_at: Option<i64>,
+        pub reminded: Option<i64>,
+        pub escalate_at: Option<i64>,
+        pub escalated: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
