@@ -11,6 +11,7 @@ use brevet_core::document::{
 use brevet_core::id::{ComputerId, Incarnation};
 use brevet_core::journal::{Chain, Record};
 use brevet_core::{corpus, file, json, lint, policy, record};
+use brevet_ctl::import::sudoers as import;
 
 use crate::Target;
 
@@ -22,6 +23,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("policy_toml", policy_toml),
     ("policy_json", policy_json),
     ("token", token),
+    ("sudoers", sudoers),
 ];
 
 /// What a client or `brevetd` sends to the broker, and the broker to them: nothing longer than the limit is read, and a frame that was
@@ -116,5 +118,27 @@ pub fn token(bytes: &[u8]) {
     if let Ok(read) = serde_json::from_slice::<EnrolmentToken>(bytes) {
         let printed = serde_json::to_vec(&read).unwrap_or_default();
         assert_eq!(serde_json::from_slice::<EnrolmentToken>(&printed).ok().as_ref(), Some(&read));
+    }
+}
+
+/// One file, whatever it says it includes.
+struct One<'t>(&'t str);
+
+impl import::Files for One<'_> {
+    fn read(&mut self, path: &str) -> Result<String, String> {
+        if path == "sudoers" { Ok(self.0.to_owned()) } else { Ok("alice ALL = /bin/true\n".to_owned()) }
+    }
+    fn names(&mut self, _: &str) -> Result<Vec<String>, String> {
+        Ok(vec!["10-local".to_owned()])
+    }
+}
+
+/// A sudoers file: whatever is drafted from it is what `apply` takes.
+pub fn sudoers(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let Ok(whole) = import::read(&mut One(text), "sudoers", Some("web1")) else { return };
+    if let Ok(draft) = import::draft(&whole, policy::Mode::Automatic, 300) {
+        let printed = file::print(&draft.file).unwrap_or_default();
+        assert_eq!(file::check(&printed).as_ref(), Ok(&draft.file), "a draft that does not read back");
     }
 }

@@ -44,6 +44,10 @@ fn policy_json() {
 fn token() {
     withstands("token");
 }
+#[test]
+fn sudoers() {
+    withstands("sudoers");
+}
 
 #[test]
 fn every_target_has_its_test_and_its_corpus() {

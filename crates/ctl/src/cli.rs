@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::client::Client;
 use crate::error::Result;
 use crate::output::Output;
-use crate::{apply, autonomous, computer, enrolment, event, grant, group, list, person, policy, profile, request, session, setting, token};
+use crate::{
+    apply, autonomous, computer, enrolment, event, grant, group, import, list, person, policy, profile, request, session, setting, token,
+};
 
 const AFTER: &str = "\
 Server, token and certificate come from these options, else from BREVET_SERVER, BREVET_TOKEN and BREVET_CA, else from a profile:
@@ -23,7 +25,8 @@ Exit status:
   3  not found
   4  not signed in, or not allowed
   5  conflict: no longer possible, in use, changed meanwhile
-  6  a journal does not verify, or a case of a corpus came out otherwise";
+  6  a journal does not verify, or a case of a corpus came out otherwise
+  7  an import is done, and some of it could not be translated";
 
 /// Everything the console can do, from a terminal, over the same REST API.
 #[derive(Parser)]
@@ -67,6 +70,9 @@ pub struct Global {
 pub enum Command {
     /// Make the server's groups, lists, policies and autonomous rules as a file says
     Apply(apply::Apply),
+    /// Draft policies from what other programs have
+    #[command(subcommand)]
+    Import(import::Import),
     /// Policies: who may run what, where, how and when
     #[command(subcommand)]
     Policy(policy::Policy),
@@ -148,6 +154,7 @@ pub fn run(cli: Cli) -> Result<()> {
     let session = Session::new(cli.global);
     match cli.command {
         Command::Apply(command) => apply::run(&session, &command),
+        Command::Import(command) => import::run(&session, &command),
         Command::Policy(command) => policy::run(&session, command),
         Command::List(command) => list::run(&session, command),
         Command::Group(command) => group::run(&session, command),

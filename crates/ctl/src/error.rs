@@ -39,6 +39,9 @@ pub enum CtlError {
     /// A journal does not verify, or a corpus came out otherwise; the findings are printed already.
     #[error("{0}")]
     Verification(String),
+    /// An import left something out; what it did is written already.
+    #[error("{0}")]
+    Partly(String),
     /// Something did not happen in time, or not as wanted.
     #[error("{0}")]
     Failed(String),
@@ -48,13 +51,14 @@ pub enum CtlError {
 }
 
 impl CtlError {
-    /// 1 failed, 2 usage, 3 not found, 4 not authenticated or not allowed, 5 conflict, 6 does not verify.
+    /// 1 failed, 2 usage, 3 not found, 4 not authenticated or not allowed, 5 conflict, 6 does not verify, 7 an import left something out.
     #[must_use]
     pub const fn exit_status(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 3,
             Self::Verification(_) => 6,
+            Self::Partly(_) => 7,
             Self::Refused(problem) => match problem.status {
                 401 | 403 => 4,
                 404 => 3,

@@ -1,30 +1,8 @@
-//! `brevetctl`: everything that the console can do, from a terminal. It has no API of its own and decides nothing itself.
-
-mod apply;
-mod autonomous;
-mod cli;
-mod client;
-mod computer;
-mod enrolment;
-mod error;
-mod event;
-mod grant;
-mod group;
-mod list;
-mod output;
-mod person;
-mod policy;
-mod profile;
-mod reference;
-mod request;
-mod session;
-mod setting;
-mod stored;
-mod token;
-mod toml_text;
+//! The process `brevetctl`: reads the command line, prints what went wrong, ends with the status.
 
 use std::process::ExitCode;
 
+use brevet_ctl::cli;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
