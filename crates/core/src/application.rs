@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 /// Something found out, or why it could not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Fact<T> {
     /// Found out.
@@ -41,6 +42,7 @@ impl<T> Fact<T> {
 
 /// What the broker found out about one executable or script, from the open descriptor that it will execute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
     /// Absolute path of the final target.
@@ -74,6 +76,7 @@ pub struct Facts {
 
 /// The installed package that owns a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// Package name without architecture.
@@ -88,6 +91,7 @@ pub struct Package {
 
 /// A script's interpreter: itself executed, so it has facts of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Interpreter {
     /// The path that the script's first line names.
@@ -104,6 +108,7 @@ pub struct Interpreter {
 
 /// The application whose process asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Parent {
     /// Absolute path of its executable.

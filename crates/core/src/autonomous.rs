@@ -9,6 +9,7 @@ pub use evaluate::{Condition, Evaluation, Subject, budget_day_start, evaluate};
 
 /// A rule as written; every condition in it must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AutonomousRule {
     /// Unique among autonomous rules.
@@ -44,6 +45,7 @@ const fn yes() -> bool {
 
 /// Days and hours in wall time of a zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Hours {
     /// Days on which a window starts.

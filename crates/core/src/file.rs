@@ -9,6 +9,7 @@ mod locate;
 
 /// A file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct File {
     /// Computer and user groups.
@@ -27,6 +28,7 @@ pub struct File {
 
 /// A named set of computers or of users; exactly one of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Group {
     /// Unique among groups.
@@ -41,6 +43,7 @@ pub struct Group {
 
 /// A named set of application rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// Unique among lists.

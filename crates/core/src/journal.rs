@@ -41,6 +41,7 @@ pub struct Header {
 
 /// One record: the exact bytes of its header and body, which are never re-serialised.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The header's JSON.
@@ -141,6 +142,7 @@ fn hash_body(salt: &[u8], body: &[u8]) -> Digest {
 
 /// Where a chain stands: everything before it was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
     /// Whose journal.
@@ -188,6 +190,7 @@ impl Chain {
 
 /// The head of a batch, signed by the journal key that the broker alone holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignedHead {
     /// The chain after the batch.

@@ -16,6 +16,8 @@ pub mod id;
 pub mod journal;
 pub mod json;
 pub mod lint;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod policy;
 pub mod record;
 pub mod request;

@@ -15,6 +15,7 @@ pub use validate::{MAX_RULES, PolicyError, validate};
 
 /// Who may run what, where, how and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Unique among policies.
@@ -88,6 +89,7 @@ impl Policy {
 
 /// What a policy does with what it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Refuses.
@@ -102,6 +104,7 @@ pub enum Mode {
 
 /// How the user proves who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Authentication {
     /// By PAM.
@@ -167,6 +170,7 @@ impl From<WrittenValidity> for Validity {
 
 /// What starts a fixed validity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FixedFrom {
     /// The computer first having the policy: once per policy and computer.
@@ -177,6 +181,7 @@ pub enum FixedFrom {
 
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Weekday {
@@ -219,6 +224,7 @@ impl From<ClockTime> for String {
 
 /// With which rights an application runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Elevation {
     /// `root`, another account, or `self` with `capabilities`.
@@ -268,6 +274,7 @@ impl Default for Elevation {
 
 /// What the end of a session reaches (DESIGN section 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Containment {
     /// Its control group, its descendants, its audit session.
@@ -280,6 +287,7 @@ pub enum Containment {
 
 /// Which other programs an elevated one may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Children {
     /// Any.
@@ -292,6 +300,7 @@ pub enum Children {
 
 /// What happens to a running session at expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AtExpiry {
     /// Warning, `SIGTERM`, grace, kill.
@@ -302,6 +311,7 @@ pub enum AtExpiry {
 
 /// How asking works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestTerms {
     /// Longest duration that can be asked for.
@@ -351,6 +361,7 @@ impl Default for RequestTerms {
 
 /// From when an approved duration counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Starts {
     /// The first launch.
@@ -361,6 +372,7 @@ pub enum Starts {
 
 /// What an approval covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Binds {
     /// The exact arguments, in the same directory.
@@ -371,6 +383,7 @@ pub enum Binds {
 
 /// How often an approval can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Uses {
     /// For one launch.

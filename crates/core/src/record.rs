@@ -253,6 +253,7 @@ pub struct GrantEnded {
 
 /// A session about to start. On disk before its program runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionStarted {
     /// The session.
     pub session: SessionId,
@@ -289,6 +290,7 @@ pub struct SessionEnded {
 
 /// How a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Outcome {
     /// Its program exited.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// An account with the name that NSS gave for its uid.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// Numeric id; never 2³²−1.

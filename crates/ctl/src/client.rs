@@ -123,6 +123,22 @@ impl Client {
         self.send(self.request(Method::DELETE, path)?.query(query))
     }
 
+    /// `DELETE` of the version that was seen: what somebody changed meanwhile stays.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub fn delete_version(&self, path: &[&str], version: u64) -> Result<Response> {
+        self.send(self.request(Method::DELETE, path)?.header("if-match", format!("\"{version}\"")))
+    }
+
+    /// `PUT` of everything that there is to say, whatever is there.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub fn put_all<B: Serialize, A: DeserializeOwned>(&self, path: &[&str], body: &B) -> Result<A> {
+        read(self.send(self.request(Method::PUT, path)?.header("if-match", "*").json(body))?)
+    }
+
     fn request(&self, method: Method, path: &[&str]) -> Result<RequestBuilder> {
         let mut url = self.base.clone();
         // A name that a URL would swallow names nothing that could exist under it.

@@ -113,7 +113,7 @@ pub fn run(session: &Session, command: Person) -> Result<()> {
             if roles.is_empty() {
                 session.output.confirm(&format!("take every role from '{}'", shown(&person)))?;
             }
-            print(&client.send_body(Method::PUT, &["persons", &person, "roles"], &Roles { roles })?)
+            print(&client.put_all(&["persons", &person, "roles"], &Roles { roles })?)
         }
         Person::Enable { person } => print(&client.send_body(Method::PUT, &["persons", &person, "enabled"], &Enabled { enabled: true })?),
         Person::Disable { person } => {

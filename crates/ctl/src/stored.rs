@@ -51,7 +51,7 @@ pub fn delete(session: &Session, kind: &str, path: &str, name: &str, consequence
     // First of all whether it is there: nobody should be asked about nothing.
     let found: Named = client.get(&[path, name])?;
     session.output.confirm(&format!("delete the {kind} '{}'{consequence}", shown(&found.name)))?;
-    client.delete(&[path, &found.id], &())?;
+    client.delete_version(&[path, &found.id], found.version)?;
     done(session, "deleted", &found.id, &found.name)
 }
 
@@ -62,6 +62,9 @@ pub struct Named {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Its version, where it has one.
+    #[serde(default)]
+    pub version: u64,
 }
 
 /// Says what was done to something that is no longer there to be printed.

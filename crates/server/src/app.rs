@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::agents::tokens::Nonces;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http::limits::Limits;
 use crate::keys::Keys;
 use crate::store::Store;
 use crate::tls::Authority;
@@ -38,6 +39,8 @@ pub struct Inner {
     pub config: Config,
     /// Streams of documents.
     pub hub: Hub,
+    /// How often tokens and addresses called lately.
+    pub limits: Limits,
     /// Nonces and tokens of computers.
     pub nonces: Nonces,
     /// Becomes true when the server is to stop.

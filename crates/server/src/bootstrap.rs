@@ -14,6 +14,7 @@ use crate::audit::{By, NewEvent, record};
 use crate::clock::{self, Clock};
 use crate::config::Config;
 use crate::http::failure::{Failure, Outcome};
+use crate::http::limits::Limits;
 use crate::keys::{Keys, trust as trust_document};
 use crate::people::store as people;
 use crate::store::entities::{instance, trust};
@@ -204,6 +205,7 @@ fn assemble(
         authority,
         config,
         hub: Hub::default(),
+        limits: Limits::default(),
         nonces: Nonces::new()?,
         stopping: tokio::sync::watch::channel(false).0,
     }))

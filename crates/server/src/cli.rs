@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use clap::{Args, Parser, Subcommand};
+use hyper_util::rt::TokioTimer;
 
 use crate::app::App;
 use crate::bootstrap;
@@ -232,10 +233,26 @@ pub async fn serve_on(app: App, listener: std::net::TcpListener, handle: axum_se
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
     let sweeping = tokio::spawn(crate::sweep::run(app.clone()));
     let router = crate::http::router(&app);
-    let served = axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(router.into_make_service()).await;
+    let served = bounded(axum_server::from_tcp_rustls(listener, tls)?, &app).handle(handle);
+    let served = served.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
     sweeping.abort();
     app.store.pool.clone().close().await?;
     served.map_err(|error| anyhow!(error).context("the server stopped"))
+}
+
+/// A connection that says nothing, or says it one byte at a time, is not waited for.
+fn bounded<A>(mut server: axum_server::Server<SocketAddr, A>, app: &App) -> axum_server::Server<SocketAddr, A> {
+    let longest = Duration::from_millis(app.config.limits.header_timeout.millis());
+    let builder = server.http_builder();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(longest).max_headers(100).max_buf_size(64 << 10);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(30)))
+        .keep_alive_timeout(Duration::from_secs(60))
+        .max_concurrent_streams(100)
+        .max_header_list_size(64 << 10);
+    server.first_request_timeout(longest)
 }
 
 async fn stop_on_signal(app: App, handle: axum_server::Handle<SocketAddr>) {

@@ -1,5 +1,9 @@
 //! The server's configuration: what the command line says, else the file, else a default.
 
+mod limits;
+
+pub use limits::Limits;
+
 use std::path::{Path, PathBuf};
 
 use brevet_core::time::Length;
@@ -25,6 +29,8 @@ pub struct Config {
     pub lost_after: Length,
     /// How often lapsed requests and lost computers are looked for.
     pub sweep: Length,
+    /// How often and how slowly one may call.
+    pub limits: Limits,
 }
 
 impl Default for Config {
@@ -38,6 +44,7 @@ impl Default for Config {
             keep_alive: Length::from_seconds(15),
             lost_after: Length::from_minutes(5),
             sweep: Length::from_seconds(5),
+            limits: Limits::default(),
         }
     }
 }
@@ -89,7 +96,7 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         let times =
             [("heartbeat", self.heartbeat), ("keep_alive", self.keep_alive), ("lost_after", self.lost_after), ("sweep", self.sweep)];
-        for (field, value) in times {
+        for (field, value) in times.into_iter().chain(self.limits.times()) {
             if value == Length::ZERO {
                 return Err(ConfigError::Wrong { field, reason: "must be at least 1s".into() });
             }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub struct Apply {
     /// As in TOML.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub file: File,
     /// Say what would change, change nothing.
     #[serde(default)]

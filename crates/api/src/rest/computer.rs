@@ -13,7 +13,6 @@ use super::policy::PolicyState;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComputerRef {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: ComputerId,
     /// Its name on the server.
     pub name: String,
@@ -24,7 +23,6 @@ pub struct ComputerRef {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Computer {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: ComputerId,
     /// Its name on the server, unique.
     pub name: String,
@@ -44,10 +42,8 @@ pub struct Computer {
     /// Whether it was silent for too long.
     pub lost: bool,
     /// When it enrolled.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub enrolled: Timestamp,
     /// When it was last heard of.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub last_contact: Timestamp,
     /// What it was sent and what it holds.
     pub documents: Held,
@@ -76,16 +72,20 @@ pub enum ComputerState {
 
 /// Query of `GET computers`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct ComputerQuery {
-    /// As in `PageQuery`.
+    /// How many at most; 50 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
-    /// As in `PageQuery`.
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
     /// `enrolled`, `quarantined` or `removed`; removed ones are left out unless asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::rest::computer::ComputerState>))]
     pub state: Option<String>,
     /// Part of the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,7 +111,6 @@ pub struct Held {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JournalPosition {
     /// Which life of it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub incarnation: Incarnation,
     /// The last record.
     pub seq: u64,
@@ -124,7 +123,6 @@ pub struct JournalPosition {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PolicyHere {
     /// Which.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: PolicyId,
     /// Its name.
     pub name: String,
@@ -151,6 +149,7 @@ pub struct Because {
 
 /// Query of `GET computers/{ref}/journal`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct JournalQuery {
     /// Records after this one; from the first where absent.
@@ -161,6 +160,7 @@ pub struct JournalQuery {
     pub incarnation: Option<Incarnation>,
     /// 1 to 1000; 500 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 1000))]
     pub limit: Option<u32>,
 }
 
@@ -171,20 +171,15 @@ pub struct JournalPage {
     /// Whose.
     pub computer: ComputerRef,
     /// Which life of it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub incarnation: Incarnation,
     /// Every life that the server has, oldest first.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub incarnations: Vec<Incarnation>,
     /// The key that signs its heads.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub journal_key: PublicKey,
     /// The records.
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Object>))]
     pub records: Vec<Record>,
     /// The last head that the computer signed and the server took. Absent when there is no record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub head: Option<SignedHead>,
     /// The next page's `after`; absent on the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -204,7 +199,6 @@ pub struct NewEnrolmentToken {
     pub uses: u32,
     /// `1h` where absent, at most `30d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub expires_in: Option<Length>,
     /// Computer groups that the computers join.
     #[serde(default)]
@@ -220,7 +214,6 @@ const fn once() -> u32 {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnrolmentToken {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: EnrolmentTokenId,
     /// For people.
     pub name: String,
@@ -231,10 +224,8 @@ pub struct EnrolmentToken {
     /// Computer groups that the computers join.
     pub groups: Vec<String>,
     /// When it was made.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub created: Timestamp,
     /// When it ends.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub expires: Timestamp,
     /// Whether somebody revoked it.
     pub revoked: bool,
@@ -245,11 +236,9 @@ pub struct EnrolmentToken {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EnrolmentTokenCreated {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: EnrolmentTokenId,
     /// The whole text for `brevetd enrol`, shown this once.
     pub token: String,
     /// When it ends.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub expires: Timestamp,
 }

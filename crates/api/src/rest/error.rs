@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// `https://brevet.invalid/problems/` and the code.
+    /// The server's address, `/problems/` and the code: a page that says more.
     #[serde(rename = "type")]
     pub kind: String,
     /// The code in words.
@@ -100,6 +100,8 @@ codes! {
     NotFound = "not_found", 404, "not found";
     /// The path exists, not with this method.
     MethodNotAllowed = "method_not_allowed", 405, "method not allowed";
+    /// The body came too slowly.
+    TooSlow = "too_slow", 408, "the body came too slowly";
     /// The state does not allow it any more.
     WrongState = "wrong_state", 409, "no longer possible";
     /// The person has approved already.
@@ -114,12 +116,20 @@ codes! {
     LastOwner = "last_owner", 409, "there must be an owner";
     /// The computer is quarantined or removed.
     ComputerUnavailable = "computer_unavailable", 409, "the computer takes no documents";
+    /// A call with this idempotency key is still running.
+    IdempotencyRunning = "idempotency_running", 409, "the same call is still running";
+    /// The call with this idempotency key was done, and its answer was not kept.
+    AlreadyDone = "already_done", 409, "already done; the answer was not kept";
     /// `If-Match` names another version.
     VersionMismatch = "version_mismatch", 412, "changed meanwhile";
     /// Larger than accepted.
     TooLarge = "too_large", 413, "too large";
     /// Not `application/json`.
     MediaType = "media_type", 415, "not JSON";
+    /// `If-Match` is missing where a change of somebody else could be lost.
+    PreconditionRequired = "precondition_required", 428, "say which version you saw";
+    /// More calls than this token or address may make now.
+    RateLimited = "rate_limited", 429, "too many calls";
     /// The body or query cannot be read.
     Malformed = "malformed", 400, "cannot be read";
     /// Readable, with errors: see `errors`.

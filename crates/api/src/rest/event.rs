@@ -9,15 +9,12 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: EventId,
     /// Its place on the server, rising, with gaps.
     pub seq: u64,
     /// When it happened, by the clock of whoever saw it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub time: Timestamp,
     /// When the server had it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub recorded: Timestamp,
     /// DESIGN section 4.
     pub kind: String,
@@ -25,7 +22,6 @@ pub struct Event {
     pub actor: Actor,
     /// Where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub computer: Option<ComputerId>,
     /// That computer's name then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,26 +31,21 @@ pub struct Event {
     pub user: Option<String>,
     /// The policy, where one applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub policy: Option<PolicyId>,
     /// That policy's name then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_name: Option<String>,
     /// The request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub request: Option<RequestId>,
     /// The grant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub grant: Option<GrantId>,
     /// The session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub session: Option<SessionId>,
     /// The person that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub person: Option<PersonId>,
     /// One line in words, escaped for a terminal.
     pub summary: String,
@@ -100,7 +91,6 @@ pub enum ActorKind {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JournalPlace {
     /// Which life of it.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub incarnation: Incarnation,
     /// The record.
     pub seq: u64,
@@ -108,13 +98,16 @@ pub struct JournalPlace {
 
 /// Query of `GET events` and `GET events/export`; every condition must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct EventQuery {
-    /// As in `PageQuery`.
+    /// How many at most; 50 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
-    /// As in `PageQuery`.
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
     /// `csv` or `jsonl`; only for the export.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -14,7 +14,6 @@ use super::request::Decision;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct GrantItem {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: GrantId,
     /// What made it.
     pub origin: GrantOrigin,
@@ -32,35 +31,27 @@ pub struct GrantItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Under which policy, in the version that was approved.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub policy: PolicyRef,
     /// The request that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub request: Option<RequestId>,
     /// From 1; each extension is the next.
     pub version: u64,
     /// How long it gives in all.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub duration: Length,
     /// Narrowed to the exact command.
     pub command_only: bool,
     /// When it was made.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub created: Timestamp,
     /// First use at the latest at this moment.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub use_before: Timestamp,
     /// First use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub activated: Option<Timestamp>,
     /// When it ends: known exactly from first use on, until then at the latest.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub ends: Timestamp,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ended: Option<Timestamp>,
     /// By whom and why, when it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,22 +101,18 @@ pub enum GrantState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Delivery {
     /// `grant`, `revocation` or `decline`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub document: Kind,
     /// Its place in the computer's sequence.
     pub seq: u64,
     /// How far it came.
     pub state: DeliveryState,
     /// When it was signed.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub sent: Timestamp,
     /// When the computer said that it holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub delivered: Option<Timestamp>,
     /// When the computer said that it took effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub confirmed: Option<Timestamp>,
     /// For a revocation, processes that were ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,16 +134,20 @@ pub enum DeliveryState {
 
 /// Query of `GET grants`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct GrantQuery {
-    /// As in `PageQuery`.
+    /// How many at most; 50 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
-    /// As in `PageQuery`.
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
     /// `issued`, `active`, `expired`, `revoked`, `finished` or `unused`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::rest::grant::GrantState>))]
     pub state: Option<String>,
     /// A computer's id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,6 +160,7 @@ pub struct GrantQuery {
     pub policy: Option<String>,
     /// `approved`, `automatic`, `justify` or `autonomous`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::rest::grant::GrantOrigin>))]
     pub origin: Option<String>,
 }
 
@@ -178,7 +170,6 @@ pub struct GrantQuery {
 #[serde(deny_unknown_fields)]
 pub struct Extend {
     /// How much longer.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub by: Length,
     /// For the user.
     #[serde(default)]

@@ -11,7 +11,6 @@ use super::person::Role;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Instance {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: InstanceId,
     /// Brevet's version.
     pub version: String,
@@ -22,7 +21,6 @@ pub struct Instance {
     /// The trust document in force.
     pub trust_version: u64,
     /// The key that computers pin.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub root: PublicKey,
 }
 
@@ -31,7 +29,6 @@ pub struct Instance {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Me {
     /// The person.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: PersonId,
     /// Their name.
     pub name: String,

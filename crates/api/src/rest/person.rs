@@ -21,7 +21,6 @@ pub enum Role {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Person {
     /// Their id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: PersonId,
     /// Unique.
     pub name: String,
@@ -34,7 +33,6 @@ pub struct Person {
     /// Recorded by another owner: they have no OS user.
     pub no_os_user: bool,
     /// Since when the server knows them.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub created: Timestamp,
 }
 
@@ -96,11 +94,9 @@ pub struct NoOsUser {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignIn {
     /// Whom.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub person: PersonId,
     /// The link: its page has a single button.
     pub sign_in: String,
     /// Until when.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub expires: Timestamp,
 }

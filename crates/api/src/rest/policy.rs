@@ -34,19 +34,23 @@ pub type StoredAutonomous = Stored<AutonomousId, AutonomousRule>;
 
 /// Query of `GET policies`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyQuery {
-    /// As in `PageQuery`.
+    /// How many at most; 50 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
-    /// As in `PageQuery`.
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
     /// Part of the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `deny`, `automatic`, `justify` or `request`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline, value_type = Option<brevet_core::policy::Mode>))]
     pub mode: Option<String>,
     /// Only enabled, or only disabled ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,7 +64,6 @@ pub struct Change {
     /// That version.
     pub version: u64,
     /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub time: Timestamp,
     /// Who.
     pub by: String,
@@ -77,7 +80,6 @@ pub struct Change {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OnComputer {
     /// Which.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: ComputerId,
     /// Its name.
     pub name: String,
@@ -92,7 +94,6 @@ pub struct OnComputer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Since when.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub since: Timestamp,
 }
 

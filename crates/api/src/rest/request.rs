@@ -12,12 +12,10 @@ use super::computer::ComputerRef;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RequestItem {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: RequestId,
     /// What user and approver compare.
     pub code: String,
     /// Where it stands.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub state: RequestState,
     /// Where it would run.
     pub computer: ComputerRef,
@@ -33,20 +31,15 @@ pub struct RequestItem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
     /// How long was asked for.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub duration: Length,
     /// The policy that let them ask.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub policy: PolicyRef,
     /// When it was asked.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub created: Timestamp,
     /// When it lapses undecided.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub lapses: Timestamp,
     /// When it reached its state, other than pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub closed: Option<Timestamp>,
     /// Whether the digest fits the content; only then can it be approved.
     pub consistent: bool,
@@ -73,10 +66,8 @@ pub struct RequestItem {
     pub declined: Option<Decision>,
     /// The grant that answered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub grant: Option<GrantId>,
     /// Everything: application facts, arguments, directory, environment, elevation settings, terms.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub request: Box<Request>,
 }
 
@@ -89,18 +80,15 @@ const fn first_revision() -> u64 {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Decision {
     /// Who.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub person: PersonId,
     /// Their name.
     pub name: String,
     /// When.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub time: Timestamp,
     /// For the user.
     pub comment: String,
     /// For how long, when approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     #[serde(rename = "for")]
     pub duration: Option<Length>,
     /// Narrowed to this command.
@@ -110,16 +98,20 @@ pub struct Decision {
 
 /// Query of `GET requests`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestQuery {
-    /// As in `PageQuery`.
+    /// How many at most; 50 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
-    /// As in `PageQuery`.
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
     /// `pending`, `approved`, `auto_approved`, `declined`, `withdrawn` or `lapsed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline, value_type = Option<brevet_core::request::RequestState>))]
     pub state: Option<String>,
     /// A computer's id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -139,7 +131,6 @@ pub struct RequestQuery {
 pub struct Approve {
     /// How long, at most what was asked for; that where absent.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub duration: Option<Length>,
     /// For the user.
     #[serde(default)]

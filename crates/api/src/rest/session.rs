@@ -14,10 +14,8 @@ use super::computer::ComputerRef;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionItem {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: SessionId,
     /// The grant that it runs under.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub grant: GrantId,
     /// Where.
     pub computer: ComputerRef,
@@ -30,34 +28,27 @@ pub struct SessionItem {
     /// What, quoted and escaped for a terminal.
     pub command: String,
     /// Under which policy.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub policy: PolicyRef,
     /// Why, in the user's words, where asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What its end reaches.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub containment: Containment,
     /// When it started.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub started: Timestamp,
     /// Its hard end.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub ends: Timestamp,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub ended: Option<Timestamp>,
     /// How it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub outcome: Option<Outcome>,
     /// Processes that had to be ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes_ended: Option<u32>,
     /// The whole record of its start. Only in the answer about one session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub record: Option<Box<SessionStarted>>,
 }
 
@@ -74,16 +65,20 @@ pub enum SessionState {
 
 /// Query of `GET sessions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct SessionQuery {
-    /// As in `PageQuery`.
+    /// How many at most; 50 where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
-    /// As in `PageQuery`.
+    /// `next` of the page before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
     /// `started` or `ended`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::rest::session::SessionState>))]
     pub state: Option<String>,
     /// A computer's id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

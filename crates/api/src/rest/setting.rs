@@ -17,7 +17,6 @@ pub struct Setting {
     pub default: String,
     /// When it was last set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub changed: Option<Timestamp>,
 }
 

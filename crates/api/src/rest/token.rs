@@ -11,12 +11,10 @@ use super::person::Role;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Token {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: TokenId,
     /// For people.
     pub name: String,
     /// Whose.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub person: PersonId,
     /// Their name.
     pub person_name: String,
@@ -25,14 +23,11 @@ pub struct Token {
     /// Whether it may approve, decline and extend.
     pub decides: bool,
     /// When it was made.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub created: Timestamp,
     /// When it ends.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub expires: Timestamp,
     /// When it was last used, to the hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub last_used: Option<Timestamp>,
     /// Whether somebody revoked it.
     pub revoked: bool,
@@ -60,7 +55,6 @@ pub struct NewToken {
     pub decides: bool,
     /// `90d` where absent, at most `366d`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub expires_in: Option<Length>,
 }
 
@@ -69,11 +63,9 @@ pub struct NewToken {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenCreated {
     /// Its id.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: TokenId,
     /// The whole text, shown this once.
     pub token: String,
     /// When it ends.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub expires: Timestamp,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One rule. Absent conditions are not looked at; a rule with no identifying condition is refused by `validate`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Name of an application list, any of whose rules must hold; stands with `arguments`, `target_user`, `parent` at most.
@@ -54,6 +55,7 @@ pub struct Rule {
     pub owner: Option<String>,
     /// The application that asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(no_recursion))]
     pub parent: Option<Box<Rule>>,
     /// Absolute path of a script's interpreter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +72,7 @@ const fn is_false(value: &bool) -> bool {
 
 /// A pattern for one argument, or for all that remain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Argument {
     /// Exactly these bytes.
@@ -85,6 +88,7 @@ pub enum Argument {
 
 /// `{ glob = "web-*" }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Glob {
     /// The pattern.
@@ -93,6 +97,7 @@ pub struct Glob {
 
 /// `{ any = true }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Any {
     /// Always true.
@@ -101,6 +106,7 @@ pub struct Any {
 
 /// `{ rest = true }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rest {
     /// Always true.

@@ -11,6 +11,7 @@ use crate::digest::Digest;
 
 /// A kind of document; each has its own payload type, so that one can never be read as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DocumentKind))]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "DESIGN section 3 names them")]
 pub enum Kind {

@@ -11,17 +11,20 @@ pub mod tokens;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::http::limits;
 
 /// Largest body: a batch of records at their largest.
 const MAX_BODY: usize = 16 << 20;
 
 /// `/agent/v1`.
-pub fn routes() -> Router<App> {
+pub fn routes(app: &App) -> Router<App> {
+    let strangers = from_fn_with_state(app.clone(), limits::strangers);
     Router::new()
-        .route("/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(64 << 10)))
+        .route("/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(64 << 10)).layer(strangers))
         .route("/nonce", post(tokens::nonce))
         .route("/documents", get(stream::documents))
         .route("/documents/missing", post(stream::missing))

@@ -17,18 +17,26 @@ use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
 use crate::store::entities::{computer, definition, event, person};
 
-const FILTERS: &[&str] = &["kind", "computer", "user", "policy", "request", "grant", "session", "person", "from", "to", "text"];
-const EXPORT: &[&str] = &["format", "kind", "computer", "user", "policy", "request", "grant", "session", "person", "from", "to", "text"];
-
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes.on(Method::GET, "/events", Action::ReadEvents, doc("The audit log, newest first").answer::<Event>(200).page(FILTERS), list).on(
-        Method::GET,
-        "/events/export",
-        Action::ExportEvents,
-        doc("The audit log as CSV or JSON lines, oldest first").query(EXPORT),
-        super::export::export,
-    )
+    routes
+        .on(
+            Method::GET,
+            "/events",
+            Action::ReadEvents,
+            doc("The audit log, newest first").answer::<Event>(200).page(&[]).filters::<EventQuery>().without(&["format"]),
+            list,
+        )
+        .on(
+            Method::GET,
+            "/events/export",
+            Action::ExportEvents,
+            doc("The audit log as CSV or JSON lines, oldest first")
+                .filters::<EventQuery>()
+                .without(&["limit", "cursor"])
+                .streams(&["application/jsonl", "text/csv"]),
+            super::export::export,
+        )
 }
 
 async fn list(

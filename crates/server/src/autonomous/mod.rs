@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::Shadow;
+use brevet_api::rest::{Code, Page};
 use brevet_core::autonomous::AutonomousRule;
 use serde_json::Value;
 
@@ -26,44 +26,49 @@ pub fn routes(table: Routes) -> Routes {
             Method::GET,
             "/autonomous",
             Action::ReadPolicy,
-            doc("All of them, by name").answer_named(200, "StoredAutonomous").page(&[]),
+            doc("All of them, by name").answer_named(200, "StoredAutonomous").page(&[]).filters::<PageQuery>(),
             list,
         )
         .on(
             Method::POST,
             "/autonomous",
             Action::ChangePolicy,
-            doc("Add one").body_named("AutonomousRule").answer_named(201, "StoredAutonomous").creates(),
+            doc("Add one").body_named("AutonomousRule").answer_named(201, "StoredAutonomous").creates().tagged().fails(&[Code::NameTaken]),
             create,
         )
-        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredAutonomous"), show)
+        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredAutonomous").tagged(), show)
         .on(
             Method::PUT,
             one,
             Action::ChangePolicy,
-            doc("Replace it").body_named("AutonomousRule").answer_named(200, "StoredAutonomous"),
+            doc("Replace it")
+                .body_named("AutonomousRule")
+                .answer_named(200, "StoredAutonomous")
+                .tagged()
+                .needs_match()
+                .fails(&[Code::NameTaken, Code::InUse]),
             replace,
         )
-        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it"), delete)
+        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it").needs_match().fails(&[Code::InUse]), delete)
         .on(
             Method::POST,
             "/autonomous/{reference}/enable",
             Action::ChangePolicy,
-            doc("Enable it").answer_named(200, "StoredAutonomous"),
+            doc("Enable it").answer_named(200, "StoredAutonomous").tagged().takes_match().fails(&[Code::Invalid]),
             enable,
         )
         .on(
             Method::POST,
             "/autonomous/{reference}/disable",
             Action::ChangePolicy,
-            doc("Disable it").answer_named(200, "StoredAutonomous"),
+            doc("Disable it").answer_named(200, "StoredAutonomous").tagged().takes_match().fails(&[Code::Invalid]),
             disable,
         )
         .on(
             Method::POST,
             "/autonomous/{reference}/shadow",
             Action::ChangePolicy,
-            doc("Only record what it would do, or no longer").body::<Shadow>().answer_named(200, "StoredAutonomous"),
+            doc("Only record what it would do, or no longer").body::<Shadow>().answer_named(200, "StoredAutonomous").tagged().takes_match(),
             shadow,
         )
 }

@@ -38,17 +38,17 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/enrolment-tokens",
             Action::ReadEnrolment,
-            doc("Enrolment tokens, newest first").answer::<EnrolmentToken>(200).page(&[]),
+            doc("Enrolment tokens, newest first").answer::<EnrolmentToken>(200).page(&[]).filters::<PageQuery>(),
             list,
         )
         .on(
             Method::POST,
             "/enrolment-tokens",
             Action::ChangeEnrolment,
-            doc("Make one; its text is shown this once").body::<NewEnrolmentToken>().answer::<EnrolmentTokenCreated>(201),
+            doc("Make one; its text is shown this once").body::<NewEnrolmentToken>().answer::<EnrolmentTokenCreated>(201).creates_secret(),
             create,
         )
-        .on(Method::DELETE, "/enrolment-tokens/{id}", Action::ChangeEnrolment, doc("Revoke it"), revoke)
+        .on(Method::DELETE, "/enrolment-tokens/{id}", Action::ChangeEnrolment, doc("Revoke it").fails(&[Code::WrongState]), revoke)
 }
 
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<EnrolmentToken>>> {

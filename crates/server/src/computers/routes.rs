@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
-use brevet_api::rest::Page;
-use brevet_api::rest::computer::{Because, Computer, ComputerQuery, JournalPage};
+use brevet_api::rest::computer::{Because, Computer, ComputerQuery, ComputerState, JournalPage, JournalQuery};
+use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::{find, journal, quarantine, show, shown};
@@ -11,7 +11,8 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::By;
 use crate::definitions::Snapshot;
-use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::etag::{self, Match, Tagged};
+use crate::http::extract::{Body, Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
@@ -26,34 +27,41 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/computers",
             Action::ReadComputers,
-            doc("Computers, by name").answer::<Computer>(200).page(&["state", "name"]),
+            doc("Computers, by name").answer::<Computer>(200).page(&[]).filters::<ComputerQuery>(),
             list,
         )
-        .on(Method::GET, one, Action::ReadComputers, doc("One computer, with its policies").answer::<Computer>(200), one_computer)
-        .on(Method::DELETE, one, Action::ChangeComputers, doc("Remove it: it can no longer connect"), remove)
+        .on(Method::GET, one, Action::ReadComputers, doc("One computer, with its policies").answer::<Computer>(200).tagged(), one_computer)
+        .on(
+            Method::DELETE,
+            one,
+            Action::ChangeComputers,
+            doc("Remove it: it can no longer connect").takes_match().fails(&[Code::WrongState]),
+            remove,
+        )
         .on(
             Method::POST,
             "/computers/{reference}/quarantine",
             Action::ChangeComputers,
-            doc("Take every right away from it").body::<Because>().answer::<Computer>(200),
+            doc("Take every right away from it")
+                .body::<Because>()
+                .answer::<Computer>(200)
+                .tagged()
+                .takes_match()
+                .fails(&[Code::WrongState]),
             put,
         )
         .on(
             Method::POST,
             "/computers/{reference}/release",
             Action::ReleaseComputer,
-            doc("End its quarantine").body::<Because>().answer::<Computer>(200),
+            doc("End its quarantine").body::<Because>().answer::<Computer>(200).tagged().takes_match().fails(&[Code::WrongState]),
             release,
         )
         .on(
             Method::GET,
             "/computers/{reference}/journal",
             Action::ReadJournal,
-            doc("Its journal, byte for byte, for verification elsewhere").answer::<JournalPage>(200).query(&[
-                "after",
-                "incarnation",
-                "limit",
-            ]),
+            doc("Its journal, byte for byte, for verification elsewhere").answer::<JournalPage>(200).filters::<JournalQuery>(),
             journal::page,
         )
 }
@@ -62,6 +70,7 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<Compute
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let all = Snapshot::load(&app.store.pool).await?;
     let mut select = computer::Entity::find().order_by_asc(computer::Column::NameKey).limit(slice.ask());
+    refuse_unknown::<ComputerState>("state", query.state.as_deref())?;
     select = match &query.state {
         Some(state) => select.filter(computer::Column::State.eq(state)),
         None => select.filter(computer::Column::State.ne("removed")),
@@ -80,8 +89,18 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<Compute
     Ok(Json(Page { items, next: page.next }))
 }
 
-async fn one_computer(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Json<Computer>> {
-    whole(&app, &reference).await.map(Json)
+async fn one_computer(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Tagged<Computer>> {
+    tagged(&app, &reference).await
+}
+
+/// What the tag of a computer covers: what a person can change, not what it says of itself.
+fn tag(row: &computer::Model) -> Outcome<String> {
+    etag::of(&(&row.id, &row.name, &row.state, &row.because))
+}
+
+async fn tagged(app: &App, reference: &str) -> Outcome<Tagged<Computer>> {
+    let tag = tag(&find(&app.store.pool, reference).await?)?;
+    Ok(Tagged(tag, whole(app, reference).await?))
 }
 
 async fn whole(app: &App, reference: &str) -> Outcome<Computer> {
@@ -97,32 +116,42 @@ fn said(body: &Because) -> Outcome<&str> {
     if comment.is_empty() || comment.len() > 4000 { Err(Failure::field("comment", "say why, in at most 4000 bytes")) } else { Ok(comment) }
 }
 
-async fn put(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<Because>) -> Outcome<Json<Computer>> {
+async fn put(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    seen: Match,
+    Body(body): Body<Because>,
+) -> Outcome<Tagged<Computer>> {
     let because = said(&body)?;
     let mut change = Change::begin(&app).await?;
     let row = find(change.tx(), &reference).await?;
+    seen.check(&tag(&row)?)?;
     quarantine::put(&mut change, By::Person(&actor), &row, because).await?;
     change.commit().await?;
-    whole(&app, &row.id).await.map(Json)
+    tagged(&app, &row.id).await
 }
 
 async fn release(
     State(app): State<App>,
     actor: Actor,
     Path(reference): Path<String>,
+    seen: Match,
     Body(body): Body<Because>,
-) -> Outcome<Json<Computer>> {
+) -> Outcome<Tagged<Computer>> {
     let because = said(&body)?;
     let mut change = Change::begin(&app).await?;
     let row = find(change.tx(), &reference).await?;
+    seen.check(&tag(&row)?)?;
     quarantine::release(&mut change, By::Person(&actor), &row, because).await?;
     change.commit().await?;
-    whole(&app, &row.id).await.map(Json)
+    tagged(&app, &row.id).await
 }
 
-async fn remove(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<StatusCode> {
+async fn remove(State(app): State<App>, actor: Actor, Path(reference): Path<String>, seen: Match) -> Outcome<StatusCode> {
     let mut change = Change::begin(&app).await?;
     let row = find(change.tx(), &reference).await?;
+    seen.check(&tag(&row)?)?;
     quarantine::remove(&mut change, By::Person(&actor), &row).await?;
     change.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -8,17 +8,20 @@ mod sign_in;
 use askama::Template;
 use axum::Router;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::http::failure::{Failure, Outcome};
+use crate::http::limits;
 
 /// The console's routes.
-pub fn routes() -> Router<App> {
+pub fn routes(app: &App) -> Router<App> {
+    let strangers = from_fn_with_state(app.clone(), limits::strangers);
     Router::new()
         .route("/", get(overview::overview))
-        .route("/sign-in/{secret}", get(sign_in::show).post(sign_in::sign_in))
+        .route("/sign-in/{secret}", get(sign_in::show).post(sign_in::sign_in).layer(strangers))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/console.css", get(style))
 }

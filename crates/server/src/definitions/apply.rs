@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use axum::extract::State;
 use axum::http::Method;
+use brevet_api::rest::Code;
 use brevet_api::rest::apply::{Applied, AppliedAction, AppliedChange, Apply};
 use brevet_core::file::File;
 
@@ -26,7 +27,10 @@ pub fn routes(routes: Routes) -> Routes {
             Method::POST,
             "/apply",
             Action::ChangePolicy,
-            doc("Apply a whole file in one transaction").body::<Apply>().answer::<Applied>(200),
+            doc("Apply a whole file in one transaction")
+                .body::<Apply>()
+                .answer::<Applied>(200)
+                .fails(&[Code::NameTaken, Code::VersionMismatch]),
             apply,
         )
         .on(Method::GET, "/file", Action::ReadPolicy, doc("Everything that apply takes, as one file").answer_named(200, "File"), file)

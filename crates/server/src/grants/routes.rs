@@ -24,7 +24,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/grants",
             Action::ReadGrants,
-            doc("Grants, newest first").answer::<GrantItem>(200).page(&["state", "computer", "user", "policy", "origin"]),
+            doc("Grants, newest first").answer::<GrantItem>(200).page(&[]).filters::<GrantQuery>().fails(&[Code::NotFound]),
             list,
         )
         .on(Method::GET, "/grants/{id}", Action::ReadGrants, doc("One grant").answer::<GrantItem>(200), show)
@@ -32,7 +32,12 @@ pub fn routes(routes: Routes) -> Routes {
             Method::POST,
             "/grants/{id}/extend",
             Action::Decide,
-            doc("Give it more time, within the policy").body::<Extend>().answer::<GrantItem>(200),
+            doc("Give it more time, within the policy")
+                .body::<Extend>()
+                .answer::<GrantItem>(200)
+                .creates()
+                .fails(&crate::requests::decide::CODES)
+                .fails(&[Code::LongerThanPolicy]),
             longer,
         )
         .on(

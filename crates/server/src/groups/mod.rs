@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::{Code, Page};
 use brevet_core::file::Group;
 use serde_json::Value;
 
@@ -20,17 +20,34 @@ use crate::http::routes::{Routes, doc};
 pub fn routes(table: Routes) -> Routes {
     let one = "/groups/{reference}";
     table
-        .on(Method::GET, "/groups", Action::ReadPolicy, doc("All of them, by name").answer_named(200, "StoredGroup").page(&[]), list)
+        .on(
+            Method::GET,
+            "/groups",
+            Action::ReadPolicy,
+            doc("All of them, by name").answer_named(200, "StoredGroup").page(&[]).filters::<PageQuery>(),
+            list,
+        )
         .on(
             Method::POST,
             "/groups",
             Action::ChangePolicy,
-            doc("Add one").body_named("Group").answer_named(201, "StoredGroup").creates(),
+            doc("Add one").body_named("Group").answer_named(201, "StoredGroup").creates().tagged().fails(&[Code::NameTaken]),
             create,
         )
-        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredGroup"), show)
-        .on(Method::PUT, one, Action::ChangePolicy, doc("Replace it").body_named("Group").answer_named(200, "StoredGroup"), replace)
-        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it"), delete)
+        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredGroup").tagged(), show)
+        .on(
+            Method::PUT,
+            one,
+            Action::ChangePolicy,
+            doc("Replace it")
+                .body_named("Group")
+                .answer_named(200, "StoredGroup")
+                .tagged()
+                .needs_match()
+                .fails(&[Code::NameTaken, Code::InUse]),
+            replace,
+        )
+        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it").needs_match().fails(&[Code::InUse]), delete)
 }
 
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {

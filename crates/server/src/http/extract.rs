@@ -1,6 +1,8 @@
 //! Strict reading of bodies, queries and paths: what is unknown or too large is a problem with a code, never ignored.
 
-use axum::body::Bytes;
+use std::time::Duration;
+
+use axum::body::{Body as Incoming, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{header, request::Parts};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +10,8 @@ use brevet_api::rest::Code;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::failure::Failure;
+use super::etag::Match;
+use super::failure::{Failure, Outcome};
 use crate::access::Actor;
 use crate::app::App;
 
@@ -29,11 +32,33 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if !json {
             return Err(Failure::new(Code::MediaType).because("send the body as application/json"));
         }
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(|_| Failure::new(Code::TooLarge).because(format!("a body has at most {MAX_BODY} bytes")))?;
+        let longest = Duration::from_millis(state.config.limits.body_timeout.millis());
+        let bytes = tokio::time::timeout(longest, Bytes::from_request(request, state)).await.map_err(|_| too_slow())?;
+        let bytes = bytes.map_err(|_| Failure::new(Code::TooLarge).because("the body is larger than this call takes"))?;
+        if has_nul(&bytes) {
+            return Err(Failure::new(Code::Malformed).because("the body: a text in it has a NUL character"));
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Failure::new(Code::Malformed).because(format!("the body: {error}")))
     }
+}
+
+fn too_slow() -> Failure {
+    Failure::new(Code::TooSlow).because("the body did not come in time")
+}
+
+/// A whole body of at most `MAX_BODY` bytes, in time.
+pub(super) async fn read_body(app: &App, body: Incoming) -> Outcome<Bytes> {
+    let longest = Duration::from_millis(app.config.limits.body_timeout.millis());
+    let bytes = tokio::time::timeout(longest, to_bytes(body, MAX_BODY)).await.map_err(|_| too_slow())?;
+    bytes.map_err(|_| Failure::new(Code::TooLarge).because(format!("a body has at most {MAX_BODY} bytes")))
+}
+
+/// Whether a string of this JSON has U+0000 in it: no name, reason or comment has, and a database may not take it.
+fn has_nul(json: &[u8]) -> bool {
+    json.windows(6).enumerate().any(|(at, window)| {
+        let escapes = json.get(..at).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\\').count();
+        window == br"\u0000" && escapes % 2 == 0
+    })
 }
 
 /// A query string, read strictly.
@@ -48,16 +73,30 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
     }
 }
 
+/// Refuses a filter's word that no value of the type is written as.
+///
+/// # Errors
+/// `malformed`.
+pub fn refuse_unknown<T: DeserializeOwned>(name: &str, word: Option<&str>) -> Outcome<()> {
+    match word {
+        Some(word) if serde_json::from_value::<T>(word.into()).is_err() => {
+            Err(Failure::new(Code::Malformed).because(format!("there is no {name} {word:?}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The parts of the path.
 pub struct Path<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, state: &App) -> Result<Self, Failure> {
-        axum::extract::Path::<T>::from_request_parts(parts, state)
-            .await
-            .map(|path| Self(path.0))
-            .map_err(|_| Failure::new(Code::NotFound).because("the path cannot be read"))
+        let unreadable = || Failure::new(Code::NotFound).because("the path cannot be read");
+        if parts.uri.path().to_ascii_lowercase().contains("%00") {
+            return Err(unreadable());
+        }
+        axum::extract::Path::<T>::from_request_parts(parts, state).await.map(|path| Self(path.0)).map_err(|_| unreadable())
     }
 }
 
@@ -75,13 +114,11 @@ pub struct Expected(pub Option<u64>);
 impl FromRequestParts<App> for Expected {
     type Rejection = Failure;
     async fn from_request_parts(parts: &mut Parts, _state: &App) -> Result<Self, Failure> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
-        let text = value.to_str().unwrap_or_default().trim();
-        if text == "*" {
-            return Ok(Self(None));
+        match Match::read(&parts.headers)? {
+            Match::Unsaid | Match::Any => Ok(Self(None)),
+            // What is no version of ours was never there.
+            Match::Tag(tag) => Ok(Self(Some(tag.parse().unwrap_or(u64::MAX)))),
         }
-        let version = text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).and_then(|t| t.parse().ok());
-        version.map(|v| Self(Some(v))).ok_or_else(|| Failure::new(Code::VersionMismatch).because("If-Match is not a version"))
     }
 }
 
@@ -100,5 +137,16 @@ pub struct Versioned<T>(pub u64, pub T);
 impl<T: Serialize> IntoResponse for Versioned<T> {
     fn into_response(self) -> Response {
         ([(header::ETAG, format!("\"{}\"", self.0))], axum::Json(self.1)).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_nul;
+
+    #[test]
+    fn an_escaped_nul_is_seen_and_an_escaped_backslash_before_it_is_not_one() {
+        assert!(has_nul(br#"{"a":"x\u0000"}"#) && has_nul(br#""\\\u0000""#));
+        assert!(!has_nul(br#"{"a":"\\u0000"}"#) && !has_nul(br#"{"a":"u0000"}"#));
     }
 }

@@ -1,11 +1,12 @@
 //! Failures of a call: a stable code, words for outside, and the cause for the log alone.
 
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use brevet_api::rest::error::FieldError;
 use brevet_api::rest::{Code, Problem};
 
-use crate::clock::{NoRandomness, random};
+use crate::clock::NoRandomness;
 
 /// Why a call did not succeed.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub struct Failure {
     detail: Option<String>,
     hint: Option<String>,
     errors: Vec<FieldError>,
+    retry_after: Option<u64>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -25,7 +27,7 @@ impl Failure {
     /// With a code alone.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: None, hint: None, errors: Vec::new(), cause: None }
+        Self { code, detail: None, hint: None, errors: Vec::new(), retry_after: None, cause: None }
     }
 
     /// What exactly; user input in it must be quoted and escaped.
@@ -39,6 +41,13 @@ impl Failure {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// In how many seconds it may go better.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -65,21 +74,6 @@ impl Failure {
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { cause: Some(cause.into()), ..Self::new(Code::Internal) }
-    }
-
-    /// The body to send.
-    #[must_use]
-    pub fn problem(&self, request_id: String) -> Problem {
-        Problem {
-            kind: format!("https://brevet.invalid/problems/{}", self.code.as_str()),
-            title: self.code.title().into(),
-            status: self.code.status(),
-            code: self.code.as_str().into(),
-            detail: self.detail.clone(),
-            hint: self.hint.clone(),
-            errors: self.errors.clone(),
-            request_id,
-        }
     }
 }
 
@@ -109,19 +103,58 @@ impl From<brevet_core::id::IdError> for Failure {
     }
 }
 
+/// A failure on its way out: `calls::around` gives it the request id and the address of the page that says more.
+#[derive(Debug, Clone)]
+pub(super) struct Said(pub Saying);
+
+#[derive(Debug, Clone)]
+pub(super) struct Saying {
+    code: Code,
+    detail: Option<String>,
+    hint: Option<String>,
+    errors: Vec<FieldError>,
+}
+
+impl Saying {
+    /// The same answer with its body.
+    pub fn put_into(self, response: Response, request_id: &str, url: &str) -> Response {
+        let (mut parts, _) = response.into_parts();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        Response::from_parts(parts, Body::from(self.body(request_id, url)))
+    }
+
+    fn body(self, request_id: &str, url: &str) -> Vec<u8> {
+        let problem = Problem {
+            kind: format!("{url}/problems/{}", self.code.as_str()),
+            title: self.code.title().into(),
+            status: self.code.status(),
+            code: self.code.as_str().into(),
+            detail: self.detail,
+            hint: self.hint,
+            errors: self.errors,
+            request_id: request_id.into(),
+        };
+        serde_json::to_vec(&problem).unwrap_or_default()
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let request_id = random::<8>().map_or_else(|_| "none".into(), |b| b.iter().map(|b| format!("{b:02x}")).collect::<String>());
         if let Some(cause) = &self.cause {
-            tracing::error!(request_id, cause = %chain(cause.as_ref()), "a call failed");
+            // The span has the request id.
+            tracing::error!(cause = %chain(cause.as_ref()), "a call failed");
         }
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::to_vec(&self.problem(request_id)).unwrap_or_default();
-        let mut response = (status, body).into_response();
+        let saying = Saying { code: self.code, detail: self.detail, hint: self.hint, errors: self.errors };
+        let mut response = (status, saying.clone().body("none", "")).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(Said(saying));
         response
     }
 }

@@ -1,10 +1,16 @@
 //! The HTTP surface: the route table with its guard, strict extraction, failures as problems, pages, OpenAPI.
 
+mod calls;
+mod creating;
+mod doc;
+pub mod etag;
 pub mod extract;
 pub mod failure;
-mod idempotency;
+mod guard;
+pub mod limits;
 mod openapi;
 pub mod page;
+mod problems;
 pub mod routes;
 pub mod signed_in;
 
@@ -47,13 +53,14 @@ pub fn router(app: &App) -> Router {
     Router::new()
         .nest("/api/v1", api.layer(DefaultBodyLimit::max(extract::MAX_BODY)))
         .route("/api/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], description) }))
-        .nest("/agent/v1", crate::agents::routes())
-        .merge(crate::console::routes())
+        .nest("/agent/v1", crate::agents::routes(app))
+        .merge(crate::console::routes(app))
+        .route("/problems/{code}", get(problems::page))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(|| async { Failure::new(Code::NotFound).because("there is no such address") })
         .method_not_allowed_fallback(|| async { Failure::new(Code::MethodNotAllowed) })
-        .layer(middleware::map_response(harden))
+        .layer(middleware::from_fn_with_state(app.clone(), calls::around))
         .with_state(app.clone())
 }
 
@@ -65,23 +72,4 @@ async fn ready(State(app): State<App>) -> impl IntoResponse {
         Ok(()) => (StatusCode::OK, "ready\n"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
     }
-}
-
-/// Headers that every answer carries.
-async fn harden(mut response: axum::response::Response) -> axum::response::Response {
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        ),
-    ] {
-        headers.entry(name).or_insert(header::HeaderValue::from_static(value));
-    }
-    headers.entry(header::CACHE_CONTROL).or_insert(header::HeaderValue::from_static("no-store"));
-    response
 }

@@ -33,6 +33,7 @@ impl Slice {
                 let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
                 bytes
                     .and_then(|bytes| String::from_utf8(bytes).ok())
+                    .filter(|text| !text.contains('\0'))
                     .ok_or_else(|| Failure::new(Code::Malformed).because("the cursor is not one of ours"))
             })
             .transpose()?;

@@ -22,14 +22,20 @@ pub fn hash(secret: &str) -> Digest {
     Fields::new("brevet secret 1").text(secret).finish()
 }
 
+/// The text of an API token, where one was sent.
+#[must_use]
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    text.strip_prefix("Bearer ").filter(|t| t.starts_with(TOKEN_PREFIX) && t.len() < 200)
+}
+
 /// Who is calling.
 ///
 /// # Errors
 /// `unauthenticated` when nobody that we know.
 pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
     let unknown = || Failure::new(Code::Unauthenticated).hint("send Authorization: Bearer brv_…");
-    let text = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).ok_or_else(unknown)?;
-    let secret = text.strip_prefix("Bearer ").filter(|t| t.starts_with(TOKEN_PREFIX) && t.len() < 200).ok_or_else(unknown)?;
+    let secret = bearer(headers).ok_or_else(unknown)?;
     let row = token::Entity::find().filter(token::Column::Hash.eq(hash(secret).to_string())).one(&app.store.pool).await?;
     let row = row.filter(|row| !row.revoked && row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
     let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;

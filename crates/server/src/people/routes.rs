@@ -15,6 +15,7 @@ use super::store;
 use crate::access::{Action, Actor, roles_from_text, roles_to_text};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
+use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -26,27 +27,63 @@ use crate::store::entities::{person, person_os_user};
 pub fn routes(table: Table) -> Table {
     let act = Action::ChangePersons;
     table
-        .on(Method::GET, "/persons", Action::ReadPersons, doc("Persons, by name").answer::<Person>(200).page(&[]), list)
-        .on(Method::POST, "/persons", act, doc("Add one").body::<NewPerson>().answer::<Person>(201).creates(), create)
-        .on(Method::GET, "/persons/{reference}", Action::ReadPersons, doc("One person").answer::<Person>(200), show)
-        .on(Method::PUT, "/persons/{reference}/roles", act, doc("Set the roles").body::<Roles>().answer::<Person>(200), roles)
-        .on(Method::PUT, "/persons/{reference}/enabled", act, doc("Let them in, or not").body::<Enabled>().answer::<Person>(200), enabled)
-        .on(Method::POST, "/persons/{reference}/os-users", act, doc("Link an OS user").body::<OsUser>().answer::<Person>(200), link)
+        .on(
+            Method::GET,
+            "/persons",
+            Action::ReadPersons,
+            doc("Persons, by name").answer::<Person>(200).page(&[]).filters::<PageQuery>(),
+            list,
+        )
+        .on(
+            Method::POST,
+            "/persons",
+            act,
+            doc("Add one").body::<NewPerson>().answer::<Person>(201).creates().tagged().fails(&[Code::NameTaken, Code::NotFound]),
+            create,
+        )
+        .on(Method::GET, "/persons/{reference}", Action::ReadPersons, doc("One person").answer::<Person>(200).tagged(), show)
+        .on(
+            Method::PUT,
+            "/persons/{reference}/roles",
+            act,
+            doc("Set the roles").body::<Roles>().answer::<Person>(200).tagged().needs_match().fails(&[Code::LastOwner]),
+            roles,
+        )
+        .on(
+            Method::PUT,
+            "/persons/{reference}/enabled",
+            act,
+            doc("Let them in, or not").body::<Enabled>().answer::<Person>(200).tagged().takes_match().fails(&[Code::LastOwner]),
+            enabled,
+        )
+        .on(
+            Method::POST,
+            "/persons/{reference}/os-users",
+            act,
+            doc("Link an OS user").body::<OsUser>().answer::<Person>(200).tagged().takes_match(),
+            link,
+        )
         .on(
             Method::DELETE,
             "/persons/{reference}/os-users/{user}",
             act,
-            doc("Unlink an OS user").answer::<Person>(200).query(&["computer"]),
+            doc("Unlink an OS user").answer::<Person>(200).tagged().takes_match().query(&["computer"]),
             unlink,
         )
         .on(
             Method::PUT,
             "/persons/{reference}/no-os-user",
             act,
-            doc("Record that they have no OS user; another owner does").body::<NoOsUser>().answer::<Person>(200),
+            doc("Record that they have no OS user; another owner does").body::<NoOsUser>().answer::<Person>(200).tagged().takes_match(),
             no_os_user,
         )
-        .on(Method::POST, "/persons/{reference}/sign-in", act, doc("A link that signs in once").answer::<SignIn>(200), sign_in)
+        .on(
+            Method::POST,
+            "/persons/{reference}/sign-in",
+            act,
+            doc("A link that signs in once").answer::<SignIn>(200).creates_secret(),
+            sign_in,
+        )
 }
 
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Person>>> {
@@ -63,9 +100,9 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQue
     Ok(Json(Page { items, next: page.next }))
 }
 
-async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Json<Person>> {
+async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Tagged<Person>> {
     let row = store::find(&app.store.pool, &reference).await?;
-    Ok(Json(store::shown(&app.store.pool, row).await?))
+    tagged(store::shown(&app.store.pool, row).await?)
 }
 
 async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewPerson>) -> Outcome<Response> {
@@ -76,7 +113,7 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewPerson
         store::link(&change, &row, os_user).await?;
     }
     let person = finish(change, &actor, "person.created", format!("person {:?} was added", body.name), &body, id.as_str()).await?;
-    Ok((StatusCode::CREATED, Json(person)).into_response())
+    Ok((StatusCode::CREATED, tagged(person)?).into_response())
 }
 
 /// Writes the event, makes the change durable and shows the person as it left them.
@@ -90,6 +127,19 @@ async fn finish<B: Serialize>(change: Change, actor: &Actor, kind: &str, summary
     Ok(person)
 }
 
+fn tagged(person: Person) -> Outcome<Tagged<Person>> {
+    Ok(Tagged(etag::of(&person)?, person))
+}
+
+/// A person who is still as the caller saw them.
+async fn seen(change: &Change, reference: &str, seen: &Match) -> Outcome<person::Model> {
+    let row = store::find(change.tx(), reference).await?;
+    if let Match::Tag(_) = seen {
+        seen.check(&etag::of(&store::shown(change.tx(), row.clone()).await?)?)?;
+    }
+    Ok(row)
+}
+
 async fn refuse_last_owner(change: &Change, row: &person::Model) -> Outcome<()> {
     let others =
         person::Entity::find().filter(person::Column::Enabled.eq(true)).filter(person::Column::Id.ne(&row.id)).all(change.tx()).await?;
@@ -99,12 +149,18 @@ async fn refuse_last_owner(change: &Change, row: &person::Model) -> Outcome<()> 
     Err(Failure::new(Code::LastOwner).hint("make another person an owner first"))
 }
 
-async fn roles(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<Roles>) -> Outcome<Json<Person>> {
+async fn roles(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    tag: Match,
+    Body(body): Body<Roles>,
+) -> Outcome<Tagged<Person>> {
     if body.roles.is_empty() {
         return Err(Failure::field("roles", "a person needs at least one role"));
     }
     let change = Change::begin(&app).await?;
-    let row = store::find(change.tx(), &reference).await?;
+    let row = seen(&change, &reference, &tag).await?;
     if !body.roles.contains(&Role::Owner) {
         refuse_last_owner(&change, &row).await?;
     }
@@ -115,12 +171,18 @@ async fn roles(State(app): State<App>, actor: Actor, Path(reference): Path<Strin
         .await?;
     let summary = format!("person {:?} now has the roles {}", row.name, roles_to_text(&body.roles));
     let said = serde_json::json!({ "roles": body.roles, "before": roles_from_text(&row.roles) });
-    finish(change, &actor, "person.roles_changed", summary, &said, &row.id).await.map(Json)
+    finish(change, &actor, "person.roles_changed", summary, &said, &row.id).await.and_then(tagged)
 }
 
-async fn enabled(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<Enabled>) -> Outcome<Json<Person>> {
+async fn enabled(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    tag: Match,
+    Body(body): Body<Enabled>,
+) -> Outcome<Tagged<Person>> {
     let change = Change::begin(&app).await?;
-    let row = store::find(change.tx(), &reference).await?;
+    let row = seen(&change, &reference, &tag).await?;
     if !body.enabled {
         refuse_last_owner(&change, &row).await?;
     }
@@ -130,12 +192,18 @@ async fn enabled(State(app): State<App>, actor: Actor, Path(reference): Path<Str
         .exec(change.tx())
         .await?;
     let (kind, word) = if body.enabled { ("person.enabled", "enabled") } else { ("person.disabled", "disabled") };
-    finish(change, &actor, kind, format!("person {:?} was {word}", row.name), &body, &row.id).await.map(Json)
+    finish(change, &actor, kind, format!("person {:?} was {word}", row.name), &body, &row.id).await.and_then(tagged)
 }
 
-async fn link(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Body(body): Body<OsUser>) -> Outcome<Json<Person>> {
+async fn link(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    tag: Match,
+    Body(body): Body<OsUser>,
+) -> Outcome<Tagged<Person>> {
     let change = Change::begin(&app).await?;
-    let row = store::find(change.tx(), &reference).await?;
+    let row = seen(&change, &reference, &tag).await?;
     store::link(&change, &row, &body).await?;
     // Whoever has an OS user is not recorded as having none.
     person::Entity::update_many()
@@ -144,7 +212,7 @@ async fn link(State(app): State<App>, actor: Actor, Path(reference): Path<String
         .exec(change.tx())
         .await?;
     let summary = format!("person {:?} is the OS user {:?}", row.name, body.user);
-    finish(change, &actor, "person.os_user_linked", summary, &body, &row.id).await.map(Json)
+    finish(change, &actor, "person.os_user_linked", summary, &body, &row.id).await.and_then(tagged)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -157,10 +225,11 @@ async fn unlink(
     State(app): State<App>,
     actor: Actor,
     Path((reference, user)): Path<(String, String)>,
+    tag: Match,
     Query(place): Query<Where>,
-) -> Outcome<Json<Person>> {
+) -> Outcome<Tagged<Person>> {
     let change = Change::begin(&app).await?;
-    let row = store::find(change.tx(), &reference).await?;
+    let row = seen(&change, &reference, &tag).await?;
     refuse_self(&actor, &row)?;
     let computer = match &place.computer {
         Some(reference) => crate::computers::find(change.tx(), reference).await?.id,
@@ -172,7 +241,7 @@ async fn unlink(
     }
     let said = OsUser { user: user.clone(), computer: place.computer };
     let summary = format!("person {:?} is no longer the OS user {user:?}", row.name);
-    finish(change, &actor, "person.os_user_unlinked", summary, &said, &row.id).await.map(Json)
+    finish(change, &actor, "person.os_user_unlinked", summary, &said, &row.id).await.and_then(tagged)
 }
 
 /// Which OS users somebody is decides what they may approve: nobody takes that away from themself.
@@ -187,10 +256,11 @@ async fn no_os_user(
     State(app): State<App>,
     actor: Actor,
     Path(reference): Path<String>,
+    tag: Match,
     Body(body): Body<NoOsUser>,
-) -> Outcome<Json<Person>> {
+) -> Outcome<Tagged<Person>> {
     let change = Change::begin(&app).await?;
-    let row = store::find(change.tx(), &reference).await?;
+    let row = seen(&change, &reference, &tag).await?;
     refuse_self(&actor, &row)?;
     let links = person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(&row.id)).one(change.tx()).await?;
     if body.no_os_user && links.is_some() {
@@ -202,7 +272,7 @@ async fn no_os_user(
         .exec(change.tx())
         .await?;
     let word = if body.no_os_user { "has no OS user" } else { "may have OS users" };
-    finish(change, &actor, "person.no_os_user_recorded", format!("person {:?} {word}", row.name), &body, &row.id).await.map(Json)
+    finish(change, &actor, "person.no_os_user_recorded", format!("person {:?} {word}", row.name), &body, &row.id).await.and_then(tagged)
 }
 
 async fn sign_in(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Json<SignIn>> {

@@ -3,17 +3,17 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::{Change as HistoryItem, OnComputer, PolicyQuery};
-use brevet_core::policy::{Policy, Validity};
+use brevet_api::rest::{Code, Page};
+use brevet_core::policy::{Mode, Policy, Validity};
 use serde_json::Value;
 
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::definitions::write::Reason;
 use crate::definitions::{Content, Kind, Snapshot, routes};
-use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned};
+use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
@@ -26,52 +26,70 @@ pub fn routes(table: Routes) -> Routes {
             Method::GET,
             "/policies",
             Action::ReadPolicy,
-            doc("All of them, by name").answer_named(200, "StoredPolicy").page(&["name", "mode", "enabled"]),
+            doc("All of them, by name").answer_named(200, "StoredPolicy").page(&[]).filters::<PolicyQuery>(),
             list,
         )
         .on(
             Method::POST,
             "/policies",
             Action::ChangePolicy,
-            doc("Add one").body_named("Policy").answer_named(201, "StoredPolicy").creates(),
+            doc("Add one").body_named("Policy").answer_named(201, "StoredPolicy").creates().tagged().fails(&[Code::NameTaken]),
             create,
         )
-        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredPolicy"), show)
-        .on(Method::PUT, one, Action::ChangePolicy, doc("Replace it").body_named("Policy").answer_named(200, "StoredPolicy"), replace)
-        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it"), delete)
-        .on(Method::POST, "/policies/{reference}/enable", Action::ChangePolicy, doc("Enable it").answer_named(200, "StoredPolicy"), enable)
+        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredPolicy").tagged(), show)
+        .on(
+            Method::PUT,
+            one,
+            Action::ChangePolicy,
+            doc("Replace it")
+                .body_named("Policy")
+                .answer_named(200, "StoredPolicy")
+                .tagged()
+                .needs_match()
+                .fails(&[Code::NameTaken, Code::InUse]),
+            replace,
+        )
+        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it").needs_match().fails(&[Code::InUse]), delete)
+        .on(
+            Method::POST,
+            "/policies/{reference}/enable",
+            Action::ChangePolicy,
+            doc("Enable it").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid]),
+            enable,
+        )
         .on(
             Method::POST,
             "/policies/{reference}/disable",
             Action::ChangePolicy,
-            doc("Disable it").answer_named(200, "StoredPolicy"),
+            doc("Disable it").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid]),
             disable,
         )
         .on(
             Method::POST,
             "/policies/{reference}/renew",
             Action::ChangePolicy,
-            doc("Start its fixed validity anew").answer_named(200, "StoredPolicy"),
+            doc("Start its fixed validity anew").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid]),
             renew,
         )
         .on(
             Method::GET,
             "/policies/{reference}/history",
             Action::ReadPolicy,
-            doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]),
+            doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]).filters::<PageQuery>(),
             history,
         )
         .on(
             Method::GET,
             "/policies/{reference}/computers",
             Action::ReadComputers,
-            doc("Where it stands on each computer").answer::<OnComputer>(200).page(&[]),
+            doc("Where it stands on each computer").answer::<OnComputer>(200).page(&[]).filters::<PageQuery>(),
             computers,
         )
 }
 
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PolicyQuery>) -> Outcome<Json<Page<Value>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    refuse_unknown::<Mode>("mode", query.mode.as_deref())?;
     Ok(Json(routes::list(&app, Kind::Policy, &slice, |content| matches(content, &query)).await?))
 }
 

@@ -23,6 +23,17 @@ use crate::http::failure::{Failure, Outcome};
 use crate::store::Change;
 use crate::store::entities::{computer, decision, definition, person, person_os_user, request, token};
 
+/// What keeps a person from deciding.
+pub const CODES: [Code; 7] = [
+    Code::OwnRequest,
+    Code::NotAnApprover,
+    Code::NoOsUserRecorded,
+    Code::TokenMayNotDecide,
+    Code::WrongState,
+    Code::AlreadyDecided,
+    Code::ComputerUnavailable,
+];
+
 /// A request that this actor may decide on now.
 struct Decidable {
     row: request::Model,

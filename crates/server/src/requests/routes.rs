@@ -24,7 +24,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/requests",
             Action::ReadRequests,
-            doc("Requests, newest first").answer::<RequestItem>(200).page(&["state", "computer", "user", "policy"]),
+            doc("Requests, newest first").answer::<RequestItem>(200).page(&[]).filters::<RequestQuery>().fails(&[Code::NotFound]),
             list,
         )
         .on(Method::GET, "/requests/{id}", Action::ReadRequests, doc("One request").answer::<RequestItem>(200), show)
@@ -32,14 +32,18 @@ pub fn routes(routes: Routes) -> Routes {
             Method::POST,
             "/requests/{id}/approve",
             Action::Decide,
-            doc("Approve it, perhaps for less time").body::<Approve>().answer::<RequestItem>(200),
+            doc("Approve it, perhaps for less time").body::<Approve>().answer::<RequestItem>(200).fails(&decide::CODES).fails(&[
+                Code::LongerThanAsked,
+                Code::LongerThanPolicy,
+                Code::Inconsistent,
+            ]),
             approve,
         )
         .on(
             Method::POST,
             "/requests/{id}/decline",
             Action::Decide,
-            doc("Decline it, with a comment for the user").body::<Decline>().answer::<RequestItem>(200),
+            doc("Decline it, with a comment for the user").body::<Decline>().answer::<RequestItem>(200).fails(&decide::CODES),
             decline,
         )
 }

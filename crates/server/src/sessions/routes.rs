@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::http::Method;
-use brevet_api::rest::Page;
 use brevet_api::rest::session::{SessionItem, SessionQuery, SessionState};
+use brevet_api::rest::{Code, Page};
 use brevet_core::id::{GrantId, SessionId};
 use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::computers::find as computer_named;
-use crate::http::extract::{Json, Path, Query};
+use crate::http::extract::{Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
@@ -26,7 +26,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/sessions",
             Action::ReadSessions,
-            doc("Sessions, newest first").answer::<SessionItem>(200).page(&["state", "computer", "user", "policy", "grant"]),
+            doc("Sessions, newest first").answer::<SessionItem>(200).page(&[]).filters::<SessionQuery>().fails(&[Code::NotFound]),
             list,
         )
         .on(Method::GET, "/sessions/{id}", Action::ReadSessions, doc("One session").answer::<SessionItem>(200), show)
@@ -35,6 +35,7 @@ pub fn routes(routes: Routes) -> Routes {
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<SessionQuery>) -> Outcome<Json<Page<SessionItem>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let pool = &app.store.pool;
+    refuse_unknown::<SessionState>("state", query.state.as_deref())?;
     let mut select = session::Entity::find().order_by_desc(session::Column::Id).limit(slice.ask());
     if let Some(name) = &query.computer {
         select = select.filter(session::Column::Computer.eq(computer_named(pool, name).await?.id));

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::documents::publish::publish;
 use crate::documents::sequence::unsigned;
+use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -89,9 +90,21 @@ async fn me(actor: Actor) -> Json<Me> {
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
     routes
-        .on(Method::GET, "/settings", Action::ReadSettings, doc("Every setting").answer::<Setting>(200).page(&[]), list)
-        .on(Method::GET, "/settings/{name}", Action::ReadSettings, doc("One setting").answer::<Setting>(200), show)
-        .on(Method::PUT, "/settings/{name}", Action::ChangeSettings, doc("Set it").body::<SetValue>().answer::<Setting>(200), set)
+        .on(
+            Method::GET,
+            "/settings",
+            Action::ReadSettings,
+            doc("Every setting").answer::<Setting>(200).page(&[]).filters::<PageQuery>(),
+            list,
+        )
+        .on(Method::GET, "/settings/{name}", Action::ReadSettings, doc("One setting").answer::<Setting>(200).tagged(), show)
+        .on(
+            Method::PUT,
+            "/settings/{name}",
+            Action::ChangeSettings,
+            doc("Set it").body::<SetValue>().answer::<Setting>(200).tagged().takes_match(),
+            set,
+        )
 }
 
 fn shown(known: &Known, row: Option<&setting::Model>) -> Setting {
@@ -114,21 +127,32 @@ fn known(name: &str) -> Outcome<&'static Known> {
     KNOWN.iter().find(|known| known.name == name).ok_or_else(|| Failure::not_found("setting", name))
 }
 
-async fn show(State(app): State<App>, _actor: Actor, Path(name): Path<String>) -> Outcome<Json<Setting>> {
+async fn show(State(app): State<App>, _actor: Actor, Path(name): Path<String>) -> Outcome<Tagged<Setting>> {
     let known = known(&name)?;
     let row = setting::Entity::find_by_id(&name).one(&app.store.pool).await?;
-    Ok(Json(shown(known, row.as_ref())))
+    tagged(shown(known, row.as_ref()))
 }
 
-async fn set(State(app): State<App>, actor: Actor, Path(name): Path<String>, Body(body): Body<SetValue>) -> Outcome<Json<Setting>> {
+fn tagged(setting: Setting) -> Outcome<Tagged<Setting>> {
+    Ok(Tagged(etag::of(&setting)?, setting))
+}
+
+async fn set(
+    State(app): State<App>,
+    actor: Actor,
+    Path(name): Path<String>,
+    seen: Match,
+    Body(body): Body<SetValue>,
+) -> Outcome<Tagged<Setting>> {
     let known = known(&name)?;
     if !["on", "off"].contains(&body.value.as_str()) {
         return Err(Failure::field("value", format!("{name} is on or off")));
     }
     let mut change = Change::begin(&app).await?;
     let before = setting::Entity::find_by_id(&name).one(change.tx()).await?;
+    seen.check(&etag::of(&shown(known, before.as_ref()))?)?;
     if before.as_ref().map_or(OFF, |row| &row.value) == body.value {
-        return Ok(Json(shown(known, before.as_ref())));
+        return tagged(shown(known, before.as_ref()));
     }
     let version = load(change.tx()).await?.version.saturating_add(1);
     put(&change, &name, &body.value).await?;
@@ -139,7 +163,7 @@ async fn set(State(app): State<App>, actor: Actor, Path(name): Path<String>, Bod
     publish(&mut change).await?;
     let row = setting::Entity::find_by_id(&name).one(change.tx()).await?;
     change.commit().await?;
-    Ok(Json(shown(known, row.as_ref())))
+    tagged(shown(known, row.as_ref()))
 }
 
 async fn put(change: &Change, name: &str, value: &str) -> Outcome<()> {

@@ -55,6 +55,7 @@ impl Change {
     /// When the database does not take it; then nothing happened.
     pub async fn commit(self) -> Result<(), DbErr> {
         let Self { tx, app, woken, .. } = self;
+        super::once::mark(&tx).await?;
         tx.commit().await?;
         for computer in &woken {
             app.hub.wake(computer);

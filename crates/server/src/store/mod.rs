@@ -7,7 +7,9 @@ pub mod change;
 pub mod entities;
 mod first;
 mod lock;
+mod m0030_idempotency;
 mod m0040_decisions;
+pub mod once;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +28,13 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(first::First), Box::new(m0040_decisions::Decisions)]
+        // A line each, so that branches can be put together.
+        let first: Box<dyn MigrationTrait> = Box::new(first::First);
+        let later: [Box<dyn MigrationTrait>; 2] = [
+            Box::new(m0030_idempotency::IdempotencyOwner),
+            Box::new(m0040_decisions::Decisions),
+        ];
+        std::iter::once(first).chain(later).collect()
     }
 }
 

@@ -31,15 +31,25 @@ const LONGEST: Length = Length::from_hours(366 * 24);
 pub fn routes(routes: Routes) -> Routes {
     let act = Action::OwnTokens;
     routes
-        .on(Method::GET, "/tokens", act, doc("Your tokens, an owner everybody's; newest first").answer::<Token>(200).page(&[]), list)
+        .on(
+            Method::GET,
+            "/tokens",
+            act,
+            doc("Your tokens, an owner everybody's; newest first").answer::<Token>(200).page(&[]).filters::<PageQuery>(),
+            list,
+        )
         .on(
             Method::POST,
             "/tokens",
             act,
-            doc("Make one; its text is shown this once").body::<NewToken>().answer::<TokenCreated>(201),
+            doc("Make one; its text is shown this once")
+                .body::<NewToken>()
+                .answer::<TokenCreated>(201)
+                .creates_secret()
+                .fails(&[Code::NotFound]),
             create,
         )
-        .on(Method::DELETE, "/tokens/{id}", act, doc("Revoke it"), revoke)
+        .on(Method::DELETE, "/tokens/{id}", act, doc("Revoke it").fails(&[Code::WrongState]), revoke)
 }
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Token>>> {

@@ -19,6 +19,8 @@ mod flow;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod openapi;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod restore;

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use brevet_server::app::App;
 use brevet_server::bootstrap;
-use brevet_server::config::Config;
+use brevet_server::config::{Config, Limits};
+use brevet_server::http::routes::Operation;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -30,9 +31,33 @@ impl Drop for Server {
 
 #[derive(Clone)]
 pub struct Actor {
+    pub described: Described,
     pub http: Client,
     pub url: String,
     pub token: String,
+}
+
+/// The route table: no answer is one that its description lacks.
+#[derive(Clone)]
+pub struct Described(pub Arc<Vec<Operation>>);
+
+impl Described {
+    #[track_caller]
+    fn holds(&self, method: &Method, path: &str, status: u16, body: &Value) {
+        let parts: Vec<&str> = path.split('?').next().unwrap().split('/').collect();
+        let fits = |operation: &&Operation| {
+            let wanted: Vec<&str> = operation.path.split('/').collect();
+            let same = wanted.iter().zip(&parts).all(|(wanted, part)| wanted.starts_with('{') || wanted == part);
+            operation.method == method && wanted.len() == parts.len() && same
+        };
+        let of_path: Vec<&Operation> = self.0.iter().filter(fits).collect();
+        // `events/export` is the export, not an event of that name.
+        let Some(operation) = of_path.iter().min_by_key(|operation| operation.path.matches('{').count()) else { return };
+        let Some(code) = body["code"].as_str().filter(|_| status >= 400) else { return };
+        let codes: Vec<&str> = operation.doc.codes(operation.path).iter().map(|code| code.as_str()).collect();
+        let hint = "where it is described, add: .fails(&[Code::…])";
+        assert!(codes.contains(&code), "{method} {} answers {code} ({status}), which its description lacks; {hint}", operation.path);
+    }
 }
 
 pub struct Answer {
@@ -58,7 +83,7 @@ impl Answer {
 
 impl Actor {
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>, header: Option<(&str, &str)>) -> Answer {
-        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
+        let mut request = self.http.request(method.clone(), format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
@@ -68,7 +93,9 @@ impl Actor {
         let response = request.send().await.unwrap();
         let etag = response.headers().get("etag").map(|v| v.to_str().unwrap().to_owned());
         let (status, bytes) = (response.status(), response.bytes().await.unwrap());
-        Answer { status, etag, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        self.described.holds(&method, path, status.as_u16(), &body);
+        Answer { status, etag, body }
     }
 
     pub async fn read(&self, path: &str) -> Answer {
@@ -79,12 +106,14 @@ impl Actor {
         self.call(Method::POST, path, Some(body), None).await
     }
 
+    /// Whatever is there is replaced.
     pub async fn put(&self, path: &str, body: Value) -> Answer {
-        self.call(Method::PUT, path, Some(body), None).await
+        self.call(Method::PUT, path, Some(body), Some(("if-match", "*"))).await
     }
 
+    /// Whatever is there is deleted.
     pub async fn delete(&self, path: &str) -> Answer {
-        self.call(Method::DELETE, path, None, None).await
+        self.call(Method::DELETE, path, None, Some(("if-match", "*"))).await
     }
 
     /// Kinds of all events, oldest first.
@@ -96,6 +125,12 @@ impl Actor {
     }
 }
 
+/// Everything comes from one address, and fast: only tests of the limits have any.
+pub fn config() -> Config {
+    let limits = Limits { token_calls_per_second: 0, address_calls_per_second: 0, ..Limits::default() };
+    Config { heartbeat: "1s".parse().unwrap(), limits, ..Config::default() }
+}
+
 fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -105,7 +140,7 @@ fn listen() -> (TcpListener, String) {
 
 impl Server {
     pub async fn start() -> Self {
-        Self::with(Config { heartbeat: "1s".parse().unwrap(), ..Config::default() }).await
+        Self::with(config()).await
     }
 
     pub async fn with(config: Config) -> Self {
@@ -121,8 +156,7 @@ impl Server {
     /// The same data again, after it was stopped, at another address.
     pub async fn again(data: Arc<tempfile::TempDir>, token: &str) -> Self {
         let (listener, url) = listen();
-        let config = Config { heartbeat: "1s".parse().unwrap(), ..Config::default() };
-        let app = bootstrap::open(data.path(), url, None, config).await.unwrap();
+        let app = bootstrap::open(data.path(), url, None, config()).await.unwrap();
         Self::serve(app, listener, data, (token.to_owned(), String::new()))
     }
 
@@ -132,7 +166,8 @@ impl Server {
         let ca = reqwest::Certificate::from_pem(app.authority.pem.as_bytes()).unwrap();
         let http = Client::builder().tls_certs_only([ca]).redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let url = app.url.clone();
-        let owner = Actor { http: http.clone(), url: url.clone(), token };
+        let described = Described(Arc::new(brevet_server::http::api(&app).1));
+        let owner = Actor { described, http: http.clone(), url: url.clone(), token };
         Self { app, url, http, owner, sign_in, handle, serving: Mutex::new(Some(serving)), data }
     }
 

@@ -189,6 +189,7 @@ pub mod idempotency {
         #[sea_orm(column_type = "Text")]
         pub answer: String,
         pub created: i64,
+        pub owner: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
