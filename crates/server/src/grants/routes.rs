@@ -51,7 +51,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::POST,
             "/grants/revoke",
             Action::Revoke,
-            doc("End all of a user, a computer or a policy").body::<RevokeAll>().answer::<RevokedAll>(200),
+            doc("End all of a user, a computer or a policy").body::<RevokeAll>().answer::<RevokedAll>(200).fails(&[Code::NotFound]),
             end_all,
         )
 }

@@ -30,10 +30,7 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         // A line each, so that branches can be put together.
         let first: Box<dyn MigrationTrait> = Box::new(first::First);
-        let later: [Box<dyn MigrationTrait>; 2] = [
-            Box::new(m0030_idempotency::IdempotencyOwner),
-            Box::new(m0040_decisions::Decisions),
-        ];
+        let later: [Box<dyn MigrationTrait>; 2] = [Box::new(m0030_idempotency::IdempotencyOwner), Box::new(m0040_decisions::Decisions)];
         std::iter::once(first).chain(later).collect()
     }
 }

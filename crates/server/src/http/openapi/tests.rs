@@ -3,7 +3,7 @@
 use brevet_api::rest::apply::{Applied, Apply};
 use brevet_api::rest::computer::{Because, Computer, EnrolmentToken, EnrolmentTokenCreated, JournalPage, NewEnrolmentToken};
 use brevet_api::rest::event::Event;
-use brevet_api::rest::grant::{Extend, GrantItem, Revoke};
+use brevet_api::rest::grant::{Extend, GrantItem, Revoke, RevokeAll, RevokedAll};
 use brevet_api::rest::instance::{Instance, Me};
 use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person, Roles, SignIn};
 use brevet_api::rest::policy::{Change, OnComputer, Shadow, StoredAutonomous, StoredGroup, StoredList, StoredPolicy};
@@ -38,6 +38,6 @@ fn each_example_is_one_of_its_type() {
     let examples: Map<String, Value> = serde_json::from_str(super::EXAMPLES).unwrap();
     each_is!(examples: Policy StoredPolicy List StoredList Group StoredGroup AutonomousRule StoredAutonomous Shadow File Apply Applied);
     each_is!(examples: Change OnComputer Computer Because JournalPage NewEnrolmentToken EnrolmentToken EnrolmentTokenCreated);
-    each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke SessionItem Event Instance Me Setting SetValue);
+    each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke RevokeAll RevokedAll SessionItem Event Instance Me Setting SetValue);
     each_is!(examples: Person NewPerson Roles Enabled OsUser NoOsUser SignIn NewToken Token TokenCreated);
 }
