@@ -22,7 +22,7 @@ use crate::access::Actor;
 use crate::app::App;
 use crate::clock::secret;
 use crate::store::entities::idempotency::{ActiveModel, Column, Entity, Model};
-use crate::store::once::{DONE, RUNNING, Running};
+use crate::store::once::{DONE, RUNNING, Running, UNKEPT};
 use crate::store::{Change, once};
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -100,12 +100,12 @@ async fn reserve(app: &App, key: String, body_hash: &str) -> Outcome<Reserved> {
     let busy = || Failure::new(Code::IdempotencyRunning).because("a call with this idempotency key is running").retry_after(1);
     let taken = match Entity::find_by_id(&key).one(change.tx()).await? {
         Some(row) if row.body_hash != body_hash => return Err(Failure::new(Code::IdempotencyMismatch)),
-        Some(row) if row.status == DONE => {
+        Some(row) if row.status <= DONE && row.created > change.now.minus(LOST).millis() => return Err(busy()),
+        Some(row) if row.status == DONE || row.status == UNKEPT => {
             let hint = "look whether it is there; to have a secret that was shown once, revoke it and make another with a new key";
             return Err(Failure::new(Code::AlreadyDone).hint(hint));
         }
         Some(row) if row.status != RUNNING => return Ok(Reserved::Kept(row)),
-        Some(row) if row.created > change.now.minus(LOST).millis() => return Err(busy()),
         Some(row) => {
             let update = Entity::update_many()
                 .col_expr(Column::Owner, Expr::value(running.owner.clone()))
@@ -148,7 +148,7 @@ async fn settle(app: &App, running: &Running, answer: Option<Answer>) -> Outcome
     let change = Change::begin(app).await?;
     match answer {
         Some(answer) => {
-            let status = answer.body.as_ref().map_or(DONE, |_| i64::from(answer.status.as_u16()));
+            let status = answer.body.as_ref().map_or(UNKEPT, |_| i64::from(answer.status.as_u16()));
             let text = answer.body.map(|body| String::from_utf8_lossy(&body).into_owned()).unwrap_or_default();
             Entity::update_many()
                 .col_expr(Column::Status, Expr::value(status))

@@ -7,8 +7,10 @@ use super::entities::idempotency::{Column, Entity};
 
 /// Reserved, and nothing durable yet.
 pub const RUNNING: i64 = 0;
-/// Durable; the answer is not kept, or not yet.
+/// Durable; the answer is not kept yet.
 pub const DONE: i64 = 1;
+/// Durable; the answer is not kept at all.
+pub const UNKEPT: i64 = 2;
 
 /// Under which key a call runs, and that it is this call.
 #[derive(Debug, Clone)]

@@ -234,8 +234,12 @@ async fn a_key_whose_server_died_is_free_again_and_one_whose_work_was_durable_is
     create("a").await.ok();
     // As a crash leaves it: after the work was durable, before the answer was kept.
     status(1).await;
+    create("a").await.refused("idempotency_running");
+    server.app.clock.advance("3m".parse().unwrap());
     create("a").await.refused("already_done");
     // And before anything was durable: at first it may still run, later it cannot.
+    let now = server.app.clock.now().millis();
+    Entity::update_many().col_expr(Column::Created, Expr::value(now)).exec(&server.app.store.pool).await.unwrap();
     status(0).await;
     create("a").await.refused("idempotency_running");
     server.owner.delete("/groups/a").await.ok();
