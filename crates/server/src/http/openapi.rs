@@ -146,10 +146,10 @@ fn without_null(parameter: &Parameter) -> Value {
     let mut value = serde_json::to_value(parameter).unwrap_or_default();
     let Some(schema) = value.get_mut("schema") else { return value };
     let types = schema.get("type").and_then(Value::as_array).cloned();
-    if let Some(one) = types.and_then(|types| types.into_iter().find(|name| name != "null")) {
-        if let Some(schema) = schema.as_object_mut() {
-            schema.insert("type".into(), one);
-        }
+    if let Some(one) = types.and_then(|types| types.into_iter().find(|name| name != "null"))
+        && let Some(schema) = schema.as_object_mut()
+    {
+        schema.insert("type".into(), one);
     }
     if let Some(Value::Array(names)) = schema.get_mut("enum") {
         names.retain(|name| !name.is_null());
