@@ -123,9 +123,24 @@ pub fn parse(mut given: impl Iterator<Item = OsString>) -> Result<Command, Usage
         b"requests" => query(What::Requests, help::REQUESTS),
         b"grants" => query(What::Grants, help::GRANTS),
         b"lock" => query(What::Lock, help::LOCK),
+        b"completion" => completion(&rest),
         b"withdraw" => with_id(&rest, help::WITHDRAW, "request id (req_…)", |text| text.parse().ok().map(What::Withdraw)),
         b"end" => with_id(&rest, help::END, "grant id (gra_…)", |text| text.parse().ok().map(What::End)),
         other => Err(Usage::Command(escape::terminal(other))),
+    }
+}
+
+fn completion(given: &[OsString]) -> Result<Command, Usage> {
+    match given {
+        [shell] => match shell.as_bytes() {
+            b"bash" => Ok(Command::Help(help::BASH)),
+            b"zsh" => Ok(Command::Help(help::ZSH)),
+            b"fish" => Ok(Command::Help(help::FISH)),
+            b"-h" | b"--help" => Ok(Command::Help(help::COMPLETION)),
+            other => Err(Usage::NotAnId(escape::terminal(other), "shell that can be completed for (bash, zsh, fish)")),
+        },
+        [_, extra, ..] => Err(Usage::Extra(escape::terminal(extra.as_bytes()))),
+        [] => Err(Usage::Id("shell: bash, zsh or fish")),
     }
 }
 
@@ -278,6 +293,25 @@ mod tests {
             let Ok(Command::Help(text)) = parsed(&[word, "--help"]) else { panic!("{word}") };
             assert!(text.contains(&format!("brevet {word}")), "{word}");
             assert!(help::MAIN.contains(&format!("  {word} ")), "{word}");
+        }
+    }
+
+    #[test]
+    fn completion_knows_every_command_and_option_of_the_help() {
+        let commands = help::MAIN.lines().skip_while(|line| *line != "commands:").skip(1).take_while(|line| !line.is_empty());
+        let options = help::RUN.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+        let words: Vec<&str> = commands.chain(options).filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(words.contains(&"lock") && words.contains(&"no-wait") && words.len() > 12, "{words:?}");
+        for shell in ["bash", "zsh", "fish"] {
+            let Ok(Command::Help(text)) = parse(["completion", shell].into_iter().map(OsString::from)) else {
+                unreachable!("{shell}");
+            };
+            for word in &words {
+                assert!(text.contains(word), "{shell} does not know {word}");
+            }
+        }
+        for wrong in [&["completion"][..], &["completion", "tcsh"], &["completion", "bash", "x"]] {
+            assert!(parse(wrong.iter().map(OsString::from)).is_err(), "{wrong:?}");
         }
     }
 }

@@ -15,6 +15,7 @@ commands:
   end        finish a grant now, with what runs under it
   status     the state of Brevet on this computer
   lock       forget that you authenticated
+  completion what a shell needs to complete these: bash, zsh or fish
 
 'brevet COMMAND --help' says more about each. Every command takes --json.
 
@@ -165,3 +166,18 @@ examples:
 
 exit status: 0, 125 brevet failed, 126 refused
 ";
+
+pub const COMPLETION: &str = "\
+usage: brevet completion bash|zsh|fish
+
+Prints what a shell needs to complete brevet's commands.
+
+examples:
+  brevet completion bash > /etc/bash_completion.d/brevet
+
+exit status: 0, 125 brevet failed
+";
+
+pub const BASH: &str = include_str!("../completion/brevet.bash");
+pub const ZSH: &str = include_str!("../completion/brevet.zsh");
+pub const FISH: &str = include_str!("../completion/brevet.fish");

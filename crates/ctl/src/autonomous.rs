@@ -1,15 +1,15 @@
 //! `brevetctl autonomous`: rules that approve by themselves. The switch for all of them is `setting autonomous`.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::{Shadow, StoredAutonomous};
 use brevet_core::file::File;
 use brevet_core::id::AutonomousId;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{mark, page_table, shown};
+use crate::listing::{Columns, Listing};
+use crate::output::{mark, shown};
 use crate::stored;
 
 /// What to do with autonomous rules.
@@ -18,7 +18,7 @@ pub enum Autonomous {
     /// List autonomous rules
     List {
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Show an autonomous rule as TOML that apply takes
     Show {
@@ -54,12 +54,7 @@ pub enum Autonomous {
 /// When the server cannot be reached or refuses.
 pub fn run(session: &Session, command: Autonomous) -> Result<()> {
     match command {
-        Autonomous::List { limit } => {
-            let page: Page<StoredAutonomous> = session.client()?.list(&["autonomous"], &PageQuery::default(), limit.limit)?;
-            session
-                .output
-                .print(&page, |page| page_table(page, &["name", "enabled", "shadow", "longest", "a day", "computers", "users"], row))
-        }
+        Autonomous::List { rows } => rows.print(session, &["autonomous"], &PageQuery::default(), &COLUMNS),
         Autonomous::Show { rule } => {
             stored::show::<AutonomousId, _>(session, "autonomous", &rule, |content| File { autonomous: vec![content], ..File::default() })
         }
@@ -79,6 +74,9 @@ fn act(session: &Session, name: &str, action: &str, done: &str) -> Result<()> {
     let rule: StoredAutonomous = session.client()?.post_empty(&["autonomous", name, action])?;
     session.output.print(&rule, |rule| format!("{done} '{}', now version {}\n", shown(&rule.content.name), rule.version))
 }
+
+const COLUMNS: Columns<StoredAutonomous> =
+    Columns { headings: &["name", "enabled", "shadow", "longest", "a day", "computers", "users"], row };
 
 fn row(rule: &StoredAutonomous) -> Vec<String> {
     let content = &rule.content;

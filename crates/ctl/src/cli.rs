@@ -8,12 +8,13 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::output::Output;
 use crate::{
-    apply, autonomous, computer, enrolment, event, grant, group, import, list, person, policy, profile, request, session, setting, token,
+    apply, autonomous, computer, enrolment, event, grant, group, import, list, manual, person, policy, profile, request, session, setting,
+    token,
 };
 
 const AFTER: &str = "\
-Server, token and certificate come from these options, else from BREVET_SERVER, BREVET_TOKEN and BREVET_CA, else from a profile:
-~/.config/brevet/profiles.toml has a table a profile with the keys server, token_file and ca; 'default' is used where none is named.
+Server, token and certificate come from these options, else from BREVET_SERVER, BREVET_TOKEN and BREVET_CA, else from a profile
+(brevetctl profile --help). BREVET_PROFILE names one.
 
 An ID may be shortened as long as it stays unique; a request may also be named by its short code, everything with a name by its name.
 Moments are UTC. Actions that end or delete something ask first when a person sits at the terminal, unless --yes is given.
@@ -54,12 +55,15 @@ pub struct Global {
     /// PEM of the certificate to trust, where the server made its own [env: BREVET_CA]
     #[arg(long, global = true, value_name = "FILE")]
     pub ca: Option<PathBuf>,
-    /// A profile of ~/.config/brevet/profiles.toml
+    /// A profile, see: brevetctl profile [env: BREVET_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
     /// Print the API's own types as JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Print lists as CSV, with the table's columns
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub csv: bool,
     /// Do not ask before something is ended or deleted
     #[arg(long, short, global = true)]
     pub yes: bool,
@@ -112,11 +116,20 @@ pub enum Command {
     /// API tokens
     #[command(subcommand)]
     Token(token::Token),
+    /// Servers that this person works with
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// Print what a shell needs to complete commands
+    Completion(manual::Completion),
+    /// Write manual pages, one for each command
+    #[command(hide = true)]
+    Man(manual::Man),
 }
 
 /// What a command works with.
 pub struct Session {
-    global: Global,
+    /// What every command was told.
+    pub global: Global,
     /// Where results go.
     pub output: Output,
 }
@@ -125,7 +138,7 @@ impl Session {
     /// For these options.
     #[must_use]
     pub const fn new(global: Global) -> Self {
-        let output = Output { json: global.json, yes: global.yes };
+        let output = Output { json: global.json, csv: global.csv, yes: global.yes };
         Self { global, output }
     }
 
@@ -168,5 +181,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Event(command) => event::run(&session, command),
         Command::Person(command) => person::run(&session, command),
         Command::Token(command) => token::run(&session, command),
+        Command::Profile(command) => profile::run(&session, command),
+        Command::Completion(command) => manual::completion(&session, &command),
+        Command::Man(command) => manual::pages(&command),
     }
 }

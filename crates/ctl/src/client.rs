@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{CtlError, Result};
 use crate::profile::Target;
+use crate::progress::{Counted, Progress};
 
 /// The most that one page holds.
 const PAGE: u32 = 500;
@@ -67,7 +68,8 @@ impl Client {
     /// When the server cannot be reached or refuses, or writing fails.
     pub fn copy<Q: Serialize>(&self, path: &[&str], query: &Q, to: &mut impl std::io::Write) -> Result<()> {
         let mut response = self.send(self.request(Method::GET, path)?.query(query))?;
-        std::io::copy(&mut response, to).map_err(|source| CtlError::Io { what: "copy the server's answer".into(), source })?;
+        let mut counted = Counted { to, progress: Progress::default(), bytes: 0 };
+        std::io::copy(&mut response, &mut counted).map_err(|source| CtlError::Io { what: "copy the server's answer".into(), source })?;
         Ok(())
     }
 
@@ -77,6 +79,7 @@ impl Client {
     /// When the server cannot be reached or refuses.
     pub fn list<Q: Serialize, A: DeserializeOwned>(&self, path: &[&str], query: &Q, limit: usize) -> Result<Page<A>> {
         let mut all = Page { items: Vec::new(), next: None };
+        let mut progress = Progress::default();
         loop {
             let left = u32::try_from(limit.saturating_sub(all.items.len())).unwrap_or(PAGE).clamp(1, PAGE);
             let mut page_query = vec![("limit", left.to_string())];
@@ -85,6 +88,7 @@ impl Client {
             let came = page.items.len();
             all.items.extend(page.items);
             all.next = page.next;
+            progress.so_far(all.items.len(), "read");
             if all.next.is_none() || came == 0 || all.items.len() >= limit {
                 return Ok(all);
             }

@@ -1,13 +1,14 @@
 //! `brevetctl computer`.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::computer::{Because, Computer as Item, ComputerQuery, ComputerState, PolicyHere};
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{fields, mark, moment, page_table, shown, table, word};
+use crate::listing::{Columns, Listing};
+use crate::output::{fields, mark, moment, shown, table, word};
 use crate::stored::{self, Named};
+use crate::watch::Watch;
 
 /// What to do with computers.
 #[derive(Subcommand)]
@@ -21,7 +22,9 @@ pub enum Computer {
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Show a computer and which policies are in force there
     Show {
@@ -56,11 +59,9 @@ pub enum Computer {
 pub fn run(session: &Session, command: Computer) -> Result<()> {
     let client = session.client()?;
     match command {
-        Computer::List { state, name, limit } => {
+        Computer::List { state, name, rows, watch } => {
             let query = ComputerQuery { state, name, ..ComputerQuery::default() };
-            let page: Page<Item> = client.list(&["computers"], &query, limit.limit)?;
-            let headings = ["name", "state", "connected", "last contact", "journal", "id", "platform"];
-            session.output.print(&page, |page| page_table(page, &headings, row))
+            rows.watch(session, &watch, (&["computers"], &query), &COLUMNS)
         }
         Computer::Show { computer } => {
             let item: Item = client.get(&["computers", &computer])?;
@@ -92,6 +93,8 @@ fn presence(item: &Item) -> String {
         (false, false) => "no".into(),
     }
 }
+
+const COLUMNS: Columns<Item> = Columns { headings: &["name", "state", "connected", "last contact", "journal", "id", "platform"], row };
 
 fn row(item: &Item) -> Vec<String> {
     vec![

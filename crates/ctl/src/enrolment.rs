@@ -1,14 +1,14 @@
 //! `brevetctl enrolment-token`: rights to enrol a computer.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::computer::{EnrolmentToken as Item, EnrolmentTokenCreated, NewEnrolmentToken};
 use brevet_api::rest::page::PageQuery;
 use brevet_core::time::Length;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{mark, moment, page_table, shown};
+use crate::listing::{Columns, Listing};
+use crate::output::{mark, moment, shown};
 use crate::{reference, stored};
 
 /// What to do with enrolment tokens.
@@ -32,7 +32,7 @@ pub enum EnrolmentToken {
     /// List enrolment tokens
     List {
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Revoke an enrolment token; computers that used it stay enrolled
     Revoke {
@@ -59,10 +59,7 @@ pub fn run(session: &Session, command: EnrolmentToken) -> Result<()> {
             }
             session.output.print(&made, |made| format!("{}\n", shown(&made.token)))
         }
-        EnrolmentToken::List { limit } => {
-            let page: Page<Item> = client.list(&["enrolment-tokens"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| page_table(page, &["id", "used", "expires", "revoked", "groups", "name"], row))
-        }
+        EnrolmentToken::List { rows } => rows.print(session, &["enrolment-tokens"], &PageQuery::default(), &COLUMNS),
         EnrolmentToken::Revoke { id } => {
             let id = reference::enrolment_token(&client, &id)?;
             session.output.confirm(&format!("revoke the enrolment token {id}"))?;
@@ -71,6 +68,8 @@ pub fn run(session: &Session, command: EnrolmentToken) -> Result<()> {
         }
     }
 }
+
+const COLUMNS: Columns<Item> = Columns { headings: &["id", "used", "expires", "revoked", "groups", "name"], row };
 
 fn row(item: &Item) -> Vec<String> {
     vec![

@@ -92,10 +92,20 @@ impl CtlError {
 
 fn problem_lines(problem: &Problem) -> Vec<String> {
     let plain = |text: &str| escape::terminal(text.as_bytes()).replace("\\\\", "\\");
-    let title = plain(&problem.title);
-    let mut lines = vec![problem.detail.as_ref().map_or_else(|| title.clone(), |detail| format!("{title}: {}", plain(detail)))];
-    lines.extend(problem.errors.iter().map(|error| format!("  {}: {}", plain(&error.field), plain(&error.reason))));
-    lines.push(format!("code: {} (request id {})", plain(&problem.code), plain(&problem.request_id)));
+    let mut line = plain(&problem.title);
+    if let Some(detail) = &problem.detail {
+        line.push_str(&format!(": {}", plain(detail)));
+    }
+    // One field is said on the same line, several each on its own.
+    let fields: Vec<String> = problem.errors.iter().map(|error| format!("{}: {}", plain(&error.field), plain(&error.reason))).collect();
+    if let [only] = fields.as_slice() {
+        line.push_str(&format!(": {only}"));
+    }
+    line.push_str(&format!(" [code: {} (request id {})]", plain(&problem.code), plain(&problem.request_id)));
+    let mut lines = vec![line];
+    if fields.len() > 1 {
+        lines.extend(fields.iter().map(|field| format!("  {field}")));
+    }
     // Where the next step is a command of ours, that is the better hint.
     let hint = match problem.code.as_str() {
         "unauthenticated" => Some("give a token by --token-file FILE or BREVET_TOKEN; make one with: brevetctl token create".into()),

@@ -2,18 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use brevet_api::rest::Page;
-use brevet_api::rest::grant::{Delivery, DeliveryState, Extend, GrantItem, GrantQuery, Revoke, RevokeAll};
+use brevet_api::rest::grant::{Delivery, DeliveryState, Extend, GrantItem, GrantQuery, GrantState, Revoke, RevokeAll};
 use brevet_core::document::Kind;
 use brevet_core::time::Length;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::client::Client;
 use crate::error::{CtlError, Result};
-use crate::output::{fields, moment, optional_moment, page_table, shown, table, word};
+use crate::listing::{Columns, Listing};
+use crate::output::{fields, moment, optional_moment, shown, table, word};
 use crate::reference;
 use crate::request::describe_decision;
+use crate::watch::{Seen, Watch};
 
 mod revoke_all;
 
@@ -38,12 +39,16 @@ pub enum Grant {
         #[arg(long)]
         origin: Option<String>,
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
+        #[command(flatten)]
+        watch: Watch,
     },
-    /// Show a grant, its approvals, and what the computer said of it
+    /// Show a grant, its approvals, and what the computer said of it; watched, until it has ended
     Show {
         /// Id
         grant: String,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Give an approved grant more time: a new decision
     Extend {
@@ -92,15 +97,17 @@ pub enum Grant {
 pub fn run(session: &Session, command: Grant) -> Result<()> {
     let client = session.client()?;
     match command {
-        Grant::List { state, computer, user, policy, origin, limit } => {
+        Grant::List { state, computer, user, policy, origin, rows, watch } => {
             let query = GrantQuery { state, computer, user, policy, origin, ..GrantQuery::default() };
-            let page: Page<GrantItem> = client.list(&["grants"], &query, limit.limit)?;
-            let headings = ["id", "state", "origin", "computer", "user", "for", "ends", "policy", "command"];
-            session.output.print(&page, |page| page_table(page, &headings, row))
+            rows.watch(session, &watch, (&["grants"], &query), &COLUMNS)
         }
-        Grant::Show { grant } => {
-            let item: GrantItem = client.get(&["grants", &reference::grant(&client, &grant)?])?;
-            session.output.print(&item, describe)
+        Grant::Show { grant, watch } => {
+            let id = reference::grant(&client, &grant)?;
+            watch.run(session, || {
+                let item: GrantItem = client.get(&["grants", &id])?;
+                let over = !matches!(item.state, GrantState::Issued | GrantState::Active);
+                Ok(Seen { text: session.output.render(&item, describe)?, over })
+            })
         }
         Grant::Extend { grant, by, comment } => {
             let id = reference::grant(&client, &grant)?;
@@ -157,6 +164,9 @@ fn revoked(item: &GrantItem) -> String {
         Some(_) => format!("revoked {}; computer '{computer}' has not confirmed it yet\n", item.id),
     }
 }
+
+const COLUMNS: Columns<GrantItem> =
+    Columns { headings: &["id", "state", "origin", "computer", "user", "for", "ends", "policy", "command"], row };
 
 fn row(item: &GrantItem) -> Vec<String> {
     vec![

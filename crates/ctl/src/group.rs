@@ -1,15 +1,15 @@
 //! `brevetctl group`: sets of computers or of users, defined on the server.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::StoredGroup;
 use brevet_core::file::File;
 use brevet_core::id::GroupId;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{page_table, shown};
+use crate::listing::{Columns, Listing};
+use crate::output::shown;
 use crate::stored;
 
 /// What to do with groups.
@@ -18,7 +18,7 @@ pub enum Group {
     /// List groups
     List {
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Show a group as TOML that apply takes
     Show {
@@ -36,16 +36,15 @@ pub enum Group {
 /// When the server cannot be reached or refuses.
 pub fn run(session: &Session, command: Group) -> Result<()> {
     match command {
-        Group::List { limit } => {
-            let page: Page<StoredGroup> = session.client()?.list(&["groups"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| page_table(page, &["name", "of", "version", "members"], row))
-        }
+        Group::List { rows } => rows.print(session, &["groups"], &PageQuery::default(), &COLUMNS),
         Group::Show { group } => {
             stored::show::<GroupId, _>(session, "groups", &group, |content| File { group: vec![content], ..File::default() })
         }
         Group::Delete { group } => stored::delete(session, "group", "groups", &group, ""),
     }
 }
+
+const COLUMNS: Columns<StoredGroup> = Columns { headings: &["name", "of", "version", "members"], row };
 
 fn row(group: &StoredGroup) -> Vec<String> {
     let content = &group.content;

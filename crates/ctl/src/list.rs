@@ -1,15 +1,15 @@
 //! `brevetctl list`: application lists.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::StoredList;
 use brevet_core::file::File;
 use brevet_core::id::ListId;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{moment, page_table, shown};
+use crate::listing::{Columns, Listing};
+use crate::output::{moment, shown};
 use crate::stored;
 
 /// What to do with application lists.
@@ -19,7 +19,7 @@ pub enum List {
     /// List application lists
     List {
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Show an application list as TOML that apply takes
     Show {
@@ -37,16 +37,15 @@ pub enum List {
 /// When the server cannot be reached or refuses.
 pub fn run(session: &Session, command: List) -> Result<()> {
     match command {
-        List::List { limit } => {
-            let page: Page<StoredList> = session.client()?.list(&["lists"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| page_table(page, &["name", "rules", "version", "changed"], row))
-        }
+        List::List { rows } => rows.print(session, &["lists"], &PageQuery::default(), &COLUMNS),
         List::Show { list } => {
             stored::show::<ListId, _>(session, "lists", &list, |content| File { list: vec![content], ..File::default() })
         }
         List::Delete { list } => stored::delete(session, "application list", "lists", &list, ""),
     }
 }
+
+const COLUMNS: Columns<StoredList> = Columns { headings: &["name", "rules", "version", "changed"], row };
 
 fn row(list: &StoredList) -> Vec<String> {
     vec![shown(&list.content.name), list.content.rules.len().to_string(), list.version.to_string(), moment(list.changed)]

@@ -51,6 +51,8 @@ pub const fn mark(value: bool) -> &'static str {
 pub struct Output {
     /// `--json`.
     pub json: bool,
+    /// `--csv`: tables only.
+    pub csv: bool,
     /// `--yes`.
     pub yes: bool,
 }
@@ -61,12 +63,19 @@ impl Output {
     /// # Errors
     /// When standard output cannot be written.
     pub fn print<T: Serialize>(self, value: &T, people: impl FnOnce(&T) -> String) -> Result<()> {
-        if self.json {
-            let text = serde_json::to_string_pretty(value).map_err(|error| CtlError::Failed(format!("no JSON form: {error}")))?;
-            self.text(&format!("{text}\n"))
-        } else {
-            self.text(&people(value))
+        self.text(&self.render(value, people)?)
+    }
+
+    /// The text of that.
+    ///
+    /// # Errors
+    /// When the value has no JSON form.
+    pub fn render<T: Serialize>(self, value: &T, people: impl FnOnce(&T) -> String) -> Result<String> {
+        if !self.json {
+            return Ok(people(value));
         }
+        let text = serde_json::to_string_pretty(value).map_err(|error| CtlError::Failed(format!("no JSON form: {error}")))?;
+        Ok(format!("{text}\n"))
     }
 
     /// Prints text as it is.
@@ -126,6 +135,21 @@ pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     text
 }
 
+/// The same as CSV (RFC 4180). A cell that a spreadsheet would take for a formula gets an apostrophe before it.
+#[must_use]
+pub fn csv(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let cell = |text: &str| {
+        let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    };
+    let line = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
+    let mut text = line(headings.iter().map(|heading| cell(heading)).collect());
+    for row in rows {
+        text.push_str(&line(row.iter().map(|text| cell(text)).collect()));
+    }
+    text
+}
+
 /// A page as a table, saying when there is more.
 #[must_use]
 pub fn page_table<T>(page: &brevet_api::rest::Page<T>, headings: &[&str], row: impl Fn(&T) -> Vec<String>) -> String {
@@ -160,6 +184,12 @@ mod tests {
     #[test]
     fn moments_are_utc_to_the_second() {
         assert_eq!(moment(Timestamp::from_millis(1_700_000_000_123)), "2023-11-14T22:13:20Z");
+    }
+
+    #[test]
+    fn csv_quotes_what_it_must_and_disarms_formulas() {
+        let rows = [vec!["a,b".to_owned(), "say \"x\"".into(), "=1+1".into()]];
+        assert_eq!(csv(&["a", "b", "c"], &rows), "a,b,c\r\n\"a,b\",\"say \"\"x\"\"\",'=1+1\r\n");
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! `brevetctl person`: who signs in, with which roles, and which OS users they are.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person as Item, Role, Roles, SignIn};
 use clap::Subcommand;
 use reqwest::Method;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::client;
 use crate::error::{CtlError, Result};
-use crate::output::{fields, mark, moment, page_table, shown, word};
+use crate::listing::{Columns, Listing};
+use crate::output::{fields, mark, moment, shown, word};
 
 /// What to do with persons.
 #[derive(Subcommand)]
@@ -17,7 +17,7 @@ pub enum Person {
     /// List persons
     List {
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Show a person
     Show {
@@ -100,10 +100,7 @@ pub fn run(session: &Session, command: Person) -> Result<()> {
     let client = session.client()?;
     let print = |item: &Item| session.output.print(item, describe);
     match command {
-        Person::List { limit } => {
-            let page: Page<Item> = client.list(&["persons"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| page_table(page, &["name", "roles", "enabled", "id", "os users"], row))
-        }
+        Person::List { rows } => rows.print(session, &["persons"], &PageQuery::default(), &COLUMNS),
         Person::Show { person } => print(&client.get(&["persons", &person])?),
         Person::Create { name, roles, os_users } => {
             let os_users = os_users.into_iter().map(|user| OsUser { user, computer: None }).collect();
@@ -153,6 +150,8 @@ fn os_users(item: &Item) -> String {
     };
     if item.no_os_user { "has none".into() } else { item.os_users.iter().map(named).collect::<Vec<_>>().join(", ") }
 }
+
+const COLUMNS: Columns<Item> = Columns { headings: &["name", "roles", "enabled", "id", "os users"], row };
 
 fn row(item: &Item) -> Vec<String> {
     vec![shown(&item.name), roles(&item.roles), mark(item.enabled).into(), item.id.to_string(), os_users(item)]

@@ -3,7 +3,6 @@
 mod inspect;
 mod test;
 
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::{Change, OnComputer, PolicyQuery, StoredPolicy};
 use brevet_core::file::File;
@@ -11,9 +10,10 @@ use brevet_core::id::PolicyId;
 use brevet_core::policy::Applications;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{mark, moment, page_table, shown, word};
+use crate::listing::{Columns, Listing};
+use crate::output::{mark, moment, shown, word};
 use crate::stored;
 
 /// What to do with policies.
@@ -31,7 +31,7 @@ pub enum Policy {
         #[arg(long)]
         enabled: Option<bool>,
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Show a policy as TOML that apply takes
     Show {
@@ -43,14 +43,14 @@ pub enum Policy {
         /// Name or id
         policy: String,
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Show every version of a policy
     History {
         /// Name or id
         policy: String,
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Let a policy match again
     Enable {
@@ -80,24 +80,17 @@ pub enum Policy {
 /// When the server cannot be reached or refuses.
 pub fn run(session: &Session, command: Policy) -> Result<()> {
     match command {
-        Policy::List { name, mode, enabled, limit } => {
+        Policy::List { name, mode, enabled, rows } => {
             let query = PolicyQuery { name, mode, enabled, ..PolicyQuery::default() };
-            let page: Page<StoredPolicy> = session.client()?.list(&["policies"], &query, limit.limit)?;
-            session
-                .output
-                .print(&page, |page| page_table(page, &["name", "mode", "enabled", "version", "computers", "users", "applications"], row))
+            rows.print(session, &["policies"], &query, &COLUMNS)
         }
         Policy::Show { policy } => {
             stored::show::<PolicyId, _>(session, "policies", &policy, |content| File { policy: vec![content], ..File::default() })
         }
-        Policy::Computers { policy, limit } => {
-            let page: Page<OnComputer> = session.client()?.list(&["policies", &policy, "computers"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| page_table(page, &["computer", "state", "version", "since", "because"], on_computer))
+        Policy::Computers { policy, rows } => {
+            rows.print(session, &["policies", &policy, "computers"], &PageQuery::default(), &ON_COMPUTERS)
         }
-        Policy::History { policy, limit } => {
-            let page: Page<Change> = session.client()?.list(&["policies", &policy, "history"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| page_table(page, &["version", "time", "change", "by"], change))
-        }
+        Policy::History { policy, rows } => rows.print(session, &["policies", &policy, "history"], &PageQuery::default(), &CHANGES),
         Policy::Enable { policy } => act(session, &policy, "enable", "enabled"),
         Policy::Renew { policy } => act(session, &policy, "renew", "renewed"),
         Policy::Disable { policy } => {
@@ -113,6 +106,11 @@ fn act(session: &Session, name: &str, action: &str, done: &str) -> Result<()> {
     let policy: StoredPolicy = session.client()?.post_empty(&["policies", name, action])?;
     session.output.print(&policy, |policy| format!("{done} '{}', now version {}\n", shown(&policy.content.name), policy.version))
 }
+
+const COLUMNS: Columns<StoredPolicy> =
+    Columns { headings: &["name", "mode", "enabled", "version", "computers", "users", "applications"], row };
+const ON_COMPUTERS: Columns<OnComputer> = Columns { headings: &["computer", "state", "version", "since", "because"], row: on_computer };
+const CHANGES: Columns<Change> = Columns { headings: &["version", "time", "change", "by"], row: change };
 
 fn row(policy: &StoredPolicy) -> Vec<String> {
     let content = &policy.content;

@@ -1,6 +1,5 @@
 //! `brevetctl request`: what somebody asked for, and the decision.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::request::{Approve, Decision, Decline, RequestItem, RequestQuery};
 use brevet_core::application::{Fact, Facts};
 use brevet_core::escape;
@@ -8,10 +7,12 @@ use brevet_core::request::RequestState;
 use brevet_core::time::Length;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{fields, moment, optional_moment, page_table, shown, word};
+use crate::listing::{Columns, Listing};
+use crate::output::{fields, moment, optional_moment, shown, word};
 use crate::reference;
+use crate::watch::{Seen, Watch};
 
 /// What to do with requests.
 #[derive(Subcommand)]
@@ -31,12 +32,16 @@ pub enum Request {
         #[arg(long)]
         policy: Option<String>,
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Show exactly what would run, for whom and why
     Show {
         /// Id or short code
         request: String,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Approve a request, perhaps for less
     Approve {
@@ -70,15 +75,16 @@ pub enum Request {
 pub fn run(session: &Session, command: Request) -> Result<()> {
     let client = session.client()?;
     match command {
-        Request::List { state, computer, user, policy, limit } => {
+        Request::List { state, computer, user, policy, rows, watch } => {
             let query = RequestQuery { state, computer, user, policy, ..RequestQuery::default() };
-            let page: Page<RequestItem> = client.list(&["requests"], &query, limit.limit)?;
-            let headings = ["id", "code", "state", "computer", "user", "for", "created", "command", "reason"];
-            session.output.print(&page, |page| page_table(page, &headings, row))
+            rows.watch(session, &watch, (&["requests"], &query), &COLUMNS)
         }
-        Request::Show { request } => {
-            let item: RequestItem = client.get(&["requests", &reference::request(&client, &request)?])?;
-            session.output.print(&item, describe)
+        Request::Show { request, watch } => {
+            let id = reference::request(&client, &request)?;
+            watch.run(session, || {
+                let item: RequestItem = client.get(&["requests", &id])?;
+                Ok(Seen { text: session.output.render(&item, describe)?, over: item.state != RequestState::Pending })
+            })
         }
         Request::Approve { request, duration, comment, command_only, code } => {
             let id = reference::request(&client, &request)?;
@@ -104,6 +110,9 @@ fn approved(item: &RequestItem) -> String {
     let grant = item.grant.as_ref().map(|grant| format!(", grant {grant}")).unwrap_or_default();
     format!("approved {} ({}) for {given}{grant}\n", item.id, item.code)
 }
+
+const COLUMNS: Columns<RequestItem> =
+    Columns { headings: &["id", "code", "state", "computer", "user", "for", "created", "command", "reason"], row };
 
 fn row(item: &RequestItem) -> Vec<String> {
     vec![

@@ -1,14 +1,15 @@
 //! `brevetctl session`: each elevated run.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::session::{SessionItem, SessionQuery};
 use brevet_core::record::Outcome;
 use clap::Subcommand;
 
-use crate::cli::{self, Limit};
+use crate::cli;
 use crate::error::Result;
-use crate::output::{fields, moment, optional_moment, page_table, shown, word};
+use crate::listing::{Columns, Listing};
+use crate::output::{fields, moment, optional_moment, shown, word};
 use crate::reference;
+use crate::watch::Watch;
 
 /// What to do with sessions.
 #[derive(Subcommand)]
@@ -31,7 +32,9 @@ pub enum Session {
         #[arg(long)]
         grant: Option<String>,
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
+        #[command(flatten)]
+        watch: Watch,
     },
     /// Show a session
     Show {
@@ -45,12 +48,10 @@ pub enum Session {
 pub fn run(session: &cli::Session, command: Session) -> Result<()> {
     let client = session.client()?;
     match command {
-        Session::List { state, computer, user, policy, grant, limit } => {
+        Session::List { state, computer, user, policy, grant, rows, watch } => {
             let grant = grant.map(|text| reference::grant(&client, &text)).transpose()?;
             let query = SessionQuery { state, computer, user, policy, grant, ..SessionQuery::default() };
-            let page: Page<SessionItem> = client.list(&["sessions"], &query, limit.limit)?;
-            let headings = ["id", "state", "computer", "user", "as", "started", "ended", "outcome", "command"];
-            session.output.print(&page, |page| page_table(page, &headings, row))
+            rows.watch(session, &watch, (&["sessions"], &query), &COLUMNS)
         }
         Session::Show { session: id } => {
             let item: SessionItem = client.get(&["sessions", &reference::session(&client, &id)?])?;
@@ -71,6 +72,9 @@ fn outcome(outcome: Option<&Outcome>) -> String {
         Some(Outcome::Lost) => "lost".into(),
     }
 }
+
+const COLUMNS: Columns<SessionItem> =
+    Columns { headings: &["id", "state", "computer", "user", "as", "started", "ended", "outcome", "command"], row };
 
 fn row(item: &SessionItem) -> Vec<String> {
     vec![

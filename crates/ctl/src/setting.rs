@@ -1,14 +1,14 @@
 //! `brevetctl setting`. `setting autonomous on` is short for `setting set autonomous on`: the one switch that matters most.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::setting::{SetValue, Setting as Item};
 use clap::Subcommand;
 use reqwest::Method;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{fields, optional_moment, page_table, shown};
+use crate::listing::{Columns, Listing};
+use crate::output::{fields, optional_moment, shown};
 
 /// What to do with settings.
 #[derive(Subcommand)]
@@ -16,7 +16,7 @@ pub enum Setting {
     /// List settings
     List {
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Show a setting
     Show {
@@ -42,10 +42,7 @@ pub enum Setting {
 /// When the server cannot be reached or refuses.
 pub fn run(session: &Session, command: Setting) -> Result<()> {
     match command {
-        Setting::List { limit } => {
-            let page: Page<Item> = session.client()?.list(&["settings"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| page_table(page, &["name", "value", "default", "changed", "description"], row))
-        }
+        Setting::List { rows } => rows.print(session, &["settings"], &PageQuery::default(), &COLUMNS),
         Setting::Show { name } => show(session, &name),
         Setting::Set { name, value } => set(session, &name, value),
         Setting::Autonomous { value: None } => show(session, "autonomous"),
@@ -70,6 +67,8 @@ fn set(session: &Session, name: &str, value: String) -> Result<()> {
     let setting: Item = session.client()?.send_body(Method::PUT, &["settings", name], &SetValue { value })?;
     session.output.print(&setting, |setting| format!("{} is {}\n", shown(&setting.id), shown(&setting.value)))
 }
+
+const COLUMNS: Columns<Item> = Columns { headings: &["name", "value", "default", "changed", "description"], row };
 
 fn row(setting: &Item) -> Vec<String> {
     vec![shown(&setting.id), shown(&setting.value), shown(&setting.default), optional_moment(setting.changed), shown(&setting.description)]

@@ -1,15 +1,15 @@
 //! `brevetctl token`: API tokens.
 
-use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::person::Role;
 use brevet_api::rest::token::{NewToken, Token as Item, TokenCreated};
 use brevet_core::time::Length;
 use clap::Subcommand;
 
-use crate::cli::{Limit, Session};
+use crate::cli::Session;
 use crate::error::Result;
-use crate::output::{mark, moment, optional_moment, page_table, shown, word};
+use crate::listing::{Columns, Listing};
+use crate::output::{mark, moment, optional_moment, shown, word};
 use crate::person::parse_role;
 use crate::{reference, stored};
 
@@ -19,7 +19,7 @@ pub enum Token {
     /// List API tokens
     List {
         #[command(flatten)]
-        limit: Limit,
+        rows: Listing,
     },
     /// Make an API token; it is shown this once
     Create {
@@ -50,12 +50,7 @@ pub enum Token {
 pub fn run(session: &Session, command: Token) -> Result<()> {
     let client = session.client()?;
     match command {
-        Token::List { limit } => {
-            let page: Page<Item> = client.list(&["tokens"], &PageQuery::default(), limit.limit)?;
-            session.output.print(&page, |page| {
-                page_table(page, &["id", "person", "decides", "expires", "last used", "revoked", "roles", "name"], row)
-            })
-        }
+        Token::List { rows } => rows.print(session, &["tokens"], &PageQuery::default(), &COLUMNS),
         Token::Create { name, person, roles, decides, expires_in } => {
             let roles = if roles.is_empty() { None } else { Some(roles) };
             let made: TokenCreated = client.post(&["tokens"], &NewToken { name, person, roles, decides, expires_in })?;
@@ -73,6 +68,8 @@ pub fn run(session: &Session, command: Token) -> Result<()> {
         }
     }
 }
+
+const COLUMNS: Columns<Item> = Columns { headings: &["id", "person", "decides", "expires", "last used", "revoked", "roles", "name"], row };
 
 fn row(item: &Item) -> Vec<String> {
     vec![

@@ -394,3 +394,106 @@ fn revoking_all_says_what_it_will_do_and_goes_on_until_none_is_left() {
     assert_eq!(api.run(&["grant", "revoke"]).code, 2);
     assert_eq!(api.run(&["grant", "revoke", "gra_x", "--user", "alice"]).code, 2);
 }
+
+#[test]
+fn lists_are_filtered_ordered_and_exported_by_their_columns() {
+    let api = Api::start();
+    let item = |name: &str, state: &str| {
+        let mut item = grant(state, None);
+        item["user"] = json!(name);
+        item
+    };
+    api.on("GET grants", 200, &page(&[item("bob", "active"), item("alice", "expired")], Some("c1")));
+    api.on("GET grants", 200, &page(&[item("=cmd()", "active")], None));
+    let sorted = api.ok(&["grant", "list", "--sort", "user"]);
+    let users: Vec<usize> = ["=cmd()", "alice", "bob"].iter().map(|user| sorted.find(user).unwrap()).collect();
+    assert!(users.is_sorted(), "{sorted}");
+    assert_eq!(api.calls()[1].query, "limit=500&cursor=c1", "all of it is looked at");
+    let api = Api::start();
+    api.on("GET grants", 200, &page(&[item("bob", "active"), item("alice", "expired"), item("=cmd()", "active")], None));
+    let csv = api.ok(&["grant", "list", "--filter", "state=active", "--filter", "user!=bob", "--csv"]);
+    assert!(csv.starts_with("id,state,origin,") && csv.lines().count() == 2 && csv.contains(",'=cmd(),"), "{csv}");
+    let all: Value = serde_json::from_str(&api.ok(&["grant", "list", "--filter", "user=alice", "--json"])).unwrap();
+    assert_eq!(all["items"].as_array().unwrap().len(), 1);
+    let wrong = api.run(&["grant", "list", "--sort", "colour"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("no column 'colour'; there are: id, state"), "{}", wrong.stderr);
+}
+
+#[test]
+fn watching_a_request_ends_when_it_is_decided_and_prints_only_what_changed() {
+    let api = Api::start();
+    let item = request(1, "why");
+    let decided = RequestItem { state: RequestState::Approved, ..item.clone() };
+    let path = format!("GET requests/{}", item.id);
+    for answer in [&item, &item, &item, &decided] {
+        api.on(&path, 200, answer);
+    }
+    let shown = api.ok(&["request", "show", item.id.as_str(), "--watch", "1s"]);
+    assert_eq!(shown.matches("state     ").count(), 2, "{shown}");
+    assert!(!shown.contains('\u{1b}'), "no terminal, no control characters: {shown}");
+}
+
+#[test]
+fn profiles_are_the_owners_alone_and_never_show_a_token() {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let api = Api::start();
+    api.on("GET settings", 200, &page::<Value>(&[], None));
+    let home = api.folder.path();
+    let run = |arguments: &[&str], stdin: &str| -> Ran {
+        let mut command = bare(arguments);
+        command.env("XDG_CONFIG_HOME", home).stdin(std::process::Stdio::piped());
+        let mut child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
+    };
+    let ca = home.join("ca.pem");
+    let add = ["profile", "add", "one", "--server", &api.url, "--ca", ca.to_str().unwrap(), "--token-file", "-"];
+    let added = run(&add, "brv_test\n");
+    assert_eq!((added.code, added.stdout.as_str(), added.stderr.as_str()), (0, "kept the profile 'one'\n", ""));
+    let file = home.join("brevet/profiles.toml");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(run(&["setting", "list"], "").code, 0, "the first one is used");
+    assert_eq!(run(&["profile", "add", "two", "--server", "https://localhost:1"], "").code, 0);
+    assert_eq!(run(&add, "x").code, 2, "not replaced by accident");
+    assert_eq!(run(&["profile", "use", "two"], "").code, 0);
+    assert_eq!(run(&["setting", "list"], "").code, 2, "no token in it");
+    assert_eq!(run(&["--profile", "one", "setting", "list"], "").code, 0);
+    for form in ["--json", "--csv", "--yes"] {
+        let listed = run(&["profile", "list", form], "");
+        assert!(
+            listed.stdout.contains(&api.url) && listed.stdout.contains("kept") && !listed.stdout.contains("brv_test"),
+            "{}",
+            listed.stdout
+        );
+    }
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let seen = run(&["--profile", "one", "setting", "list"], "");
+    assert_eq!(seen.code, 2);
+    assert!(seen.stderr.contains("others can read the token") && !seen.stderr.contains("brv_test"), "{}", seen.stderr);
+    std::fs::write(&file, "[one]\ntoken = \"brv_test\nserver = 1\n").unwrap();
+    let broken = run(&["setting", "list"], "");
+    assert!(broken.code == 2 && !broken.stderr.contains("brv_test"), "{}", broken.stderr);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(run(&add, "brv_test").code, 0);
+    assert_eq!(run(&["profile", "remove", "one", "--yes"], "").code, 0);
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("brv_test"));
+    assert!(run(&["profile", "use", "one"], "").stderr.contains("no profile 'one'; there are none"));
+}
+
+#[test]
+fn completion_and_manual_pages_know_every_command() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran: Ran = bare(&["completion", shell]).output().unwrap().into();
+        assert!(ran.code == 0 && ran.stdout.contains("enrolment-token") && ran.stdout.contains("quarantine"), "{shell}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ran: Ran = bare(&["man", folder.path().to_str().unwrap()]).output().unwrap().into();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let top = std::fs::read_to_string(folder.path().join("brevetctl.1")).unwrap();
+    assert!(top.contains("Exit status") && top.contains(".TH"), "{top}");
+    let list = std::fs::read_to_string(folder.path().join("brevetctl-request-list.1")).unwrap();
+    assert!(list.contains("\\-\\-watch"), "{list}");
+    assert!(!folder.path().join("brevetctl-man.1").exists());
+}

@@ -1,0 +1,21 @@
+# Completion of brevet for fish.
+complete -c brevet -f
+complete -c brevet -n __fish_use_subcommand -a run -d 'run a command with the rights that a policy or an approver gives'
+complete -c brevet -n __fish_use_subcommand -a explain -d 'say what run would do, without doing it'
+complete -c brevet -n __fish_use_subcommand -a list -d 'what you may run or ask for on this computer'
+complete -c brevet -n __fish_use_subcommand -a requests -d 'your requests and where they stand'
+complete -c brevet -n __fish_use_subcommand -a withdraw -d 'take back a pending request'
+complete -c brevet -n __fish_use_subcommand -a grants -d 'your grants, how long they last, and their running sessions'
+complete -c brevet -n __fish_use_subcommand -a end -d 'finish a grant now, with what runs under it'
+complete -c brevet -n __fish_use_subcommand -a status -d 'the state of Brevet on this computer'
+complete -c brevet -n __fish_use_subcommand -a lock -d 'forget that you authenticated'
+complete -c brevet -n __fish_use_subcommand -a completion -d 'print what a shell needs to complete commands'
+complete -c brevet -n '__fish_seen_subcommand_from run' -l reason -x -d why
+complete -c brevet -n '__fish_seen_subcommand_from run' -l for -x -a '15m 30m 1h 2h' -d 'for how long at most'
+complete -c brevet -n '__fish_seen_subcommand_from run' -l ticket -x -d 'the number of a ticket'
+complete -c brevet -n '__fish_seen_subcommand_from run explain' -l as -x -a '(__fish_complete_users)' -d 'as this user'
+complete -c brevet -n '__fish_seen_subcommand_from run' -l no-wait -d 'do not wait for a decision'
+complete -c brevet -n '__fish_seen_subcommand_from run explain' -a '(__fish_complete_subcommand --fcs-skip=2)'
+complete -c brevet -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c brevet -n 'not __fish_use_subcommand' -l json -d 'as JSON'
+complete -c brevet -l help -d 'say more'
