@@ -50,7 +50,13 @@ pub fn run(session: &Session, command: &Apply) -> Result<()> {
             session.output.confirm(&format!("delete what the files do not name:\n{}", deleted.join("\n")))?;
         }
     }
-    session.output.print(&send(command.dry_run)?, plan)
+    let applied = send(command.dry_run)?;
+    for warning in &applied.warnings {
+        let place = sources.locate_named(&warning.kind, &warning.name, &warning.field);
+        let hint = warning.hint.as_ref().map(|hint| format!("; {}", shown(hint))).unwrap_or_default();
+        eprintln!("brevetctl: warning: {place}: {}{hint}", shown(&warning.reason));
+    }
+    session.output.print(&applied, plan)
 }
 
 /// What the files give that their author may not mean: said, never refused.

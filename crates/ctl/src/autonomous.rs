@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use crate::cli::Session;
 use crate::error::Result;
+use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
 use crate::output::{mark, shown};
 use crate::stored;
@@ -25,6 +26,8 @@ pub enum Autonomous {
         /// Name or id
         rule: String,
     },
+    /// Show every version, and with --diff what each changed
+    History(History),
     /// Let a rule only record what it would have done, or no longer
     Shadow {
         /// Name or id
@@ -55,9 +58,8 @@ pub enum Autonomous {
 pub fn run(session: &Session, command: Autonomous) -> Result<()> {
     match command {
         Autonomous::List { rows } => rows.print(session, &["autonomous"], &PageQuery::default(), &COLUMNS),
-        Autonomous::Show { rule } => {
-            stored::show::<AutonomousId, _>(session, "autonomous", &rule, |content| File { autonomous: vec![content], ..File::default() })
-        }
+        Autonomous::Show { rule } => stored::show::<AutonomousId, _>(session, "autonomous", &rule, into_file),
+        Autonomous::History(command) => history::print(session, "autonomous", &command, into_file),
         Autonomous::Shadow { rule, shadow } => {
             let body = Shadow { shadow: shadow == "on" };
             let stored: StoredAutonomous = session.client()?.post(&["autonomous", &rule, "shadow"], &body)?;
@@ -77,6 +79,10 @@ fn act(session: &Session, name: &str, action: &str, done: &str) -> Result<()> {
 
 const COLUMNS: Columns<StoredAutonomous> =
     Columns { headings: &["name", "enabled", "shadow", "longest", "a day", "computers", "users"], row };
+
+fn into_file(content: brevet_core::autonomous::AutonomousRule) -> File {
+    File { autonomous: vec![content], ..File::default() }
+}
 
 fn row(rule: &StoredAutonomous) -> Vec<String> {
     let content = &rule.content;

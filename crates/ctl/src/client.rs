@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{CtlError, Result};
+use crate::near;
 use crate::profile::Target;
 use crate::progress::{Counted, Progress};
 
@@ -59,7 +60,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn get_with<Q: Serialize, A: DeserializeOwned>(&self, path: &[&str], query: &Q) -> Result<A> {
-        read(self.send(self.request(Method::GET, path)?.query(query))?)
+        let answer = self.send(self.request(Method::GET, path)?.query(query));
+        read(answer.map_err(|refusal| near::with_hint(self, path, refusal))?)
     }
 
     /// `GET` of text, handed on as it comes.
@@ -84,7 +86,10 @@ impl Client {
             let left = u32::try_from(limit.saturating_sub(all.items.len())).unwrap_or(PAGE).clamp(1, PAGE);
             let mut page_query = vec![("limit", left.to_string())];
             page_query.extend(all.next.take().map(|cursor| ("cursor", cursor)));
-            let page: Page<A> = read(self.send(self.request(Method::GET, path)?.query(query).query(&page_query))?)?;
+            let answer = self.send(self.request(Method::GET, path)?.query(query).query(&page_query));
+            // The list of names itself is where a name is looked for.
+            let answer = if path.len() > 1 { answer.map_err(|refusal| near::with_hint(self, path, refusal)) } else { answer };
+            let page: Page<A> = read(answer?)?;
             let came = page.items.len();
             all.items.extend(page.items);
             all.next = page.next;
@@ -100,7 +105,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn send_body<B: Serialize, A: DeserializeOwned>(&self, method: Method, path: &[&str], body: &B) -> Result<A> {
-        read(self.send(self.request(method, path)?.json(body))?)
+        let answer = self.send(self.request(method, path)?.json(body));
+        read(answer.map_err(|refusal| near::with_hint(self, path, refusal))?)
     }
 
     /// `POST` with a body.
@@ -116,7 +122,8 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub fn post_empty<A: DeserializeOwned>(&self, path: &[&str]) -> Result<A> {
-        read(self.send(self.request(Method::POST, path)?)?)
+        let answer = self.send(self.request(Method::POST, path)?);
+        read(answer.map_err(|refusal| near::with_hint(self, path, refusal))?)
     }
 
     /// `DELETE`.
@@ -133,6 +140,14 @@ impl Client {
     /// When the server cannot be reached or refuses.
     pub fn delete_version(&self, path: &[&str], version: u64) -> Result<Response> {
         self.send(self.request(Method::DELETE, path)?.header("if-match", format!("\"{version}\"")))
+    }
+
+    /// `PUT` of the next version of what was seen: what somebody changed meanwhile stays.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or refuses.
+    pub fn put_version<B: Serialize, A: DeserializeOwned>(&self, path: &[&str], version: u64, body: &B) -> Result<A> {
+        read(self.send(self.request(Method::PUT, path)?.header("if-match", format!("\"{version}\"")).json(body))?)
     }
 
     /// `PUT` of everything that there is to say, whatever is there.

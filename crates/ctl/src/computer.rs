@@ -4,6 +4,7 @@ use brevet_api::rest::computer::{Because, Computer as Item, ComputerQuery, Compu
 use clap::Subcommand;
 
 use crate::cli::Session;
+use crate::client::Client;
 use crate::error::Result;
 use crate::listing::{Columns, Listing};
 use crate::output::{fields, mark, moment, shown, table, word};
@@ -79,11 +80,31 @@ pub fn run(session: &Session, command: Computer) -> Result<()> {
         Computer::Remove { computer } => {
             let found: Named = client.get(&["computers", &computer])?;
             let name = shown(&found.name);
-            session.output.confirm(&format!("remove '{name}'; it can no longer connect and must be enrolled anew"))?;
+            let effect = still_running(&client, &found.id)?;
+            session.output.confirm(&format!("remove '{name}'; it can no longer connect and must be enrolled anew{effect}"))?;
             client.delete(&["computers", &found.id], &())?;
             stored::done(session, "removed", &found.id, &found.name)
         }
     }
+}
+
+/// What is in force on a computer that is about to be cut off.
+fn still_running(client: &Client, computer: &str) -> Result<String> {
+    let count = |path: &str, state: &str| -> Result<usize> {
+        let query = [("computer", computer), ("state", state)];
+        Ok(client.list::<_, serde_json::Value>(&[path], &query, 500)?.items.len())
+    };
+    let (grants, sessions) = (count("grants", "active")? + count("grants", "issued")?, count("sessions", "started")?);
+    if grants + sessions == 0 {
+        return Ok(String::new());
+    }
+    let plural = |count: usize, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+    Ok(format!(
+        ". {} and {} are in force there: nothing can be revoked on it any more, and they end by their own time or when its staleness runs \
+         out. To end them now, first: brevetctl computer quarantine {computer} --comment WHY",
+        plural(grants, "grant"),
+        plural(sessions, "session")
+    ))
 }
 
 fn presence(item: &Item) -> String {

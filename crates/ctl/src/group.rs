@@ -7,7 +7,8 @@ use brevet_core::id::GroupId;
 use clap::Subcommand;
 
 use crate::cli::Session;
-use crate::error::Result;
+use crate::error::{CtlError, Result};
+use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
 use crate::output::shown;
 use crate::stored;
@@ -25,6 +26,38 @@ pub enum Group {
         /// Name or id
         group: String,
     },
+    /// Make a group of computers or of users
+    Create {
+        /// Unique among groups
+        name: String,
+        /// A computer in it; may be given again
+        #[arg(long = "computer", value_name = "NAME", required_unless_present_any = ["users", "of"], conflicts_with = "users")]
+        computers: Vec<String>,
+        /// A user in it; may be given again
+        #[arg(long = "user", value_name = "NAME")]
+        users: Vec<String>,
+        /// Of what, where it begins empty
+        #[arg(long, value_parser = ["computers", "users"])]
+        of: Option<String>,
+    },
+    /// Put computers or users into a group
+    Add {
+        /// Name or id
+        group: String,
+        /// Who
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Take computers or users out of a group; rights that they had by it end
+    Remove {
+        /// Name or id
+        group: String,
+        /// Who
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Show every version, and with --diff what each changed
+    History(History),
     /// Delete a group that nothing uses
     Delete {
         /// Name or id
@@ -37,14 +70,64 @@ pub enum Group {
 pub fn run(session: &Session, command: Group) -> Result<()> {
     match command {
         Group::List { rows } => rows.print(session, &["groups"], &PageQuery::default(), &COLUMNS),
-        Group::Show { group } => {
-            stored::show::<GroupId, _>(session, "groups", &group, |content| File { group: vec![content], ..File::default() })
+        Group::Show { group } => stored::show::<GroupId, _>(session, "groups", &group, into_file),
+        Group::Create { name, computers, users, of } => {
+            let of_users = !users.is_empty() || of.as_deref() == Some("users");
+            let (computers, users) = if of_users { (None, Some(users)) } else { (Some(computers), None) };
+            let content = brevet_core::file::Group { name, computers, users };
+            let made: StoredGroup = session.client()?.post(&["groups"], &content)?;
+            session.output.print(&made, |made| format!("made the group '{}'\n", shown(&made.content.name)))
         }
+        Group::Add { group, members } => change(session, &group, |there| {
+            members.iter().for_each(|member| {
+                if !there.contains(member) {
+                    there.push(member.clone());
+                }
+            });
+            Ok(())
+        }),
+        Group::Remove { group, members } => {
+            let who = members.join(", ");
+            session.output.confirm(&format!("take {} out of '{}'; rights that they had by it end", shown(&who), shown(&group)))?;
+            change(session, &group, |there| {
+                if let Some(missing) = members.iter().find(|member| !there.contains(member)) {
+                    return Err(CtlError::NotFound(format!("'{}' is not in the group", shown(missing))));
+                }
+                there.retain(|member| !members.contains(member));
+                Ok(())
+            })
+        }
+        Group::History(command) => history::print(session, "groups", &command, into_file),
         Group::Delete { group } => stored::delete(session, "group", "groups", &group, ""),
     }
 }
 
 const COLUMNS: Columns<StoredGroup> = Columns { headings: &["name", "of", "version", "members"], row };
+
+/// The next version of a group from the one that is there.
+fn change(session: &Session, group: &str, edit: impl FnOnce(&mut Vec<String>) -> Result<()>) -> Result<()> {
+    let client = session.client()?;
+    let mut found: StoredGroup = client.get(&["groups", group])?;
+    let members = match (&mut found.content.computers, &mut found.content.users) {
+        (Some(members), _) | (None, Some(members)) => members,
+        (None, None) => return Err(CtlError::Answer("a group without members".into())),
+    };
+    edit(members)?;
+    let done: StoredGroup = client.put_version(&["groups", found.id.as_str()], found.version, &found.content)?;
+    session.output.print(&done, |done| format!("'{}' has {} now, version {}\n", shown(&done.content.name), count(done), done.version))
+}
+
+fn count(group: &StoredGroup) -> String {
+    let content = &group.content;
+    match (&content.computers, &content.users) {
+        (Some(computers), _) => format!("{} computers", computers.len()),
+        (None, users) => format!("{} users", users.as_ref().map_or(0, Vec::len)),
+    }
+}
+
+fn into_file(content: brevet_core::file::Group) -> File {
+    File { group: vec![content], ..File::default() }
+}
 
 fn row(group: &StoredGroup) -> Vec<String> {
     let content = &group.content;

@@ -3,8 +3,9 @@
 mod inspect;
 mod test;
 
+use brevet_api::rest::Page;
 use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::policy::{Change, OnComputer, PolicyQuery, StoredPolicy};
+use brevet_api::rest::policy::{Mistake, OnComputer, PolicyQuery, PolicyState, StoredPolicy};
 use brevet_core::file::File;
 use brevet_core::id::PolicyId;
 use brevet_core::policy::Applications;
@@ -12,6 +13,7 @@ use clap::Subcommand;
 
 use crate::cli::Session;
 use crate::error::Result;
+use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
 use crate::output::{mark, moment, shown, word};
 use crate::stored;
@@ -33,24 +35,37 @@ pub enum Policy {
         #[command(flatten)]
         rows: Listing,
     },
-    /// Show a policy as TOML that apply takes
+    /// Show a policy as TOML that apply takes, and on how many computers it is in force
     Show {
         /// Name or id
         policy: String,
+        /// An earlier version
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
     },
-    /// Show on which computers a policy stands, and how
-    Computers {
+    /// Show which computers hold which version, and which refuse it and why
+    #[command(visible_alias = "computers")]
+    State {
         /// Name or id
         policy: String,
         #[command(flatten)]
         rows: Listing,
     },
-    /// Show every version of a policy
-    History {
+    /// Show every version of a policy, and with --diff what each changed
+    History(History),
+    /// Say what in a policy will not do what its author means: it matches nothing, or a deny shadows it
+    Check {
         /// Name or id
         policy: String,
         #[command(flatten)]
         rows: Listing,
+    },
+    /// Make another policy of the same content, disabled
+    Duplicate {
+        /// Name or id
+        policy: String,
+        /// The new one's name
+        name: String,
     },
     /// Let a policy match again
     Enable {
@@ -84,13 +99,17 @@ pub fn run(session: &Session, command: Policy) -> Result<()> {
             let query = PolicyQuery { name, mode, enabled, ..PolicyQuery::default() };
             rows.print(session, &["policies"], &query, &COLUMNS)
         }
-        Policy::Show { policy } => {
-            stored::show::<PolicyId, _>(session, "policies", &policy, |content| File { policy: vec![content], ..File::default() })
+        Policy::Show { policy, version: Some(version) } => history::version(session, "policies", &policy, version, into_file),
+        Policy::Show { policy, version: None } => {
+            if !session.output.json {
+                session.output.text(&in_force(session, &policy)?)?;
+            }
+            stored::show::<PolicyId, _>(session, "policies", &policy, into_file)
         }
-        Policy::Computers { policy, rows } => {
-            rows.print(session, &["policies", &policy, "computers"], &PageQuery::default(), &ON_COMPUTERS)
-        }
-        Policy::History { policy, rows } => rows.print(session, &["policies", &policy, "history"], &PageQuery::default(), &CHANGES),
+        Policy::Check { policy, rows } => rows.print(session, &["policies", &policy, "warnings"], &PageQuery::default(), &MISTAKES),
+        Policy::Duplicate { policy, name } => duplicate(session, &policy, name),
+        Policy::State { policy, rows } => rows.print(session, &["policies", &policy, "computers"], &PageQuery::default(), &ON_COMPUTERS),
+        Policy::History(command) => history::print(session, "policies", &command, into_file),
         Policy::Enable { policy } => act(session, &policy, "enable", "enabled"),
         Policy::Renew { policy } => act(session, &policy, "renew", "renewed"),
         Policy::Disable { policy } => {
@@ -110,7 +129,38 @@ fn act(session: &Session, name: &str, action: &str, done: &str) -> Result<()> {
 const COLUMNS: Columns<StoredPolicy> =
     Columns { headings: &["name", "mode", "enabled", "version", "computers", "users", "applications"], row };
 const ON_COMPUTERS: Columns<OnComputer> = Columns { headings: &["computer", "state", "version", "since", "because"], row: on_computer };
-const CHANGES: Columns<Change> = Columns { headings: &["version", "time", "change", "by"], row: change };
+const MISTAKES: Columns<Mistake> = Columns { headings: &["field", "code", "because", "hint"], row: mistake };
+
+fn mistake(mistake: &Mistake) -> Vec<String> {
+    vec![shown(&mistake.field), shown(&mistake.code), shown(&mistake.reason), mistake.hint.as_deref().map(shown).unwrap_or_default()]
+}
+
+fn into_file(content: brevet_core::policy::Policy) -> File {
+    File { policy: vec![content], ..File::default() }
+}
+
+/// On how many computers it is in force, as comments before its TOML.
+fn in_force(session: &Session, policy: &str) -> Result<String> {
+    let page: Page<OnComputer> = session.client()?.list(&["policies", policy, "computers"], &PageQuery::default(), usize::MAX)?;
+    let count = |state: PolicyState| page.items.iter().filter(|place| place.state == state).count();
+    let (applied, sent, refused) = (count(PolicyState::Applied), count(PolicyState::Sent), count(PolicyState::Refused));
+    let mut text = format!("# in force on {applied} computers, sent to {sent}, refused by {refused}\n");
+    for place in page.items.iter().filter(|place| place.state == PolicyState::Refused).take(5) {
+        text.push_str(&format!("# refused by {}\n", on_computer(place).join(" ")));
+    }
+    Ok(text)
+}
+
+fn duplicate(session: &Session, policy: &str, name: String) -> Result<()> {
+    let client = session.client()?;
+    let found: StoredPolicy = client.get(&["policies", policy])?;
+    let content = brevet_core::policy::Policy { name, enabled: false, ..found.content };
+    let made: StoredPolicy = client.post(&["policies"], &content)?;
+    session.output.print(&made, |made| {
+        let name = shown(&made.content.name);
+        format!("made '{name}', disabled; see: brevetctl policy show '{name}', then: brevetctl policy enable '{name}'\n")
+    })
+}
 
 fn row(policy: &StoredPolicy) -> Vec<String> {
     let content = &policy.content;
@@ -135,8 +185,4 @@ fn on_computer(place: &OnComputer) -> Vec<String> {
         (field, reason) => shown(field.as_deref().or(reason.as_deref()).unwrap_or_default()),
     };
     vec![shown(&place.name), word(&place.state), place.version.to_string(), moment(place.since), because]
-}
-
-fn change(change: &Change) -> Vec<String> {
-    vec![change.version.to_string(), moment(change.time), shown(&change.change), shown(&change.by)]
 }

@@ -192,9 +192,13 @@ fn what_is_shown_is_what_apply_takes() {
     let more = json!({ "id": PolicyId::new(1, [1; 10]), "version": 7, "created": Timestamp::from_millis(0), "changed": Timestamp::from_millis(0) });
     stored.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     api.on("GET policies/p", 200, &stored);
+    let place = json!({ "id": ComputerId::new(1, [1; 10]), "name": "web-1", "state": "refused", "version": 7, "field": "elevation.record",
+        "reason": "not \u{1b}[2J here", "since": Timestamp::from_millis(0) });
+    api.on("GET policies/p/computers", 200, &page(&[place], None));
     let shown = api.ok(&["policy", "show", "p"]);
     assert_eq!(file::parse(&shown).unwrap().policy, vec![policy]);
-    assert!(shown.starts_with("# pol_"), "{shown}");
+    assert!(shown.starts_with("# in force on 0 computers, sent to 0, refused by 1\n# refused by web-1 "), "{shown}");
+    assert!(shown.contains("\n# pol_") && !shown.contains('\u{1b}'), "{shown}");
     let json: Value = serde_json::from_str(&api.ok(&["policy", "show", "p", "--json"])).unwrap();
     assert_eq!(json, stored);
     api.on(

@@ -1,7 +1,5 @@
 //! Every brevetctl command that a guide shows is one that brevetctl reads.
 
-#![expect(clippy::unwrap_used, reason = "a test's part that fails is a failed test")]
-
 use brevet_ctl::cli::Cli;
 use clap::Parser as _;
 use clap::error::ErrorKind;

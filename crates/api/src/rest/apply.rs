@@ -3,6 +3,8 @@
 use brevet_core::file::File;
 use serde::{Deserialize, Serialize};
 
+use super::policy::Mistake;
+
 /// Everything that a file or a folder of files says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -26,6 +28,9 @@ pub struct Applied {
     pub dry_run: bool,
     /// In the order of the file, deletions last.
     pub changes: Vec<AppliedChange>,
+    /// What in the file is sound and will not do what its author means.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Mistake>,
 }
 
 /// One thing that the file or the server names.

@@ -110,6 +110,25 @@ pub enum PolicyState {
     Refused,
 }
 
+/// Something that is sound as written and will not do what its author means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Mistake {
+    /// `group`, `list`, `policy` or `autonomous`.
+    pub kind: String,
+    /// Which.
+    pub name: String,
+    /// The field within it, such as `computers[0]`.
+    pub field: String,
+    /// `unknown_computer`, `no_computer`, `empty_group`, `nobody`, `unknown_user`, `over`, `shadowed` or `shadows`.
+    pub code: String,
+    /// In words.
+    pub reason: String,
+    /// What to do, where that is clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
 /// Body of `POST autonomous/{ref}/shadow`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -10,6 +10,7 @@ use brevet_core::file::File;
 
 use super::check;
 use super::content::{Content, Kind, Snapshot, kind_name, of_file};
+use super::mistakes::{self, Known};
 use super::write::{self, Reason, errors_or_ok};
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -19,6 +20,9 @@ use crate::http::extract::{Body, Json};
 use crate::http::failure::Outcome;
 use crate::http::routes::{Routes, doc};
 use crate::store::Change;
+
+/// Most warnings in one answer.
+const MOST_WARNINGS: usize = 1000;
 
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
@@ -56,6 +60,8 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     errors_or_ok(with_places(&wanted).flat_map(|(place, content)| check::dangling(content, &after, &place)).collect())?;
     let others = after.0.iter().filter(|d| !wanted.contains(&d.content));
     errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()))).collect())?;
+    let known = Known::load(change.tx(), &after).await?;
+    let warnings = wanted.iter().flat_map(|content| mistakes::of(content, &after, &known, change.now)).take(MOST_WARNINGS).collect();
     if body.dry_run {
         for change in changes.iter_mut().filter(|c| c.change == AppliedAction::Created) {
             change.id = None;
@@ -64,7 +70,7 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
         publish::publish(&mut change).await?;
         change.commit().await?;
     }
-    Ok(Json(Applied { dry_run: body.dry_run, changes }))
+    Ok(Json(Applied { dry_run: body.dry_run, changes, warnings }))
 }
 
 /// Each definition with its place in the file, such as `policy[2].`.

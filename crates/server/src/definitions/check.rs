@@ -6,7 +6,8 @@ use brevet_core::autonomous;
 use brevet_core::file::{validate_group, validate_list};
 use brevet_core::policy::{Applications, Scope, validate};
 
-use super::content::{Content, Snapshot};
+use super::content::{Content, Kind, Snapshot};
+use super::mistakes::nearest;
 
 /// What is wrong with a definition by itself; fields begin with `prefix`.
 #[must_use]
@@ -116,16 +117,30 @@ impl References {
     }
 }
 
+fn names(all: &Snapshot, kind: Kind) -> Vec<String> {
+    all.0.iter().filter(|d| d.content.kind() == kind).map(|d| d.content.name().to_owned()).collect()
+}
+
+/// That it is not there, and which name is nearly it.
+fn absent(what: &str, name: &str, there: &[String]) -> String {
+    match nearest(name, there).filter(|near| *near != name) {
+        Some(near) => format!("there is no {what} {name:?}; do you mean {near:?}?"),
+        None => format!("there is no {what} {name:?}"),
+    }
+}
+
 /// What a definition names that is not there.
 #[must_use]
 pub fn dangling(content: &Content, all: &Snapshot, prefix: &str) -> Vec<FieldError> {
     let found = references(content);
     let lists = found.lists.into_iter().filter(|(_, name)| all.list(name).is_none());
-    let mut errors: Vec<FieldError> = lists.map(|(field, name)| error(prefix, &field, format!("there is no list {name:?}"))).collect();
+    let lists_there: Vec<String> = names(all, Kind::List);
+    let groups_there: Vec<String> = names(all, Kind::Group);
+    let mut errors: Vec<FieldError> = lists.map(|(field, name)| error(prefix, &field, absent("list", &name, &lists_there))).collect();
     let users = found.user_groups.into_iter().filter(|(_, name)| all.group(name).is_none_or(|g| g.users.is_none()));
-    errors.extend(users.map(|(field, name)| error(prefix, &field, format!("there is no group of users {name:?}"))));
+    errors.extend(users.map(|(field, name)| error(prefix, &field, absent("group of users", &name, &groups_there))));
     let computers = found.computer_groups.into_iter().filter(|(_, name)| all.group(name).is_none_or(|g| g.computers.is_none()));
-    errors.extend(computers.map(|(field, name)| error(prefix, &field, format!("there is no group of computers {name:?}"))));
+    errors.extend(computers.map(|(field, name)| error(prefix, &field, absent("group of computers", &name, &groups_there))));
     errors
 }
 

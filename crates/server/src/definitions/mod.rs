@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod check;
 pub mod content;
+pub mod mistakes;
 pub mod routes;
 pub mod write;
 

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::policy::Change as HistoryItem;
 use brevet_api::rest::{Code, Page};
 use brevet_core::file::List;
 use serde_json::Value;
@@ -48,11 +49,28 @@ pub fn routes(table: Routes) -> Routes {
             replace,
         )
         .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it").needs_match().fails(&[Code::InUse]), delete)
+        .on(
+            Method::GET,
+            "/lists/{reference}/history",
+            Action::ReadPolicy,
+            doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]).filters::<PageQuery>(),
+            history,
+        )
 }
 
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     Ok(Json(routes::list(&app, Kind::List, &slice, |_| true).await?))
+}
+
+async fn history(
+    State(app): State<App>,
+    _actor: Actor,
+    Path(reference): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Outcome<Json<Page<HistoryItem>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    Ok(Json(routes::history(&app, Kind::List, &reference, &slice).await?))
 }
 
 async fn create(State(app): State<App>, actor: Actor, Body(body): Body<List>) -> Outcome<Response> {

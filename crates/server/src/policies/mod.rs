@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::policy::{Change as HistoryItem, OnComputer, PolicyQuery};
+use brevet_api::rest::policy::{Change as HistoryItem, Mistake, OnComputer, PolicyQuery};
 use brevet_api::rest::{Code, Page};
 use brevet_core::policy::{Mode, Policy, Validity};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::definitions::write::Reason;
-use crate::definitions::{Content, Kind, Snapshot, routes};
+use crate::definitions::{Content, Kind, Snapshot, mistakes, routes};
 use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -77,6 +77,13 @@ pub fn routes(table: Routes) -> Routes {
             Action::ReadPolicy,
             doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]).filters::<PageQuery>(),
             history,
+        )
+        .on(
+            Method::GET,
+            "/policies/{reference}/warnings",
+            Action::ReadPolicy,
+            doc("What in it will not do what its author means, as things stand").answer::<Mistake>(200).page(&[]).filters::<PageQuery>(),
+            warnings,
         )
         .on(
             Method::GET,
@@ -156,6 +163,22 @@ async fn history(
 ) -> Outcome<Json<Page<HistoryItem>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     Ok(Json(routes::history(&app, Kind::Policy, &reference, &slice).await?))
+}
+
+async fn warnings(
+    State(app): State<App>,
+    _actor: Actor,
+    Path(reference): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Outcome<Json<Page<Mistake>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let all = Snapshot::load(&app.store.pool).await?;
+    let policy = all.find(Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
+    let known = mistakes::Known::load(&app.store.pool, &all).await?;
+    let found = mistakes::of(&policy.content, &all, &known, app.clock.now());
+    let numbered: Vec<(usize, Mistake)> = found.into_iter().enumerate().collect();
+    let page = slice.page_of(numbered, |(number, _)| format!("{number:04}"));
+    Ok(Json(Page { items: page.items.into_iter().map(|(_, mistake)| mistake).collect(), next: page.next }))
 }
 
 async fn computers(

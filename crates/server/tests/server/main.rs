@@ -18,6 +18,7 @@ mod enrolment;
 mod flow;
 #[cfg(test)]
 mod journal;
+mod mistakes;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]

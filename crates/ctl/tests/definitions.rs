@@ -1,0 +1,117 @@
+//! Definitions and computers through brevetctl: history, members, near names, warnings, copies.
+
+mod fake;
+
+use brevet_core::file;
+use brevet_core::id::{ComputerId, PolicyId};
+use brevet_core::time::Timestamp;
+use fake::Api;
+use serde_json::{Value, json};
+
+const POLICY: &str =
+    "[[policy]]\nname = \"p\"\ncomputers = \"all\"\nusers = [\"alice\"]\nmode = \"request\"\napplications = [{ file = \"/bin/x\" }]\n";
+
+fn page(items: &[Value]) -> Value {
+    json!({ "items": items })
+}
+
+fn change(version: u64, word: &str, content: Option<Value>) -> Value {
+    let time = Timestamp::from_millis(0);
+    content.map_or_else(
+        || json!({ "version": version, "time": time, "by": "Bob", "change": word }),
+        |content| json!({ "version": version, "time": time, "by": "Bob", "change": word, "content": content }),
+    )
+}
+
+#[test]
+fn history_says_who_changed_which_lines_and_shows_any_version() {
+    let api = Api::start();
+    let first = json!({ "name": "team", "users": ["alice", "bob"] });
+    let second = json!({ "name": "team", "users": ["alice", "carol\u{1b}[2J"] });
+    let all = [change(3, "deleted", None), change(2, "changed", Some(second)), change(1, "created", Some(first))];
+    api.on("GET groups/team/history", 200, &page(&all));
+    let diff = api.ok(&["group", "history", "team", "--diff"]);
+    assert!(diff.contains("version 2, changed at 1970-01-01T00:00:00Z by Bob\n"), "{diff}");
+    assert!(diff.contains("    -     \"bob\",\n    +     \"carol") && !diff.contains('\u{1b}'), "{diff}");
+    let table = api.ok(&["group", "history", "team", "--sort", "version"]);
+    assert!(table.find("created").unwrap() < table.find("deleted").unwrap(), "{table}");
+    let json: Value = serde_json::from_str(&api.ok(&["group", "history", "team", "--diff", "--json"])).unwrap();
+    assert_eq!(json["items"].as_array().unwrap().len(), 3);
+    let policy = serde_json::to_value(&file::parse(POLICY).unwrap().policy[0]).unwrap();
+    api.on("GET policies/p/history", 200, &page(&[change(1, "created", Some(policy))]));
+    let shown = api.ok(&["policy", "show", "p", "--version", "1"]);
+    assert_eq!(file::parse(&shown).unwrap().policy.len(), 1, "{shown}");
+    let missing = api.run(&["policy", "show", "p", "--version", "9"]);
+    assert_eq!((missing.code, missing.stderr.as_str()), (3, "brevetctl: 'p' has no version 9; its last is 1\n"));
+}
+
+#[test]
+fn members_join_and_leave_a_group_in_its_next_version() {
+    let api = Api::start();
+    let time = Timestamp::from_millis(0);
+    let group = |users: &[&str]| json!({ "id": brevet_core::id::GroupId::new(1, [1; 10]), "version": 4, "created": time, "changed": time, "name": "team", "users": users });
+    let id = brevet_core::id::GroupId::new(1, [1; 10]);
+    api.on("GET groups/team", 200, &group(&["alice"]));
+    api.on(&format!("PUT groups/{id}"), 200, &group(&["alice", "bob"]));
+    assert_eq!(api.ok(&["group", "add", "team", "bob", "alice"]), "'team' has 2 users now, version 4\n");
+    assert_eq!(api.calls()[1].body, json!({ "name": "team", "users": ["alice", "bob"] }));
+    let missing = api.run(&["group", "remove", "team", "carol"]);
+    assert_eq!((missing.code, missing.stderr.as_str()), (3, "brevetctl: 'carol' is not in the group\n"));
+    api.on("POST groups", 201, &group(&[]));
+    assert_eq!(api.ok(&["group", "create", "team", "--of", "users"]), "made the group 'team'\n");
+    assert_eq!(api.run(&["group", "create", "team"]).code, 2, "of what?");
+}
+
+#[test]
+fn a_name_that_is_nearly_there_is_suggested() {
+    let api = Api::start();
+    api.problem("GET computers/wbe-1", 404, "not_found", &[]);
+    api.on("GET computers", 200, &page(&[json!({ "name": "web-1" }), json!({ "name": "db" })]));
+    let ran = api.run(&["computer", "show", "wbe-1"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.stderr.ends_with("brevetctl: hint: do you mean 'web-1'?\n"), "{}", ran.stderr);
+    api.problem("GET computers/elsewhere", 404, "not_found", &[]);
+    assert!(!api.run(&["computer", "show", "elsewhere"]).stderr.contains("do you mean"));
+}
+
+#[test]
+fn what_apply_is_warned_of_leads_back_to_file_and_line() {
+    let api = Api::start();
+    let file = api.file("p.toml", &format!("\n{POLICY}"));
+    let warning = json!({ "kind": "policy", "name": "p", "field": "users[0]", "code": "unknown_user", "reason": "no user", "hint": "do you mean \"alice\"?" });
+    api.on("POST apply", 200, &json!({ "dry_run": true, "changes": [], "warnings": [warning] }));
+    let ran = api.run(&["apply", "-f", file.to_str().unwrap(), "--dry-run"]);
+    assert_eq!(ran.code, 0);
+    assert!(
+        ran.stderr.contains(&format!("warning: {}:2: policy 'p': users[0]: no user; do you mean \"alice\"?", file.display())),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_copy_of_a_policy_is_disabled_until_somebody_looked_at_it() {
+    let api = Api::start();
+    let mut stored = serde_json::to_value(&file::parse(POLICY).unwrap().policy[0]).unwrap();
+    let more = json!({ "id": PolicyId::new(1, [1; 10]), "version": 1, "created": Timestamp::from_millis(0), "changed": Timestamp::from_millis(0) });
+    stored.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    api.on("GET policies/p", 200, &stored);
+    api.on("POST policies", 201, &stored);
+    api.ok(&["policy", "duplicate", "p", "q"]);
+    let body = api.calls().pop().unwrap().body;
+    assert_eq!((&body["name"], &body["enabled"], body.get("id")), (&json!("q"), &json!(false), None));
+}
+
+#[test]
+fn removing_a_computer_asks_what_is_still_in_force_there() {
+    let api = Api::start();
+    let id = ComputerId::new(1, [1; 10]);
+    api.on("GET computers/web-1", 200, &json!({ "id": id, "name": "web-1" }));
+    api.on("GET grants", 200, &page(&[json!({})]));
+    api.on("GET sessions", 200, &page(&[]));
+    api.on(&format!("DELETE computers/{id}"), 204, &json!(null));
+    api.ok(&["computer", "remove", "web-1", "--yes"]);
+    let asked: Vec<String> = api.calls().iter().map(|call| call.query.clone()).filter(|query| query.contains("state=")).collect();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked.iter().all(|query| query.contains(&format!("computer={id}"))), "{asked:?}");
+}

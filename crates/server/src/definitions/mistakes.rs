@@ -1,0 +1,216 @@
+//! Definitions that are sound and will not do what their author means: said, never refused.
+
+use std::collections::BTreeSet;
+
+use brevet_api::rest::policy::Mistake;
+use brevet_core::policy::{Applications, Mode, Policy, Scope, Validity};
+use brevet_core::time::Timestamp;
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+
+use super::content::{Content, Snapshot, kind_name};
+use crate::http::failure::Outcome;
+use crate::store::entities::{computer, person_os_user};
+
+/// What is known beside the definitions.
+#[derive(Debug, Default)]
+pub struct Known {
+    computers: BTreeSet<String>,
+    users: BTreeSet<String>,
+}
+
+impl Known {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load<C: ConnectionTrait>(connection: &C, all: &Snapshot) -> Outcome<Self> {
+        let computers = computer::Entity::find()
+            .select_only()
+            .column(computer::Column::Name)
+            .filter(computer::Column::State.ne("removed"))
+            .into_tuple::<String>()
+            .all(connection)
+            .await?;
+        let linked = person_os_user::Entity::find().select_only().column(person_os_user::Column::User).into_tuple::<String>();
+        let mut users: BTreeSet<String> = linked.all(connection).await?.into_iter().collect();
+        for definition in &all.0 {
+            if let Content::Group(group) = &definition.content {
+                users.extend(group.users.iter().flatten().cloned());
+            }
+        }
+        Ok(Self { computers: computers.into_iter().collect(), users })
+    }
+}
+
+/// Most findings about one definition.
+const MOST: usize = 20;
+
+/// Everything about one definition that its author may not mean, as all of them stand together.
+#[must_use]
+pub fn of(content: &Content, all: &Snapshot, known: &Known, now: Timestamp) -> Vec<Mistake> {
+    let mut found = Found { content, all, known, out: Vec::new() };
+    match content {
+        Content::Group(group) => {
+            for (index, name) in group.computers.iter().flatten().enumerate() {
+                found.computer(&format!("computers[{index}]"), name);
+            }
+        }
+        Content::List(_) => {}
+        Content::Policy(policy) if policy.enabled => {
+            found.computers(&policy.computers);
+            found.users(&policy.users);
+            found.validity(&policy.validity, now);
+            found.denies(policy);
+        }
+        Content::Autonomous(rule) if rule.enabled => {
+            found.computers(&rule.computers);
+            found.users(&rule.users);
+        }
+        Content::Policy(_) | Content::Autonomous(_) => {}
+    }
+    found.out.truncate(MOST);
+    found.out
+}
+
+struct Found<'a> {
+    content: &'a Content,
+    all: &'a Snapshot,
+    known: &'a Known,
+    out: Vec<Mistake>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, field: &str, code: &str, reason: String, hint: Option<String>) {
+        let kind = kind_name(self.content.kind()).to_owned();
+        self.out.push(Mistake { kind, name: self.content.name().to_owned(), field: field.to_owned(), code: code.to_owned(), reason, hint });
+    }
+
+    /// A computer that is not there may come later; one that is nearly there is a slip.
+    fn computer(&mut self, field: &str, name: &str) {
+        if self.out.len() < MOST && !self.known.computers.contains(name) {
+            let hint = nearest(name, &self.known.computers).map(|near| format!("do you mean {near:?}?"));
+            self.add(field, "unknown_computer", format!("no computer {name:?} is enrolled"), hint);
+        }
+    }
+
+    fn computers(&mut self, scope: &Scope) {
+        let Scope::Named(entries) = scope else { return };
+        let mut any = false;
+        for (index, entry) in entries.iter().enumerate() {
+            let field = format!("computers[{index}]");
+            match entry.strip_prefix("group:") {
+                Some(group) => {
+                    let members = self.all.group(group).and_then(|group| group.computers.clone()).unwrap_or_default();
+                    any |= members.iter().any(|member| self.known.computers.contains(member));
+                    if members.is_empty() {
+                        self.add(&field, "empty_group", format!("the group {group:?} has no computer"), None);
+                    }
+                }
+                None => {
+                    any |= self.known.computers.contains(entry);
+                    self.computer(&field, entry);
+                }
+            }
+        }
+        if !any {
+            let hint = "it reaches a computer once one of that name enrols, or joins the group".to_owned();
+            self.add("computers", "no_computer", "no computer gets it as things stand".into(), Some(hint));
+        }
+    }
+
+    /// Which accounts there are only computers know; a name that is nearly one that is known here is a slip.
+    fn users(&mut self, scope: &Scope) {
+        let Scope::Named(entries) = scope else { return };
+        if entries.is_empty() {
+            self.add("users", "nobody", "it names nobody".into(), None);
+        }
+        for (index, entry) in entries.iter().enumerate() {
+            let field = format!("users[{index}]");
+            if let Some(group) = entry.strip_prefix("group:") {
+                if self.all.group(group).is_some_and(|group| group.users.as_ref().is_some_and(Vec::is_empty)) {
+                    self.add(&field, "empty_group", format!("the group {group:?} has no user"), None);
+                }
+            } else if !entry.starts_with("os-group:") && !self.known.users.contains(entry) {
+                let near = nearest(entry, &self.known.users).filter(|near| near.chars().count() > 3);
+                if let Some(near) = near {
+                    self.add(&field, "unknown_user", format!("no user {entry:?} is known here"), Some(format!("do you mean {near:?}?")));
+                }
+            }
+        }
+    }
+
+    fn validity(&mut self, validity: &Validity, now: Timestamp) {
+        if let Validity::Window { end, .. } = validity
+            && *end <= now
+        {
+            self.add("validity.end", "over", format!("its window ended at {end}"), Some("give an end that is still to come".into()));
+        }
+    }
+
+    /// A deny that refuses everything that another policy gives.
+    fn denies(&mut self, policy: &Policy) {
+        let all = self.all;
+        let others = all.0.iter().filter_map(|definition| match &definition.content {
+            Content::Policy(other) if other.enabled && other.name != policy.name => Some(&**other),
+            _ => None,
+        });
+        for other in others {
+            if policy.mode == Mode::Deny && other.mode != Mode::Deny && shadows(policy, other) {
+                let reason = format!("it refuses everything that the policy {:?} gives", other.name);
+                self.add("mode", "shadows", reason, Some("narrow the deny, or disable the other".into()));
+            } else if policy.mode != Mode::Deny && other.mode == Mode::Deny && shadows(other, policy) {
+                let reason = format!("the deny {:?} refuses everything that it gives", other.name);
+                self.add("mode", "shadowed", reason, Some("narrow the deny, or take this policy away".into()));
+            }
+        }
+    }
+}
+
+/// Whether a deny certainly refuses all that a policy gives.
+fn shadows(deny: &Policy, policy: &Policy) -> bool {
+    let scope = |wide: &Scope, narrow: &Scope| match (wide, narrow) {
+        (Scope::All, _) => true,
+        (Scope::Named(_), Scope::All) => false,
+        (Scope::Named(wide), Scope::Named(narrow)) => narrow.iter().all(|entry| wide.contains(entry)),
+    };
+    let applications = match (&deny.applications, &policy.applications) {
+        (Applications::All, _) => true,
+        (Applications::Rules(_), Applications::All) => false,
+        (Applications::Rules(wide), Applications::Rules(narrow)) => narrow.iter().all(|rule| wide.contains(rule)),
+    };
+    deny.validity == Validity::Always
+        && deny.exceptions.is_empty()
+        && scope(&deny.users, &policy.users)
+        && scope(&deny.computers, &policy.computers)
+        && applications
+}
+
+/// The name that is most like one that is not there, if it is like it.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a str> {
+    let most = match name.chars().count() {
+        0..=2 => return None,
+        3..=5 => 1,
+        _ => 2,
+    };
+    let wanted = name.to_lowercase();
+    let distance = |other: &str| strsim::damerau_levenshtein(&wanted, &other.to_lowercase());
+    let near = known.into_iter().filter(|other| other.len().abs_diff(name.len()) <= 8);
+    near.map(|other| (distance(other), other.as_str())).filter(|(distance, _)| *distance <= most).min().map(|(_, other)| other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_found_and_another_name_is_not() {
+        let known: Vec<String> = ["web-1", "alice", "Package tools"].map(str::to_owned).to_vec();
+        assert_eq!(nearest("wbe-1", &known), Some("web-1"));
+        assert_eq!(nearest("ALICE", &known), Some("alice"));
+        assert_eq!(nearest("package tool", &known), Some("Package tools"));
+        for other in ["bob", "db-77", "", "al"] {
+            assert_eq!(nearest(other, &known), None, "{other}");
+        }
+    }
+}
