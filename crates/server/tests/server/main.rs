@@ -18,6 +18,7 @@ mod enrolment;
 mod flow;
 #[cfg(test)]
 mod journal;
+mod many;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
