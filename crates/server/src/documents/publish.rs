@@ -98,7 +98,7 @@ fn document_of(definition: &Definition, version: u64, all: &Snapshot) -> Outcome
             policy: (**policy).clone(),
             lists,
             user_groups,
-        })),
+        }))),
         Content::Autonomous(rule) => Some(Document::Autonomous(AutonomousDocument {
             schema: SCHEMA,
             requires: Vec::new(),
