@@ -53,14 +53,14 @@ pub async fn publish(change: &mut Change) -> Outcome<()> {
 /// The document of a policy or an autonomous rule.
 enum Document {
     Policy(Box<PolicyDocument>),
-    Autonomous(AutonomousDocument),
+    Autonomous(Box<AutonomousDocument>),
 }
 
 impl Document {
     fn digest(&self) -> Outcome<String> {
         Ok(match self {
             Self::Policy(document) => digest_of(&**document),
-            Self::Autonomous(document) => digest_of(document),
+            Self::Autonomous(document) => digest_of(&**document),
         }?
         .to_string())
     }
@@ -68,7 +68,7 @@ impl Document {
     fn seal(&self, change: &Change) -> Outcome<(Kind, Envelope)> {
         match self {
             Self::Policy(document) => seal_definition(&**document, change),
-            Self::Autonomous(document) => seal_definition(document, change),
+            Self::Autonomous(document) => seal_definition(&**document, change),
         }
     }
 }
@@ -99,7 +99,7 @@ fn document_of(definition: &Definition, version: u64, all: &Snapshot) -> Outcome
             lists,
             user_groups,
         }))),
-        Content::Autonomous(rule) => Some(Document::Autonomous(AutonomousDocument {
+        Content::Autonomous(rule) => Some(Document::Autonomous(Box::new(AutonomousDocument {
             schema: SCHEMA,
             requires: Vec::new(),
             id: AutonomousId::parse(&definition.id)?,
@@ -107,7 +107,7 @@ fn document_of(definition: &Definition, version: u64, all: &Snapshot) -> Outcome
             rule: (**rule).clone(),
             lists,
             user_groups,
-        })),
+        }))),
     })
 }
 
