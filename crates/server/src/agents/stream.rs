@@ -188,7 +188,9 @@ pub(super) async fn missing(State(app): State<App>, Caller(row): Caller, Body(bo
         let known = Snapshot::load_documents(pool, &some).await?;
         let concerned: BTreeSet<&str> = concerning(&row, &known).filter_map(|definition| definition.document.as_deref()).collect();
         let allowed = some.iter().filter(|digest| concerned.contains(digest.as_str()) || settings.as_ref() == Some(digest));
-        let found = shared_document::Entity::find().filter(shared_document::Column::Digest.is_in(allowed)).all(pool).await?;
+        let mut found = shared_document::Entity::find().filter(shared_document::Column::Digest.is_in(allowed)).all(pool).await?;
+        // In the order in which they were asked for.
+        found.sort_by_key(|row| some.iter().position(|digest| *digest == row.digest));
         for row in found {
             bytes = bytes.saturating_add(row.envelope.len());
             if bytes > ANSWERED && !documents.is_empty() {

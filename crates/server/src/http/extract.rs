@@ -15,8 +15,8 @@ use super::failure::{Failure, Outcome};
 use crate::access::Actor;
 use crate::app::App;
 
-/// Largest body that any route takes: a file of ten thousand policies, each with every default spelled out and some rules.
-pub const MAX_BODY: usize = 32 << 20;
+/// Largest body that any route takes.
+pub const MAX_BODY: usize = 8 << 20;
 
 /// A JSON body, read strictly.
 pub struct Body<T>(pub T);
