@@ -34,10 +34,10 @@ down:
 test: build
 	@sh packaging/test.sh
 
-# The full figures of properties and model: about an hour on two cores.
+# The full figures of properties and model: about an hour on two cores. Writes docs/test-long.md.
 test-long: packages
-	BREVET_CASES=1000000 $(CARGO) test --release --package brevet-core --test decide
-	BREVET_LONG=1 $(CARGO) test --release --package brevet-core --test model -- --nocapture
+	@$(CARGO) build --quiet --package xtask
+	@CARGO="$(CARGO)" "$(TARGET)/debug/xtask" test-long --cases $${CASES:-1000000}
 
 fuzz:
 	BREVET_FUZZ_SECONDS=$${SECONDS_EACH:-600} BREVET_FUZZ_SEED=$$(date +%s) $(CARGO) test --release --package brevet-fuzz -- --nocapture

@@ -4,6 +4,7 @@
 
 use brevet_api::agent::{Documents, EnrolmentToken, JournalAnswer};
 use brevet_api::{broker, frame, link};
+use brevet_core::application::{dpkg, script};
 use brevet_core::document::{
     Acknowledgement, AutonomousDocument, Content, Decline, Envelope, GrantDocument, Heartbeat, Key, Manifest, PolicyDocument, Revocation,
     SettingsDocument, Trust, open,
@@ -24,6 +25,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("policy_json", policy_json),
     ("token", token),
     ("sudoers", sudoers),
+    ("package_database", package_database),
+    ("script_header", script_header),
 ];
 
 /// What a client or `brevetd` sends to the broker, and the broker to them: nothing longer than the limit is read, and a frame that was
@@ -141,4 +144,56 @@ pub fn sudoers(bytes: &[u8]) {
         let printed = file::print(&draft.file).unwrap_or_default();
         assert_eq!(file::check(&printed).as_ref(), Ok(&draft.file), "a draft that does not read back");
     }
+}
+
+/// dpkg's database: `status`, `diversions`, a list and checksums, whichever the bytes are taken for. What it tells stands in the text,
+/// and no name of a package has in it what would make it another.
+pub fn package_database(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for (name, it) in dpkg::installed(&text) {
+        assert!(!name.is_empty() && !it.version.is_empty(), "a package without a name or a version");
+        for told in [name.split(':').next().unwrap_or_default(), &it.version, it.vendor.as_deref().unwrap_or_default()] {
+            assert!(text.contains(told) && !told.contains('\n'), "what is not in the text, or more than a line of it");
+        }
+    }
+    let diversions = dpkg::diversions(&text);
+    if let [diversion] = diversions.as_slice()
+        && diversion.from != diversion.to
+    {
+        let owns = |path| dpkg::claim(&diversions, path).is_of(&diversion.by);
+        assert!(owns(&diversion.from) && !owns(&diversion.to), "what was moved away is not the diverter's");
+    }
+    for path in dpkg::listed(bytes) {
+        assert!(!path.is_empty() && !path.contains(&b'\n'));
+        if let Ok(path) = std::str::from_utf8(path) {
+            for name in dpkg::aliases(path) {
+                assert!(path.ends_with(name), "a name of another file");
+                let _ = dpkg::claim(&diversions, name);
+            }
+            if let Some((package, stem)) = dpkg::list_name(path) {
+                assert!(stem.starts_with(package) && !package.contains(':'));
+            }
+            if let Some(sum) = dpkg::checksum(&text, path) {
+                assert!(text.lines().any(|line| line == format!("{sum}  {}", path.strip_prefix('/').unwrap_or(path))));
+            }
+        }
+    }
+}
+
+/// The first line of a script: what it names is what the kernel would start, and reads back as the same.
+pub fn script_header(bytes: &[u8]) {
+    let beginning = bytes.get(..script::HEADER.min(bytes.len())).unwrap_or_default();
+    let read = script::first_line(bytes);
+    // What lies behind what the kernel reads changes nothing.
+    if bytes.len() > script::HEADER {
+        assert_eq!(script::first_line(beginning), read);
+    }
+    let Ok(Some(line)) = read else { return };
+    let (name, argument) = (line.interpreter.as_bytes(), line.argument.as_ref().map(|argument| argument.as_bytes()));
+    assert!(name.starts_with(b"/") && !name.iter().any(|byte| matches!(byte, 0 | b' ' | b'\t' | b'\n')), "{line:?}");
+    let blank = |byte: Option<&u8>| matches!(byte, None | Some(b' ' | b'\t'));
+    assert!(argument.is_none_or(|text| !blank(text.first()) && !blank(text.last()) && !text.contains(&0) && !text.contains(&b'\n')));
+    let between: &[u8] = if argument.is_some() { b" " } else { b"" };
+    let again = [b"#!".as_slice(), name, between, argument.unwrap_or_default(), b"\n"].concat();
+    assert_eq!(script::first_line(&again), Ok(Some(line.clone())), "it reads back as another");
 }

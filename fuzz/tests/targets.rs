@@ -50,6 +50,15 @@ fn sudoers() {
 }
 
 #[test]
+fn package_database() {
+    withstands("package_database");
+}
+#[test]
+fn script_header() {
+    withstands("script_header");
+}
+
+#[test]
 fn every_target_has_its_test_and_its_corpus() {
     for (name, _) in TARGETS {
         assert!(!brevet_fuzz::corpus(name).unwrap().is_empty(), "{name}");

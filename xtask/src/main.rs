@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod long;
 mod stop;
 mod up;
 
@@ -67,6 +68,12 @@ enum Task {
         #[arg(long)]
         only: Vec<String>,
     },
+    /// The full figures of properties and model, and docs/test-long.md
+    TestLong {
+        /// How many cases of each property
+        #[arg(long, default_value_t = 1_000_000)]
+        cases: u64,
+    },
     /// Rules of the house that no compiler checks
     Check,
 }
@@ -89,6 +96,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Down { directory } => up::down(&directory),
         Task::Hold { programs, directory } => up::hold(programs, directory),
         Task::Bench { programs, natives, rounds, only } => bench::Bench { programs, natives, rounds, only }.run(),
+        Task::TestLong { cases } => long::run(cases),
         Task::Check => check::run(),
     }
 }

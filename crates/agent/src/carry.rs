@@ -158,7 +158,9 @@ impl Documents<'_> {
             }
             match self.server.missing(&wanted).await {
                 Ok(answer) => {
-                    asked.extend(wanted);
+                    let came: Vec<Digest> = answer.documents.iter().filter_map(|envelope| envelope.digest().ok()).collect();
+                    // What did not fit into the answer is asked for next; where nothing came, later.
+                    asked.extend(if came.is_empty() { wanted } else { came });
                     for envelope in answer.documents {
                         if self.forward(envelope).await.is_err() {
                             return;

@@ -1,24 +1,30 @@
-//! Calls to the server (DESIGN section 3): every answer is bounded, every request carries a token of its own.
+//! Calls to the server (DESIGN section 3): every answer is bounded. A token serves for a minute; the server counts those that are
+//! alive, so that one for each request would soon shut a busy computer out.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brevet_api::agent::{Batch, Claims, Documents, Enrol, Enrolled, JournalAnswer, Missing, Nonce, PROTOCOL, Position};
 use brevet_core::digest::Digest;
-use brevet_core::document::{Key, MAX_DOCUMENT};
+use brevet_core::document::{Key, MAX_DOCUMENT, MAX_MANIFEST};
 use brevet_core::escape;
 use brevet_core::id::{ComputerId, InstanceId};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
 
 /// Largest envelope of a document as JSON: its payload, signatures and names.
-pub const MAX_ENVELOPE: usize = MAX_DOCUMENT + 64 * 1024;
-/// How many missing documents are asked for at once.
-pub const MISSING_AT_ONCE: usize = 16;
-/// How long a token is good for, by the server's clock. A new one is made for every request.
+pub const MAX_ENVELOPE: usize = MAX_MANIFEST + 64 * 1024;
+/// How many missing documents are asked for at once. The server answers as many of them as fit into `MISSING_BYTES`.
+pub const MISSING_AT_ONCE: usize = 256;
+/// Largest answer with missing documents: an earlier server gave sixteen at their largest, whatever was asked.
+const MISSING_BYTES: usize = 16 * (MAX_DOCUMENT + 64 * 1024);
+/// How long a token is good for, by the server's clock.
 const TOKEN_SECONDS: i64 = 120;
+/// How long a token is used, by this computer's: well before the server would refuse it.
+const TOKEN_USED_FOR: Duration = Duration::from_secs(60);
 const SMALL: usize = 64 * 1024;
 const WHOLE_REQUEST: Duration = Duration::from_secs(60);
 
@@ -62,6 +68,10 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    const fn is_unauthenticated(&self) -> bool {
+        matches!(self, Self::Status { status: 401, .. })
+    }
+
     /// Whether the server said that it does not accept us, rather than that something is wrong for now.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
@@ -76,13 +86,20 @@ pub struct Server {
     computer: ComputerId,
     instance: InstanceId,
     key: Key,
+    token: Mutex<Option<Token>>,
+}
+
+/// A token and until when it is used.
+struct Token {
+    text: String,
+    until: Instant,
 }
 
 impl Server {
     /// `key` is the transport key.
     #[must_use]
     pub fn new(http: reqwest::Client, url: &str, computer: ComputerId, instance: InstanceId, key: Key) -> Self {
-        Self { http, url: url.trim_end_matches('/').to_owned(), computer, instance, key }
+        Self { http, url: url.trim_end_matches('/').to_owned(), computer, instance, key, token: Mutex::default() }
     }
 
     /// Its address.
@@ -96,16 +113,17 @@ impl Server {
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn documents(&self, position: &Position) -> Result<Response, ServerError> {
-        let token = self.token().await?;
-        let request = self.http.get(format!("{}/agent/v1/documents", self.url)).query(&[
-            ("trust_version", position.trust_version.to_string()),
-            ("epoch", position.epoch.to_string()),
-            ("seq", position.seq.to_string()),
-            ("nonce", position.nonce.clone()),
-        ]);
-        let request = request.bearer_auth(token).header("accept", "text/event-stream");
+        let request = || {
+            let request = self.http.get(format!("{}/agent/v1/documents", self.url)).query(&[
+                ("trust_version", position.trust_version.to_string()),
+                ("epoch", position.epoch.to_string()),
+                ("seq", position.seq.to_string()),
+                ("nonce", position.nonce.clone()),
+            ]);
+            request.header("accept", "text/event-stream")
+        };
         // The head of the answer has a deadline; the stream itself has one for its silence, which the reader keeps.
-        let sent = tokio::time::timeout(WHOLE_REQUEST, send(&self.url, request)).await;
+        let sent = tokio::time::timeout(WHOLE_REQUEST, self.send(request)).await;
         let response = sent.map_err(|_| ServerError::Silent(WHOLE_REQUEST.as_secs()))??;
         let kind = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default();
         if kind.starts_with("text/event-stream") {
@@ -115,13 +133,13 @@ impl Server {
         }
     }
 
-    /// Shared documents that the broker lacks; at most `MISSING_AT_ONCE`.
+    /// Shared documents that the broker lacks, or some of them; at most `MISSING_AT_ONCE`.
     ///
     /// # Errors
     /// When the server cannot be reached or refuses.
     pub async fn missing(&self, digests: &[Digest]) -> Result<Documents, ServerError> {
         let body = Missing { missing: digests.to_vec() };
-        self.post("/agent/v1/documents/missing", &body, MISSING_AT_ONCE * MAX_ENVELOPE).await
+        self.post("/agent/v1/documents/missing", &body, MISSING_BYTES).await
     }
 
     /// Delivers a batch of journal records.
@@ -133,13 +151,36 @@ impl Server {
     }
 
     async fn post<B: Serialize, A: DeserializeOwned>(&self, path: &str, body: &B, limit: usize) -> Result<A, ServerError> {
-        let token = self.token().await?;
-        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).timeout(WHOLE_REQUEST).json(body);
-        answer(&self.url, send(&self.url, request).await?, limit).await
+        let request = || self.http.post(format!("{}{path}", self.url)).timeout(WHOLE_REQUEST).json(body);
+        answer(&self.url, self.send(request).await?, limit).await
     }
 
-    /// A token for one request: nonce and time are the server's, so that a wrong clock here does no harm.
-    async fn token(&self) -> Result<String, ServerError> {
+    /// Sends with the token at hand. One that the server does not know (it was started anew, or this computer slept) is replaced, once.
+    async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, ServerError> {
+        let (token, new) = self.token(None).await?;
+        match send(&self.url, request().bearer_auth(&token)).await {
+            Err(error) if error.is_unauthenticated() && !new => {
+                let (token, _) = self.token(Some(&token)).await?;
+                send(&self.url, request().bearer_auth(&token)).await
+            }
+            other => other,
+        }
+    }
+
+    /// The token at hand, and whether it is new. `refused` is one that the server did not accept.
+    async fn token(&self, refused: Option<&str>) -> Result<(String, bool), ServerError> {
+        let mut held = self.token.lock().await;
+        let usable = held.as_ref().filter(|token| token.until > Instant::now() && Some(token.text.as_str()) != refused);
+        if let Some(token) = usable {
+            return Ok((token.text.clone(), false));
+        }
+        let text = self.new_token().await?;
+        *held = Some(Token { text: text.clone(), until: Instant::now() + TOKEN_USED_FOR });
+        Ok((text, true))
+    }
+
+    /// A new token: nonce and time are the server's, so that a wrong clock here does no harm.
+    async fn new_token(&self) -> Result<String, ServerError> {
         let request = self.http.post(format!("{}/agent/v1/nonce", self.url)).timeout(WHOLE_REQUEST);
         let nonce: Nonce = answer(&self.url, send(&self.url, request).await?, SMALL).await?;
         let claims = Claims {

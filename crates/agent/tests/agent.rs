@@ -9,8 +9,9 @@ use brevet_api::agent::JournalAnswer;
 use brevet_api::config::{Identity, Server as ServerFile};
 use brevet_api::link::{Down, Up};
 use brevet_core::digest::Digest;
-use brevet_core::document::{Envelope, Kind};
-use brevet_core::id::Incarnation;
+use brevet_core::document::{Envelope, Kind, MOST_NAMED, Manifest, ManifestEntry, seal};
+use brevet_core::id::{Incarnation, PolicyId};
+use brevet_core::time::Timestamp;
 use fake::{Broker, Daemon, Place, Server, batch, document, key, state, wait_for};
 
 fn started() -> (Server, Place, Broker, Daemon) {
@@ -102,6 +103,45 @@ fn a_batch_is_delivered_and_its_acknowledgement_comes_down_and_expected_rewinds(
         other => panic!("{other:?}"),
     }
     assert_eq!(server.seen(|seen| seen.batches.clone()), vec![batch(), batch()]);
+}
+
+#[test]
+fn a_busy_computer_goes_on_with_one_token_and_gets_another_when_the_server_was_started_anew() {
+    let (server, _place, broker, _daemon) = started();
+    let mut connection = broker.accept();
+    connection.write(&Up::State(state(1, vec![])));
+    has_stream(&server, 1);
+    (0..300).for_each(|_| connection.deliver());
+    let made = server.seen(|seen| seen.made);
+    assert!(made <= 2, "{made} tokens for 300 batches: the server counts those that are alive");
+    server.forget_nonces();
+    connection.deliver();
+    assert_eq!(server.seen(|seen| (seen.made - made, seen.batches.len())), (1, 301));
+}
+
+#[test]
+fn a_manifest_of_as_many_as_a_computer_may_have_reaches_the_broker() {
+    let (server, _place, broker, _daemon) = started();
+    let mut connection = broker.accept();
+    connection.write(&Up::State(state(1, vec![])));
+    has_stream(&server, 1);
+    assert_eq!(connection.read(), Down::Connected { connected: true });
+    let entry = |n: usize| ManifestEntry { id: PolicyId::new(i64::try_from(n).unwrap(), [7; 10]), digest: Digest::of(&n.to_be_bytes()) };
+    let manifest = Manifest {
+        schema: 1,
+        computer: fake::computer(),
+        name: "web-1".into(),
+        epoch: 1,
+        seq: 2,
+        time: Timestamp::from_millis(0),
+        trust_version: 1,
+        policies: (0..MOST_NAMED).map(entry).collect(),
+        autonomous: vec![],
+        settings: Digest::of(b""),
+    };
+    let envelope = seal(&manifest, &[&key(1)]).unwrap();
+    server.push(&envelope);
+    assert_eq!(connection.read(), Down::Document(envelope));
 }
 
 #[test]

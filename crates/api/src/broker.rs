@@ -362,8 +362,14 @@ pub struct Explained {
     pub reason: String,
     /// The policy, where one decided.
     pub policy: Option<String>,
-    /// Policies that name the caller and did not decide, with why not.
+    /// In words, where it would run or may be asked for: as whom, with what proof, for how long and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
+    /// Policies that name the caller and did not decide, with why not: as many as fit into an answer.
     pub others: Vec<OtherPolicy>,
+    /// How many more there are.
+    #[serde(default)]
+    pub more_others: usize,
 }
 
 /// A policy that did not decide.
@@ -390,6 +396,12 @@ pub struct ListedPolicy {
     pub run_as: String,
     /// When, in words.
     pub validity: String,
+    /// Whether it may be used now, and until when, in words.
+    #[serde(default)]
+    pub usable: String,
+    /// Whether its user proves who they are.
+    #[serde(default)]
+    pub password: bool,
     /// Longest duration.
     pub max_duration: Length,
     /// Its message.
@@ -418,6 +430,9 @@ pub struct Status {
     pub refused_policies: Vec<OtherPolicy>,
     /// Running sessions of the caller.
     pub sessions: usize,
+    /// Why the journal cannot be trimmed for now, for root to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal_grows: Option<String>,
     /// Records that the server has not acknowledged yet.
     pub unacknowledged: u64,
 }

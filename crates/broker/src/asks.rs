@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use brevet_api::broker::{Answer, Ask, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
-use brevet_core::decide::names_user;
+use brevet_core::decide::{Fixed, Standing, names_user};
 use brevet_core::document::{EndReason, PolicyDocument};
 use brevet_core::escape;
 use brevet_core::grant::GrantState;
+use brevet_core::policy::{Authentication, Mode};
 use brevet_core::record::{Body, RequestClosed};
 use brevet_core::request::RequestState;
 use brevet_core::time::Now;
@@ -69,12 +70,16 @@ const fn is_theirs(uid: u32, owner: u32) -> bool {
 
 fn list(broker: &Broker, uid: u32) -> Result<Answer, Refusal> {
     let account = broker.account(uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
-    let policies = Arc::clone(&broker.ledger().documents.in_force().policies);
+    let mut ledger = broker.ledger();
+    let now = ledger.now();
+    let standing = ledger.standing(&now);
+    let policies = Arc::clone(&ledger.documents.in_force().policies);
     let theirs = policies.documents().iter().filter(|document| uid == 0 || names_user(document, &account.member));
-    Ok(Answer::Listed { policies: theirs.take(MOST).map(|document| listed(document)).collect() })
+    let listed = theirs.take(MOST).map(|document| listed(document, ledger.fixed(document, uid, &now), &standing));
+    Ok(Answer::Listed { policies: bounded(listed) })
 }
 
-fn listed(document: &PolicyDocument) -> ListedPolicy {
+fn listed(document: &PolicyDocument, fixed: Fixed, standing: &Standing) -> ListedPolicy {
     let policy = &document.policy;
     let validity = words::validity(policy);
     ListedPolicy {
@@ -83,6 +88,8 @@ fn listed(document: &PolicyDocument) -> ListedPolicy {
         applications: words::applications(policy).into_iter().take(MOST).collect(),
         run_as: policy.elevation.run_as.clone(),
         validity: if validity.is_empty() { "always".to_owned() } else { validity },
+        usable: words::usable(policy, fixed, standing),
+        password: policy.mode != Mode::Deny && policy.authentication() == Authentication::Password,
         max_duration: policy.request.max_duration,
         message: policy.message.clone(),
     }
@@ -107,6 +114,7 @@ fn status(ledger: &mut Ledger, uid: u32) -> Status {
         policies: in_force.policies.documents().len(),
         refused_policies: if uid == 0 { refused.collect() } else { Vec::new() },
         sessions: ledger.state.running().filter(|(_, entry)| is_theirs(uid, entry.started.user.uid)).count(),
+        journal_grows: if uid == 0 { ledger.cannot_rotate.clone() } else { None },
         unacknowledged: ledger.journal.chain().seq.saturating_sub(position.acknowledged),
     }
 }
@@ -191,8 +199,8 @@ fn escaped(text: &str) -> String {
     escape::terminal(text.as_bytes())
 }
 
-/// As many as fit into one frame, newest first.
-fn bounded<T: serde::Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
+/// As many as fit into one frame, in their order.
+pub fn bounded<T: serde::Serialize>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut bytes: usize = 0;
     let fits = |item: &T| {
         bytes = bytes.saturating_add(serde_json::to_vec(item).map_or(usize::MAX, |json| json.len()));

@@ -11,22 +11,24 @@ pub use in_force::{InForce, RefusedPolicy};
 pub use position::Position;
 pub use store::StoreError;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use brevet_api::config::Identity;
 use brevet_core::digest::Digest;
 use brevet_core::document::{
-    Acknowledgement, Content, Decline, DocumentError, Envelope, GrantDocument, Heartbeat, Kind, Manifest, PublicKey, Revocation, Trust,
-    open,
+    Acknowledgement, Content, Decline, DocumentError, Envelope, GrantDocument, Heartbeat, Kind, MOST_NAMED, Manifest, PublicKey,
+    Revocation, Trust, open,
 };
-use brevet_core::id::ComputerId;
+use brevet_core::id::{ComputerId, PolicyId};
 use brevet_core::time::{Now, Timestamp};
 
 use crate::{fault, random};
 use in_force::Shared;
 use store::Store;
 
+/// Shared documents that are held: those of one manifest, and of the one before it.
+const MOST_SHARED: usize = 2 * MOST_NAMED + 16;
 /// How long a nonce can be answered.
 const NONCE_MS: u64 = 120_000;
 
@@ -150,10 +152,15 @@ impl Documents {
         self.trust.version
     }
 
-    /// Digests of shared documents held.
+    /// Digests of the shared documents held that the manifest names: with those that are missing, never more than one manifest has.
     #[must_use]
     pub fn held(&self) -> Vec<Digest> {
-        self.shared.keys().copied().collect()
+        self.named().into_iter().filter(|digest| self.shared.contains_key(digest)).collect()
+    }
+
+    /// The policies that the manifest names.
+    pub fn named_policies(&self) -> impl Iterator<Item = PolicyId> + '_ {
+        self.manifest.iter().flat_map(|manifest| manifest.policies.iter().map(|entry| entry.id.clone()))
     }
 
     /// The nonce for the next heartbeat: a fresh one when the last has used up a third of its time. The one before may
@@ -190,7 +197,7 @@ impl Documents {
                 let manifest: Manifest = self.read_next(envelope)?;
                 self.store.write_envelope("manifest.json", envelope).map_err(|error| unstored(&error))?;
                 self.manifest = Some(manifest.clone());
-                self.load().map_err(|error| unstored(&error))?;
+                self.load().and_then(|()| self.settle()).map_err(|error| unstored(&error))?;
                 Ok(Received::Manifest(Box::new(manifest)))
             }
             Kind::Grant => {
@@ -265,7 +272,7 @@ impl Documents {
         if self.shared.contains_key(&digest) {
             return Ok(Received::Known);
         }
-        if self.shared.len() >= 20_000 {
+        if self.shared.len() >= MOST_SHARED {
             return Err(not_accepted("unreadable", "too many shared documents"));
         }
         self.store.write_shared(&digest, envelope).map_err(|error| unstored(&error))?;
@@ -276,6 +283,7 @@ impl Documents {
             return Ok(Received::Stored);
         }
         self.refresh();
+        self.settle().map_err(|error| unstored(&error))?;
         Ok(Received::Shared)
     }
 
@@ -347,11 +355,17 @@ impl Documents {
         self.in_force = self.manifest.as_ref().map_or_else(InForce::default, |manifest| InForce::of(manifest, &self.shared));
     }
 
+    /// Once nothing is missing, what is in force is on disk.
+    fn settle(&mut self) -> Result<(), StoreError> {
+        if self.in_force.missing.is_empty() { self.store.sync_shared() } else { Ok(()) }
+    }
+
     /// Removes stored documents that nothing names any more, once everything named is there.
     pub fn sweep(&mut self) {
         if self.in_force.missing.is_empty() {
             let named = self.named();
-            self.shared.retain(|digest, _| named.contains(digest));
+            let kept: BTreeSet<Digest> = named.iter().copied().collect();
+            self.shared.retain(|digest, _| kept.contains(digest));
             self.store.retain_shared(&named);
         }
     }
@@ -384,7 +398,7 @@ fn open_trust(envelope: &Envelope, identity: &Identity) -> Result<Trust, NotAcce
 fn refused_document(error: DocumentError) -> NotAccepted {
     let code = match &error {
         DocumentError::NotSigned => "signature",
-        DocumentError::TooLarge
+        DocumentError::TooLarge { .. }
         | DocumentError::WrongKind { .. }
         | DocumentError::Encoding
         | DocumentError::Content(_)

@@ -15,12 +15,14 @@ pub use start::Running;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use brevet_api::broker::{Ask as Wanted, Explained, NeedReason, OtherPolicy, Reply, Run, Tell, WouldRun};
-use brevet_core::decide::{By, Decision, Elevate, Launch, explain, names_user};
+use brevet_core::decide::{By, Decision, Elevate, Launch, Standing, explain, names_user};
 use brevet_core::policy::Mode;
 use brevet_core::request::PolicyRef;
 use brevet_core::text::OsText;
 use brevet_core::time::Length;
+use brevet_core::{escape, words};
 
+use crate::asks;
 use crate::broker::{Account, Broker};
 use crate::connection::Connection;
 use crate::facts::{self, Examined, Question};
@@ -94,6 +96,12 @@ pub fn explain_run(broker: &Broker, connection: &Connection, wanted: Run, descri
     let directory = descriptors.into_iter().last().ok_or_else(|| Refusal::new("protocol", "the working directory was expected"))?;
     let attempt = Attempt::examine(broker, connection, account, wanted, directory)?;
     let decision = attempt.decide();
+    let standing = attempt.standing();
+    let terms = match &decision {
+        Decision::Refuse(_) => None,
+        Decision::Elevate(it) => Some(words::bounds(&it.target_user, it.authentication, it.longest_millis, &standing)),
+        Decision::Ask(it) => Some(words::bounds(&it.target_user, it.authentication, it.longest_millis, &standing)),
+    };
     let (outcome, reason, policy, target) = match &decision {
         Decision::Refuse(refusal) if !attempt.examined.visible => return Err(attempt.refused(refusal.clone())),
         Decision::Refuse(refusal) => {
@@ -108,14 +116,22 @@ pub fn explain_run(broker: &Broker, connection: &Connection, wanted: Run, descri
             };
             ("elevate", how, Some(&elevate.policy), elevate.target_user.clone())
         }
-        Decision::Ask(asked) => ("ask", "it can be asked for".to_owned(), Some(&asked.policy), asked.target_user.clone()),
+        Decision::Ask(asked) => {
+            let from = escape::terminal(asked.terms.approvers.join(", ").as_bytes());
+            ("ask", format!("it can be asked for, and is approved by {from}"), Some(&asked.policy), asked.target_user.clone())
+        }
     };
     let policy = policy.map(|policy| policy.name.clone());
+    let all = attempt.other_policies(policy.as_deref());
+    let count = all.len();
+    let others = asks::bounded(all.into_iter());
     Ok(Explained {
+        terms,
+        more_others: count.saturating_sub(others.len()),
+        others,
         would_run: attempt.would_run(&target),
         outcome: outcome.to_owned(),
         reason,
-        others: attempt.other_policies(policy.as_deref()),
         policy,
     })
 }
@@ -192,7 +208,19 @@ impl<'a> Attempt<'a> {
         policies.retain(|document| names_user(document, &self.account.member) && Some(document.policy.name.as_str()) != decided);
         let held = ledger.held(&policies, uid, &now);
         let explained = explain(&held, &self.launch(), &ledger.standing(&now));
-        explained.into_iter().map(|one| OtherPolicy { policy: one.policy.name, because: one.because }).collect()
+        let told = explained.into_iter().map(|one| {
+            // One that matches and did not decide: a deny, a grant, a mode before its own or a narrower rule did.
+            let because =
+                if one.matched { format!("it matches too ({}), and what decided comes before it", one.because) } else { one.because };
+            OtherPolicy { policy: one.policy.name, because }
+        });
+        told.collect()
+    }
+
+    fn standing(&self) -> Standing {
+        let mut ledger = self.broker.ledger();
+        let now = ledger.now();
+        ledger.standing(&now)
     }
 
     fn would_run(&self, target_user: &str) -> WouldRun {

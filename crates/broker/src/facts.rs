@@ -5,7 +5,6 @@
 
 mod content;
 mod dpkg;
-mod script;
 mod walk;
 
 pub use walk::Viewer;
@@ -17,7 +16,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brevet_core::application::{Fact, Facts, Interpreter, Parent};
+use brevet_core::application::{Fact, Facts, Interpreter, Parent, script};
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
@@ -244,7 +243,7 @@ impl Examiner {
 
 fn first_line(file: &mut File) -> Result<Option<script::FirstLine>, String> {
     use std::os::unix::fs::FileExt as _;
-    let mut beginning = [0u8; 256];
+    let mut beginning = [0u8; script::HEADER];
     let mut length: usize = 0;
     while let Some(rest) = beginning.get_mut(length..).filter(|rest| !rest.is_empty()) {
         let offset = u64::try_from(length).unwrap_or(0);

@@ -12,7 +12,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use brevet_core::document::Key;
-use brevet_core::journal::{Chain, ChainError, Header, MAX_BODY, Record};
+use brevet_core::journal::{Chain, ChainError, Header, MAX_BODY, MAX_SNAPSHOT, Record};
 use brevet_core::record::{Body, SCHEMA};
 use brevet_core::time::Now;
 
@@ -221,7 +221,7 @@ impl Journal {
         if self.broken {
             return Err(JournalError::Broken);
         }
-        if serde_json::to_vec(&snapshot).map_or(usize::MAX, |bytes| bytes.len()) > MAX_BODY {
+        if serde_json::to_vec(&snapshot).map_or(usize::MAX, |bytes| bytes.len()) > MAX_SNAPSHOT {
             return Ok(None);
         }
         let path = segment::create(&self.directory, self.chain.seq.saturating_add(1))?;
@@ -255,8 +255,9 @@ fn seal(chain: &Chain, now: &Now, body: &Body) -> Result<(Header, Record), Journ
         schema: SCHEMA,
     };
     let record = Record::seal(&header, &random::bytes::<32>()?, body).map_err(|error| record_error(body, error))?;
-    if record.body.as_ref().is_none_or(|body| body.len() > MAX_BODY) {
-        return Err(JournalError::Record { kind: body.kind(), reason: format!("longer than {MAX_BODY} bytes") });
+    let most = if matches!(body, Body::StateSnapshot(_)) { MAX_SNAPSHOT } else { MAX_BODY };
+    if record.body.as_ref().is_none_or(|body| body.len() > most) {
+        return Err(JournalError::Record { kind: body.kind(), reason: format!("longer than {most} bytes") });
     }
     Ok((header, record))
 }

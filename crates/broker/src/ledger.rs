@@ -90,6 +90,8 @@ pub struct Ledger {
     pub live: HashMap<SessionId, Live>,
     /// How `brevetd` stands.
     pub link: Link,
+    /// Why the journal goes on in one segment, where it should begin another.
+    pub cannot_rotate: Option<String>,
     /// How many refused documents may still be recorded before the next refill.
     refused_documents: u32,
     watches: Vec<Watch>,
@@ -110,6 +112,7 @@ impl Ledger {
             clock,
             live: HashMap::new(),
             link: Link::default(),
+            cannot_rotate: None,
             refused_documents: 20,
             watches: Vec::new(),
             unsaved: false,

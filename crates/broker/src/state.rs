@@ -3,10 +3,12 @@
 //! INVARIANT: memory holds exactly what the records on disk say; nothing here is changed but by `State::apply`.
 
 mod grant;
+mod remembered;
 #[cfg(test)]
 mod tests;
 
 pub use grant::GrantEntry;
+pub use remembered::{Keep, MOST_GIVEN};
 
 use std::collections::BTreeMap;
 
@@ -17,11 +19,8 @@ use brevet_core::id::{AutonomousId, GrantId, PolicyId, RequestId, SessionId};
 use brevet_core::journal::Header;
 use brevet_core::record::{Body, RevocationReceived, SessionStarted, ValidityStarted};
 use brevet_core::request::{Request, RequestState};
-use brevet_core::time::{BootTime, Length, Now, Timestamp};
+use brevet_core::time::{BootTime, Now, Timestamp};
 use serde::{Deserialize, Serialize};
-
-/// What is over is remembered for so long.
-const REMEMBERED: Length = Length::from_hours(7 * 24);
 
 /// A request and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +33,9 @@ pub struct RequestEntry {
     pub seq: u64,
     /// When it left `pending`.
     pub closed: Option<Timestamp>,
+    /// Number of the record that said so.
+    #[serde(default)]
+    pub closed_by: Option<u64>,
     /// Who decided, and what they wrote.
     pub answer: Option<Answer>,
 }
@@ -56,6 +58,9 @@ pub struct SessionEntry {
     pub life: SessionLife,
     /// When that was.
     pub closed: Option<Timestamp>,
+    /// Number of the record that said so.
+    #[serde(default)]
+    pub closed_by: Option<u64>,
 }
 
 impl SessionEntry {
@@ -88,6 +93,9 @@ pub struct RevocationEntry {
     pub processes_ended: u32,
     /// When its receipt was recorded.
     pub closed: Option<Timestamp>,
+    /// Number of that record.
+    #[serde(default)]
+    pub closed_by: Option<u64>,
 }
 
 /// An approval that a rule gave, for its daily budget.
@@ -109,6 +117,8 @@ pub struct State {
     pub requests: BTreeMap<RequestId, RequestEntry>,
     /// By id.
     pub grants: BTreeMap<GrantId, GrantEntry>,
+    /// Grants of the server that are over and forgotten but for this: until when they could come again.
+    pub over: BTreeMap<GrantId, Timestamp>,
     /// By id.
     pub sessions: BTreeMap<SessionId, SessionEntry>,
     /// Fixed validities that began.
@@ -137,25 +147,25 @@ impl State {
             Body::RequestCreated(request) => {
                 let (request, seq) = ((**request).clone(), header.seq);
                 let id = request.id.clone();
-                let entry = RequestEntry { request, state: RequestState::Pending, seq, closed: None, answer: None };
+                let entry = RequestEntry { request, state: RequestState::Pending, seq, closed: None, closed_by: None, answer: None };
                 self.requests.entry(id).or_insert(entry);
             }
             Body::RequestAutoApproved(approved) => {
                 let answer = Answer { by: vec![approved.rule.name.clone()], comments: Vec::new() };
-                if self.close_request(&approved.request, RequestState::AutoApproved, Some(answer), &now)
+                if self.close_request(&approved.request, RequestState::AutoApproved, Some(answer), header)
                     && let Some(entry) = self.requests.get(&approved.request)
                 {
                     self.given.push(Given { rule: approved.rule.id.clone(), uid: entry.request.user.uid, at: now.wall });
                 }
             }
-            Body::RequestWithdrawn(closed) => drop(self.close_request(&closed.request, RequestState::Withdrawn, None, &now)),
-            Body::RequestLapsed(closed) => drop(self.close_request(&closed.request, RequestState::Lapsed, None, &now)),
+            Body::RequestWithdrawn(closed) => drop(self.close_request(&closed.request, RequestState::Withdrawn, None, header)),
+            Body::RequestLapsed(closed) => drop(self.close_request(&closed.request, RequestState::Lapsed, None, header)),
             Body::DeclineReceived(decline) => {
                 let comments = Some(decline.comment.clone()).filter(|comment| !comment.is_empty());
                 let answer = Answer { by: vec![decline.by.clone()], comments: comments.into_iter().collect() };
-                self.close_request(&decline.request, RequestState::Declined, Some(answer), &now);
+                self.close_request(&decline.request, RequestState::Declined, Some(answer), header);
             }
-            Body::GrantReceived(document) => self.receive_grant(document, &now),
+            Body::GrantReceived(document) => self.receive_grant(document, header),
             Body::RevocationReceived(received) => self.receive_revocation(received),
             Body::GrantIssued(grant) => {
                 self.grants.entry(grant.id.clone()).or_insert_with(|| GrantEntry::local(grant, &now));
@@ -163,13 +173,13 @@ impl State {
             Body::GrantActivated(activated) => self.step(&activated.grant, Step::Activated, &activated.at),
             Body::GrantEnded(ended) => {
                 if let Some(entry) = self.grants.get_mut(&ended.grant) {
-                    entry.end(ended, &now);
+                    entry.end(ended, &now, header.seq);
                 }
             }
             Body::SessionStarted(started) => {
                 if !self.sessions.contains_key(&started.session) {
                     self.step(&started.grant, Step::Launched, &now);
-                    let entry = SessionEntry { started: (**started).clone(), life: SessionLife::default(), closed: None };
+                    let entry = SessionEntry { started: (**started).clone(), life: SessionLife::default(), closed: None, closed_by: None };
                     self.sessions.insert(started.session.clone(), entry);
                 }
             }
@@ -178,6 +188,7 @@ impl State {
                     && entry.life.end(ended.outcome.clone()) == Applied::Changed
                 {
                     entry.closed = Some(now.wall);
+                    entry.closed_by = Some(header.seq);
                     self.count_ended(&ended.grant, ended.processes_ended);
                 }
             }
@@ -186,6 +197,7 @@ impl State {
                     && let Some(entry) = self.revocations.iter_mut().find(|entry| entry.digest == confirmed.digest)
                 {
                     entry.closed.get_or_insert(now.wall);
+                    entry.closed_by.get_or_insert(header.seq);
                 }
             }
             Body::PolicyApplied(applied) => {
@@ -245,10 +257,11 @@ impl State {
     }
 
     /// Whether it was still to be decided.
-    fn close_request(&mut self, id: &RequestId, state: RequestState, answer: Option<Answer>, now: &Now) -> bool {
+    fn close_request(&mut self, id: &RequestId, state: RequestState, answer: Option<Answer>, header: &Header) -> bool {
         let Some(entry) = self.requests.get_mut(id).filter(|entry| entry.state.may_become(state)) else { return false };
         entry.state = state;
-        entry.closed = Some(now.wall);
+        entry.closed = Some(header.time);
+        entry.closed_by = Some(header.seq);
         entry.answer = answer;
         true
     }
@@ -260,23 +273,34 @@ impl State {
         }
     }
 
-    fn receive_grant(&mut self, document: &brevet_core::document::GrantDocument, now: &Now) {
+    fn receive_grant(&mut self, document: &brevet_core::document::GrantDocument, header: &Header) {
+        if self.over.contains_key(&document.grant) {
+            return;
+        }
+        let now = moment(header);
         if let Some(entry) = self.grants.get_mut(&document.grant) {
-            entry.extend(document, now);
+            entry.extend(document, &now);
             return;
         }
         let Some(request) = self.requests.get(&document.request).map(|entry| entry.request.clone()) else { return };
         let approvals = || document.approvals.iter();
         let comments = approvals().map(|approval| approval.comment.clone()).filter(|comment| !comment.is_empty()).collect();
         let answer = Answer { by: approvals().map(|approval| approval.name.clone()).collect(), comments };
-        self.close_request(&document.request, RequestState::Approved, Some(answer), now);
-        self.grants.insert(document.grant.clone(), GrantEntry::received(document, &request, now));
+        self.close_request(&document.request, RequestState::Approved, Some(answer), header);
+        self.grants.insert(document.grant.clone(), GrantEntry::received(document, &request, &now));
     }
 
     fn receive_revocation(&mut self, received: &RevocationReceived) {
         if self.revocation(&received.digest).is_none() {
             let (seq, grant) = (received.revocation.seq, received.revocation.grant.clone());
-            self.revocations.push(RevocationEntry { digest: received.digest, seq, grant, processes_ended: 0, closed: None });
+            self.revocations.push(RevocationEntry {
+                digest: received.digest,
+                seq,
+                grant,
+                processes_ended: 0,
+                closed: None,
+                closed_by: None,
+            });
         }
     }
 
@@ -314,32 +338,17 @@ impl State {
         self.validity.get(policy)?.iter().find(|entry| entry.started.renewal == renewal && entry.started.user == uid)
     }
 
-    /// How many approvals a rule gave a user since a moment.
+    /// How many approvals a rule gave a user since a moment; as many as there can be where they are too many to count.
     #[must_use]
     pub fn given_since(&self, rule: &AutonomousId, uid: u32, since: Timestamp) -> u32 {
         let given = self.given.iter().filter(|given| given.rule == *rule && given.uid == uid && given.at >= since).count();
-        u32::try_from(given).unwrap_or(u32::MAX)
+        if given >= MOST_GIVEN { u32::MAX } else { u32::try_from(given).unwrap_or(u32::MAX) }
     }
 
     /// Why a grant ended, if it did.
     #[must_use]
     pub fn end_of(&self, grant: &GrantId) -> Option<EndReason> {
         self.grants.get(grant)?.ended.as_ref().map(|ended| ended.reason)
-    }
-
-    /// The state without what has been over for a week: what a snapshot keeps.
-    #[must_use]
-    pub fn remembered(&self, now: Timestamp) -> Self {
-        let since = now.minus(REMEMBERED);
-        let recent = |closed: Option<Timestamp>| closed.is_none_or(|closed| closed >= since);
-        let mut kept = self.clone();
-        kept.requests.retain(|_, entry| recent(entry.closed));
-        kept.sessions.retain(|_, entry| recent(entry.closed));
-        // A grant is remembered until its absolute end too, so that it can never be received anew.
-        kept.grants.retain(|_, entry| recent(entry.closed) || entry.life.terms().not_after.is_some_and(|end| end >= now));
-        kept.revocations.retain(|entry| recent(entry.closed));
-        kept.given.retain(|given| given.at >= now.minus(Length::from_hours(72)));
-        kept
     }
 }
 

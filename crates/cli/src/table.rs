@@ -2,6 +2,7 @@
 
 use crate::show;
 use brevet_api::broker::{Explained, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
+use brevet_core::policy::Mode;
 use brevet_core::request::RequestState;
 use brevet_core::time::{Length, Timestamp};
 
@@ -55,13 +56,17 @@ pub fn policies(list: &[ListedPolicy]) -> String {
         }
         out.push_str(&format!("{}\n", show::text(&policy.policy)));
         let applications: Vec<String> = policy.applications.iter().map(|application| show::words(application)).collect();
-        let mut lines = vec![
-            show::line("how", show::mode(policy.mode)),
-            show::line("what", &applications.join(", ")),
-            show::line("as user", &show::text(&policy.run_as)),
-            show::line("when", &show::words(&policy.validity)),
-            show::line("at most", &policy.max_duration.to_string()),
-        ];
+        let proof = if policy.password { ", with your password" } else { "" };
+        let mut lines =
+            vec![show::line("how", &format!("{}{proof}", show::mode(policy.mode))), show::line("what", &applications.join(", "))];
+        if policy.mode != Mode::Deny {
+            lines.push(show::line("as user", &show::text(&policy.run_as)));
+        }
+        lines.push(show::line("when", &show::words(&policy.validity)));
+        lines.push(show::line("usable", &show::words(&policy.usable)));
+        if policy.mode != Mode::Deny {
+            lines.push(show::line("at most", &policy.max_duration.to_string()));
+        }
         if !policy.message.is_empty() {
             lines.push(show::line("message", &show::text(&policy.message)));
         }
@@ -89,6 +94,9 @@ pub fn status(status: &Status) -> String {
         ("journal", format!("{} records not acknowledged yet", status.unacknowledged)),
     ];
     let mut out: String = lines.iter().map(|(label, value)| format!("{}\n", show::line(label, value))).collect();
+    if let Some(why) = &status.journal_grows {
+        out.push_str(&format!("{}\n", show::line("warning", &show::words(why))));
+    }
     out.push_str(&others("policies that this computer refuses:", &status.refused_policies));
     out
 }
@@ -167,8 +175,14 @@ pub fn explained(explained: &Explained) -> String {
     if let Some(policy) = &explained.policy {
         out.push_str(&format!("  {}\n", show::line("policy", &show::quoted(policy))));
     }
+    if let Some(terms) = &explained.terms {
+        out.push_str(&format!("  {}\n", show::line("how", &show::words(terms))));
+    }
     show::would_run(&explained.would_run).iter().for_each(|line| out.push_str(&format!("  {line}\n")));
     out.push_str(&others("other policies that name you:", &explained.others));
+    if explained.more_others > 0 {
+        out.push_str(&format!("  and {} more\n", explained.more_others));
+    }
     out
 }
 

@@ -5,8 +5,10 @@
 mod arguments;
 mod check;
 mod conditions;
+pub mod dpkg;
 mod matching;
 mod rule;
+pub mod script;
 mod version;
 
 pub use check::{MAX_ARGUMENTS, validate_list_rule, validate_rule};

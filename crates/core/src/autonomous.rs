@@ -58,6 +58,9 @@ pub struct Hours {
     pub zone: String,
 }
 
+/// The largest daily budget: computers remember so many approvals of one rule for one user.
+pub const MOST_PER_DAY: u32 = 1000;
+
 /// Every error of a rule; empty when it is sound.
 #[must_use]
 pub fn validate(rule: &AutonomousRule) -> Vec<PolicyError> {
@@ -70,6 +73,7 @@ pub fn validate(rule: &AutonomousRule) -> Vec<PolicyError> {
     if let Some(hours) = &rule.hours {
         found.hours("hours", &hours.days, &hours.zone);
     }
-    found.unless(rule.per_user_per_day != Some(0), "per_user_per_day", "must be at least 1");
+    let sensible = rule.per_user_per_day.is_none_or(|budget| (1..=MOST_PER_DAY).contains(&budget));
+    found.unless(sensible, "per_user_per_day", "must be from 1 to 1000: leave it out for no limit");
     found.0
 }

@@ -15,6 +15,7 @@ mod whom;
 pub use compiled::Policies;
 pub use covers::covers;
 pub use evaluate::{decide, explain, names_user};
+pub(crate) use fit::fresh;
 pub use unsupported::{FEATURES, unknown_features, unsupported, unsupported_autonomous};
 pub use validity::{Holds, holds};
 pub(crate) use validity::{Recurring, day_start, find_zone, recurring_holds};

@@ -95,13 +95,9 @@ pub fn check(text: &str) -> Result<File, Vec<FileError>> {
     if problems.is_empty() {
         return Ok(file);
     }
-    Err(problems
-        .iter()
-        .map(|problem| FileError {
-            line: locate::line_of(text, problem.kind, problem.index, &problem.error.field).unwrap_or(1),
-            message: problem.to_string(),
-        })
-        .collect())
+    let places = locate::Places::of(text);
+    let line = |problem: &Problem| places.line_of(problem.kind, problem.index, &problem.error.field);
+    Err(problems.iter().map(|problem| FileError { line: line(problem).unwrap_or(1), message: problem.to_string() }).collect())
 }
 
 /// Every error in every entry, and names that are there twice. What an entry refers to may be on the server already and is not

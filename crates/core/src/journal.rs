@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 
 /// Largest body of one record, in bytes.
 pub const MAX_BODY: usize = 512 * 1024;
+/// The same of a `state.snapshot`. At its worst, escaped once more, it still fits into a frame to `brevetd`.
+pub const MAX_SNAPSHOT: usize = 3 << 19;
 
 /// What every record says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

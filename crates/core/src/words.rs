@@ -4,10 +4,12 @@
 
 use crate::application::{Argument, Rule};
 use crate::autonomous::AutonomousRule;
+use crate::decide::{Fixed, Holds, Standing, fresh, holds};
 use crate::escape;
 use crate::policy::{
     Applications, AtExpiry, Authentication, Binds, Children, Containment, FixedFrom, Mode, Policy, Scope, Uses, Validity, Weekday,
 };
+use crate::time::{Length, Timestamp};
 
 /// Each application that a policy is for, in the order in which they are written, exceptions last.
 #[must_use]
@@ -104,6 +106,39 @@ pub fn validity(policy: &Policy) -> String {
             format!("{} {start}\u{2013}{end} {}", weekdays(days), escape::terminal(zone.as_bytes()))
         }
     }
+}
+
+/// Whether a policy may be used at this moment, and until when: `now`, `now, until …`, `not now: …`.
+#[must_use]
+pub fn usable(policy: &Policy, fixed: Fixed, standing: &Standing) -> String {
+    if policy.mode != Mode::Deny
+        && let Err(why) = fresh(policy.staleness, standing)
+    {
+        return format!("not now: {why}");
+    }
+    match (holds(&policy.validity, fixed, standing.wall), &policy.validity) {
+        (Holds::No(why), _) => format!("not now: {why}"),
+        (Holds::For(u64::MAX), _) => "now".into(),
+        (Holds::For(_), Validity::Fixed { duration, from: FixedFrom::FirstUse }) if fixed == Fixed::NotStarted => {
+            format!("now, for {duration} from your first use")
+        }
+        (Holds::For(left), _) => format!("now, until {}", moment(standing.wall.plus(Length::from_seconds(left / 1000)))),
+    }
+}
+
+/// A moment to the second.
+fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.split_once('.').map_or(text.clone(), |(seconds, _)| format!("{seconds}Z"))
+}
+
+/// What a run is bound to: as whom, with what proof, for how long and until when.
+#[must_use]
+pub fn bounds(target: &str, authentication: Authentication, longest_millis: u64, standing: &Standing) -> String {
+    let target = escape::terminal(target.as_bytes());
+    let proof = if authentication == Authentication::Password { ", with your password" } else { ", without a password" };
+    let longest = Length::from_seconds(longest_millis / 1000);
+    format!("as {target}{proof}, for at most {longest} (if it began now: until {})", moment(standing.wall.plus(longest)))
 }
 
 /// `Mon–Fri`, `Mon, Wed`, `every day`.
@@ -328,6 +363,34 @@ mod tests {
         assert_eq!(on("'sat', 'sun'"), "Sat, Sun 22:00\u{2013}02:00 UTC");
         assert_eq!(on("'wed', 'mon', 'tue', 'fri'"), "Mon\u{2013}Wed, Fri 22:00\u{2013}02:00 UTC");
         assert_eq!(on("'mon','tue','wed','thu','fri','sat','sun'"), "every day 22:00\u{2013}02:00 UTC");
+    }
+
+    #[test]
+    fn until_when_it_may_be_used_is_said_at_every_boundary() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let standing = |wall: &str, age| Standing { wall: at(wall), heartbeat_age_millis: age, unreadable_deny: false };
+        let of = |mode: &str, validity: &str| {
+            policy(&format!("users = 'all'\nmode = '{mode}'\napplications = 'all'\nstaleness = '1d'\nvalidity = {{ {validity} }}"))
+        };
+        let window = of("request", "kind = 'window', start = '2026-12-01T20:00:00Z', end = '2026-12-02T02:00:00Z'");
+        let said = |wall| usable(&window, Fixed::NotStarted, &standing(wall, Some(0)));
+        assert!(said("2026-12-01T19:59:59Z").starts_with("not now: begins at 2026-12-01T20:00:00"));
+        assert_eq!(said("2026-12-01T20:00:00Z"), "now, until 2026-12-02T02:00:00Z");
+        assert_eq!(said("2026-12-02T01:59:59Z"), "now, until 2026-12-02T02:00:00Z");
+        assert!(said("2026-12-02T02:00:00Z").starts_with("not now: ended at"));
+        let first_use = of("automatic", "kind = 'fixed', duration = '2h', from = 'first_use'");
+        let now = standing("2026-12-01T00:00:00Z", Some(0));
+        assert_eq!(usable(&first_use, Fixed::NotStarted, &now), "now, for 2h from your first use");
+        let started = |elapsed_millis| usable(&first_use, Fixed::Started { elapsed_millis }, &now);
+        assert_eq!(started(3_600_000), "now, until 2026-12-01T01:00:00Z");
+        assert!(started(7_200_000).starts_with("not now: "));
+        let always = |mode: &str, age| usable(&of(mode, "kind = 'always'"), Fixed::NotStarted, &standing("2026-12-01T00:00:00Z", age));
+        assert_eq!(always("request", Some(86_399_000)), "now");
+        assert!(always("request", Some(86_400_001)).starts_with("not now: "), "{}", always("request", Some(86_400_001)));
+        assert!(always("request", None).starts_with("not now: "));
+        assert_eq!(always("deny", None), "now", "a deny needs no fresh heartbeat");
+        let said = bounds("root", Authentication::Password, 1_800_000, &now);
+        assert_eq!(said, "as root, with your password, for at most 30m (if it began now: until 2026-12-01T00:30:00Z)");
     }
 
     #[test]

@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use brevet_core::digest::Digest;
 use brevet_core::document::{
-    Decline, DocumentError, Envelope, Heartbeat, Key, KeyUse, Kind, MAX_DOCUMENT, PolicyDocument, PublicKey, SCHEMA, Signature, Trust,
-    TrustedKey, open, seal,
+    Decline, DocumentError, Envelope, Heartbeat, Key, KeyUse, Kind, MAX_DOCUMENT, MOST_NAMED, Manifest, ManifestEntry, PolicyDocument,
+    PublicKey, SCHEMA, Signature, Trust, TrustedKey, digest_of, open, seal,
 };
-use brevet_core::id::{InstanceId, RequestId};
+use brevet_core::id::{InstanceId, PolicyId, RequestId};
 use brevet_core::time::Timestamp;
 
 fn heartbeat() -> Heartbeat {
@@ -172,8 +172,35 @@ fn a_document_that_is_too_large_is_refused_before_it_is_decoded() {
         by: "bob".into(),
         comment: "x".repeat(MAX_DOCUMENT),
     };
-    let envelope = seal(&decline, &[&ours]).unwrap();
-    assert!(matches!(open::<Decline>(&envelope, &[ours.public()]), Err(DocumentError::TooLarge)));
+    assert!(matches!(seal(&decline, &[&ours]), Err(DocumentError::TooLarge { limit: MAX_DOCUMENT })), "nobody is sent what nobody reads");
+    let mut envelope = seal(&Decline { comment: String::new(), ..decline }, &[&ours]).unwrap();
+    envelope.payload = "A".repeat(MAX_DOCUMENT + 4);
+    assert!(matches!(open::<Decline>(&envelope, &[ours.public()]), Err(DocumentError::TooLarge { limit: MAX_DOCUMENT })));
+}
+
+#[test]
+fn a_manifest_names_as_many_as_are_promised_and_still_fits_into_a_frame_of_the_link() {
+    let entry =
+        |n: usize| ManifestEntry { id: PolicyId::new(1, n.to_be_bytes().repeat(2)[..10].try_into().unwrap()), digest: Digest::of(b"") };
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        computer: sample::computer(1),
+        name: "n".repeat(255),
+        epoch: u64::MAX,
+        seq: u64::MAX,
+        time: Timestamp::from_millis(0),
+        trust_version: u64::MAX,
+        policies: (0..MOST_NAMED).map(entry).collect(),
+        autonomous: Vec::new(),
+        settings: Digest::of(b""),
+    };
+    let (one, two) = (sample::key(1), sample::key(2));
+    let envelope = seal(&manifest, &[&one, &two]).unwrap();
+    assert_eq!(open::<Manifest>(&envelope, &[one.public()]).unwrap(), manifest);
+    assert_eq!(envelope.digest().unwrap(), digest_of(&manifest).unwrap());
+    assert!(serde_json::to_vec(&envelope).unwrap().len() + 1024 < 4 << 20, "it must fit into a frame to the broker");
+    manifest.policies.extend((0..MOST_NAMED / 4).map(entry));
+    assert!(matches!(seal(&manifest, &[&one]), Err(DocumentError::TooLarge { .. })));
 }
 
 #[test]

@@ -156,3 +156,104 @@ proptest! {
         }
     }
 }
+
+/// What a zone's clocks show over some days, minute by minute: the naive way to know when a time is first reached.
+struct Shown {
+    /// Unix milliseconds and the date and minute that are shown then.
+    minutes: Vec<(i64, jiff::civil::Date, u16)>,
+}
+
+impl Shown {
+    fn around(name: &str, moment: i64) -> Self {
+        let zone = zone(name);
+        let first = (moment - 4 * DAY).div_euclid(60 * SECOND);
+        let minutes = (first..first + 8 * 1440).map(|minute| {
+            let shown = jiff::Timestamp::from_millisecond(minute * 60 * SECOND).unwrap().to_zoned(zone.clone());
+            (minute * 60 * SECOND, shown.date(), u16::try_from(i32::from(shown.hour()) * 60 + i32::from(shown.minute())).unwrap())
+        });
+        Self { minutes: minutes.collect() }
+    }
+
+    /// The first moment at which the clocks show this time or a later one: where they jump over it, the jump.
+    fn reached(&self, date: jiff::civil::Date, minute: u16) -> i64 {
+        self.minutes.iter().find(|(_, shown, at)| (*shown, *at) >= (date, minute)).unwrap().0
+    }
+
+    /// Every window whose beginning and end lie within what was looked at.
+    fn windows(&self, hours: &Hours) -> Vec<(i64, i64)> {
+        let first = self.minutes.first().unwrap().1;
+        let dates = (1..6).map(|offset| first.checked_add(jiff::Span::new().days(offset)).unwrap());
+        let on = |date: &jiff::civil::Date| {
+            let index = usize::try_from(date.weekday().to_monday_zero_offset()).unwrap();
+            hours.days.contains(DAYS.get(index).unwrap())
+        };
+        let window = |date: jiff::civil::Date| {
+            let last = if hours.start < hours.end { date } else { date.tomorrow().unwrap() };
+            (self.reached(date, hours.start), self.reached(last, hours.end))
+        };
+        dates.filter(on).map(window).collect()
+    }
+}
+
+/// Moments at which the clocks of these zones were, or will be, changed: by an hour, by half an hour, at midnight, over a whole day,
+/// and once for good.
+const CHANGES: [(&str, &str); 12] = [
+    ("Europe/Berlin", "2026-03-29T01:00:00Z"),
+    ("Europe/Berlin", "2026-10-25T01:00:00Z"),
+    ("America/New_York", "2026-03-08T07:00:00Z"),
+    ("America/New_York", "2026-11-01T06:00:00Z"),
+    ("America/St_Johns", "2011-03-13T03:31:00Z"),
+    ("America/St_Johns", "2011-11-06T04:30:00Z"),
+    ("Australia/Lord_Howe", "2026-04-04T15:00:00Z"),
+    ("Australia/Lord_Howe", "2026-10-03T15:30:00Z"),
+    ("America/Sao_Paulo", "2018-11-04T03:00:00Z"),
+    ("America/Sao_Paulo", "2019-02-17T02:00:00Z"),
+    ("Pacific/Apia", "2011-12-30T10:00:00Z"),
+    ("Asia/Kathmandu", "1985-12-31T18:30:00Z"),
+];
+
+#[test]
+fn around_every_change_of_the_clocks_it_is_what_minute_by_minute_looking_says_a_second_either_side() {
+    let edges = [(0u16, 0u16), (0, 60), (30, 150), (120, 180), (130, 170), (150, 300), (60, 150), (1320, 360), (1410, 30), (150, 150)];
+    for (name, moment) in CHANGES {
+        let change = Timestamp::parse(moment).unwrap().millis();
+        let before = jiff::Timestamp::from_millisecond(change - 1).unwrap();
+        let next = zone(name).following(before).next().unwrap().timestamp().as_millisecond();
+        assert_eq!(next, change, "{name} changes its clocks then");
+        let shown = Shown::around(name, change);
+        for (start, end) in edges {
+            for days in [DAYS.to_vec(), vec![Weekday::Sun], vec![Weekday::Fri, Weekday::Sat]] {
+                let hours = Hours { days, start, end, zone: FOUND.iter().zip(ZONES).find(|(_, known)| *known == name).unwrap().1 };
+                let (validity, windows) = (hours.validity(), shown.windows(&hours));
+                for minute in (-300..=300).step_by(15) {
+                    for at in [-SECOND, 0, SECOND].map(|second| change + minute * 60 * SECOND + second) {
+                        let found = left(&validity, at).is_some();
+                        let expected = windows.iter().any(|(start, end)| *start <= at && at < *end);
+                        assert_eq!(found, expected, "{name} {hours:?} at {}", Timestamp::from_millis(at));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_leap_day_is_a_day_and_the_day_that_is_not_there_is_no_moment() {
+    let hours = |days: &[Weekday]| Hours { days: days.to_vec(), start: 0, end: 0, zone: "UTC" };
+    let at = |text: &str| Timestamp::parse(text).unwrap().millis();
+    // 2028-02-29 is a Tuesday.
+    for (text, expected) in
+        [("2028-02-28T23:59:59Z", false), ("2028-02-29T00:00:00Z", true), ("2028-02-29T23:59:59Z", true), ("2028-03-01T00:00:00Z", false)]
+    {
+        assert_eq!(left(&hours(&[Weekday::Tue]).validity(), at(text)).is_some(), expected, "{text}");
+    }
+    let window = Validity::Window {
+        start: Timestamp::parse("2028-02-29T12:00:00Z").unwrap(),
+        end: Timestamp::parse("2028-03-01T12:00:00Z").unwrap(),
+    };
+    assert_eq!(left(&window, at("2028-02-29T12:00:00Z")), Some(86_400_000));
+    for wrong in ["2027-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:00", ""]
+    {
+        assert!(Timestamp::parse(wrong).is_err(), "{wrong}");
+    }
+}

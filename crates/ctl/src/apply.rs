@@ -1,6 +1,7 @@
 //! `brevetctl apply`: makes the server as files say, in one transaction. Errors name file and line before anything is sent.
 
 pub mod source;
+mod warnings;
 
 use std::path::PathBuf;
 
@@ -24,15 +25,20 @@ pub struct Apply {
     /// Delete what the files do not name
     #[arg(long)]
     prune: bool,
+    /// Show every warning, not only a few of each kind
+    #[arg(long)]
+    all_warnings: bool,
 }
 
 /// # Errors
 /// When a file has an error, or the server cannot be reached or refuses.
 pub fn run(session: &Session, command: &Apply) -> Result<()> {
     let sources = Sources::read(&command.files)?;
-    for line in warnings(&sources) {
-        eprintln!("brevetctl: {line}");
+    let mut said = String::new();
+    for line in warnings::lines(&sources, command.all_warnings || session.output.json) {
+        said.push_str(&format!("brevetctl: {line}\n"));
     }
+    eprint!("{said}");
     let client = session.client()?;
     let send = |dry_run: bool| -> Result<Applied> {
         let body = Body { file: sources.file().clone(), dry_run, prune: command.prune };
@@ -57,16 +63,6 @@ pub fn run(session: &Session, command: &Apply) -> Result<()> {
         eprintln!("brevetctl: warning: {place}: {}{hint}", shown(&warning.reason));
     }
     session.output.print(&applied, plan)
-}
-
-/// What the files give that their author may not mean: said, never refused.
-fn warnings(sources: &Sources) -> Vec<String> {
-    let found = brevet_core::lint::lint(sources.file());
-    let line = |finding: &brevet_core::lint::Finding| {
-        let place = sources.locate_named(finding.kind, &finding.name, &finding.field);
-        format!("{}: {place}: {}; {}", word(&finding.severity), shown(&finding.reason), shown(&finding.instead))
-    };
-    found.iter().map(line).collect()
 }
 
 /// The server names a field by its place in the whole; people need the file and the line.

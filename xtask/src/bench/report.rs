@@ -90,8 +90,9 @@ impl Report {
                 }
             }
             Err(error) => {
-                eprintln!("· not measured: {error:#}");
-                self.notes.push(format!("not measured: {error:#}"));
+                let note = bounded(&format!("not measured: {error:#}"));
+                eprintln!("· {note}");
+                self.notes.push(note);
             }
         }
     }
@@ -110,6 +111,18 @@ impl Report {
         }
         text
     }
+}
+
+/// The beginning and the end of a text that may be all that a program said: why it failed stands last.
+fn bounded(text: &str) -> String {
+    const EACH: usize = 600;
+    let count = text.chars().count();
+    if count <= 2 * EACH {
+        return text.to_owned();
+    }
+    let beginning: String = text.chars().take(EACH).collect();
+    let end: String = text.chars().skip(count - EACH).collect();
+    format!("{beginning} … ({} characters left out) … {end}", count - 2 * EACH)
 }
 
 fn number(value: f64) -> String {
@@ -145,4 +158,17 @@ fn table(part: &Part) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_half_a_megabyte_is_shown_by_its_beginning_and_its_end() {
+        let long = format!("first {}last words", "é".repeat(500_000));
+        let short = bounded(&long);
+        assert!(short.chars().count() < 1_300 && short.starts_with("first ") && short.ends_with("last words"));
+        assert_eq!(bounded("short"), "short");
+    }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test's part that fails is a failed test")]
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::BufRead as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,7 +28,7 @@ use brevet_api::config::{Config, Server as ServerFile};
 use brevet_api::frame::{MAX_LINK, read_control, write_control};
 use brevet_api::link::{Down, State, Up};
 use brevet_core::digest::Digest;
-use brevet_core::document::{Acknowledgement, Envelope, Key, PublicKey, Trust, seal};
+use brevet_core::document::{Acknowledgement, Envelope, Key, Kind, PublicKey, Trust, seal};
 use brevet_core::id::{ComputerId, Incarnation, InstanceId};
 use brevet_core::journal::{Chain, Header, Record, SignedHead};
 use brevet_core::time::Timestamp;
@@ -62,8 +62,10 @@ pub struct Seen {
     pub refuse_enrolment: bool,
     transport_key: Option<PublicKey>,
     streams: Vec<UnboundedSender<String>>,
-    nonces: HashSet<String>,
-    made: u64,
+    /// Each with the token that brought it, once one has.
+    nonces: HashMap<String, Option<String>>,
+    /// How many there were.
+    pub made: u64,
 }
 
 struct Inside {
@@ -171,6 +173,11 @@ impl Server {
         self.seen(|seen| seen.streams.retain(|stream| stream.send(text.clone()).is_ok()));
     }
 
+    /// Knows no nonce any more, as a server that was started anew.
+    pub fn forget_nonces(&self) {
+        self.seen(|seen| seen.nonces.clear());
+    }
+
     /// Ends every open stream.
     pub fn end_streams(&self) {
         self.seen(|seen| seen.streams.clear());
@@ -187,7 +194,7 @@ async fn nonce(Shared(inside): Shared<Arc<Inside>>) -> Json<Nonce> {
     let mut seen = inside.seen.lock().unwrap();
     seen.made += 1;
     let nonce = format!("nonce-{}", seen.made);
-    seen.nonces.insert(nonce.clone());
+    seen.nonces.insert(nonce.clone(), None);
     // A server whose clock is far from the computer's.
     Json(Nonce { nonce, time: 4_000_000_000 })
 }
@@ -204,7 +211,9 @@ fn authenticated(inside: &Inside, headers: &HeaderMap) -> Result<(), StatusCode>
     let known = seen.transport_key.as_ref().is_some_and(|key| key.verifies(signed.as_bytes(), &decode(signature).unwrap_or_default()));
     let right = claims.aud == inside.instance && claims.sub == inside.computer && claims.exp - claims.iat <= 600;
     let dated = claims.iat == 4_000_000_000 && header["alg"] == "EdDSA" && header["kid"] == inside.computer.as_str();
-    if known && right && dated && seen.nonces.remove(&claims.nonce) { Ok(()) } else { Err(refused) }
+    // As the real one: bound to the first token that brings it.
+    let fresh = seen.nonces.get_mut(&claims.nonce).is_some_and(|bound| bound.get_or_insert_with(|| token.to_owned()) == token);
+    if known && right && dated && fresh { Ok(()) } else { Err(refused) }
 }
 
 async fn enrol(Shared(inside): Shared<Arc<Inside>>, Json(body): Json<Enrol>) -> Response {
@@ -307,6 +316,18 @@ impl Connection {
 
     pub fn write(&mut self, up: &Up) {
         write_control(&mut self.0, up).unwrap();
+    }
+
+    /// Has a batch delivered and waits for its acknowledgement.
+    pub fn deliver(&mut self) {
+        self.write(&Up::Journal(batch()));
+        loop {
+            match self.read() {
+                Down::Document(envelope) if envelope.kind() == Some(Kind::Acknowledgement) => return,
+                Down::Document(_) | Down::Connected { .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }
 

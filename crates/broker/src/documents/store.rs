@@ -1,12 +1,13 @@
 //! Documents on disk: whole files, written beside and renamed, synced before anything relies on them.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use brevet_core::digest::Digest;
-use brevet_core::document::{Envelope, MAX_DOCUMENT};
+use brevet_core::document::Envelope;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -49,12 +50,14 @@ pub enum StoreError {
 #[derive(Debug)]
 pub(super) struct Store {
     directory: PathBuf,
+    /// Shared documents that are written and may not be on disk yet.
+    unsynced: Vec<PathBuf>,
 }
 
 impl Store {
     pub(super) fn open(directory: &Path) -> Result<Self, StoreError> {
         fs::create_dir_all(directory).map_err(|source| failed("make", directory, source))?;
-        Ok(Self { directory: directory.to_owned() })
+        Ok(Self { directory: directory.to_owned(), unsynced: Vec::new() })
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -83,38 +86,75 @@ impl Store {
         }
     }
 
-    pub(super) fn write_shared(&self, digest: &Digest, envelope: &Envelope) -> Result<(), StoreError> {
-        self.write_envelope(&shared_name(digest), envelope)
+    /// Writes a shared document; `sync_shared` makes it durable.
+    pub(super) fn write_shared(&mut self, digest: &Digest, envelope: &Envelope) -> Result<(), StoreError> {
+        let name = shared_name(digest);
+        self.refuse_too_large(&name, envelope)?;
+        self.write(&name, envelope, false)?;
+        let path = self.path(&name);
+        self.unsynced.push(path);
+        Ok(())
+    }
+
+    /// WHY not one by one: of ten thousand that come at once nothing relies on any before all are there, and the first sync takes most
+    /// of the others with it. What a crash leaves half written is damaged, and counts as missing.
+    pub(super) fn sync_shared(&mut self) -> Result<(), StoreError> {
+        if self.unsynced.is_empty() {
+            return Ok(());
+        }
+        for path in &self.unsynced {
+            match File::open(path).and_then(|file| file.sync_all()) {
+                Ok(()) => {}
+                // Swept away since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(failed("sync", path, source)),
+            }
+        }
+        self.sync_directory().map_err(|source| failed("sync", &self.directory, source))?;
+        self.unsynced.clear();
+        Ok(())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        File::open(&self.directory)?.sync_all()
+    }
+
+    fn refuse_too_large(&self, name: &str, envelope: &Envelope) -> Result<(), StoreError> {
+        envelope.refuse_too_large().map_err(|error| StoreError::Content { path: self.path(name), reason: error.to_string() })
     }
 
     pub(super) fn write_envelope(&self, name: &str, envelope: &Envelope) -> Result<(), StoreError> {
-        if envelope.payload.len() > MAX_DOCUMENT {
-            return Err(StoreError::Content { path: self.path(name), reason: "too large".to_owned() });
-        }
+        self.refuse_too_large(name, envelope)?;
         self.write_json(name, envelope)
     }
 
     pub(super) fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
+        self.write(name, value, true)
+    }
+
+    fn write<T: Serialize>(&self, name: &str, value: &T, sync: bool) -> Result<(), StoreError> {
         let path = self.path(name);
         let bytes = serde_json::to_vec(value).map_err(|error| StoreError::Content { path: path.clone(), reason: error.to_string() })?;
         let beside = self.path(&format!("{name}.new"));
         let write = || -> io::Result<()> {
             let mut file = File::options().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(&bytes)?;
-            file.sync_all()?;
+            if sync {
+                file.sync_all()?;
+            }
             fs::rename(&beside, &path)?;
-            File::open(&self.directory)?.sync_all()
+            if sync { self.sync_directory() } else { Ok(()) }
         };
         write().map_err(|source| failed("write", &path, source))
     }
 
     /// Removes shared documents but these; a file that stays by accident does no harm.
     pub(super) fn retain_shared(&self, named: &[Digest]) {
-        let kept: Vec<String> = named.iter().map(shared_name).collect();
+        let kept: BTreeSet<String> = named.iter().map(shared_name).collect();
         let Ok(entries) = fs::read_dir(&self.directory) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let shared = name.to_str().is_some_and(|name| name.len() == 64 + ".json".len() && !kept.iter().any(|kept| kept == name));
+            let shared = name.to_str().is_some_and(|name| name.len() == 64 + ".json".len() && !kept.contains(name));
             if shared {
                 drop(fs::remove_file(entry.path()));
             }

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use brevet_core::application::dpkg::{self, Diversion};
 use brevet_core::application::{Fact, Package};
 use brevet_sys::clock;
 
@@ -64,13 +65,6 @@ struct Listed {
     package: String,
     version: String,
     vendor: Option<String>,
-}
-
-#[derive(Debug)]
-struct Diversion {
-    from: String,
-    to: String,
-    by: String,
 }
 
 impl Dpkg {
@@ -129,22 +123,14 @@ impl Dpkg {
 
     fn find(&self, path: &str) -> io::Result<Option<Owner>> {
         let index = self.index()?;
-        for name in aliases(path) {
-            // The file lies where a diversion put it: its package lists the name that was diverted.
-            let (wanted, diverted_by) = match index.diversions.iter().find(|d| d.to == name) {
-                Some(diversion) => (diversion.from.clone(), Some((&diversion.by, false))),
-                None => match index.diversions.iter().find(|d| d.from == name) {
-                    Some(diversion) => (name.clone(), Some((&diversion.by, true))),
-                    None => (name.clone(), None),
-                },
-            };
-            let owner = index.listed(&wanted).find(|listed| {
-                diverted_by.is_none_or(|(by, owns)| (listed.package == *by) == owns) && self.lists(listed, &wanted).unwrap_or(false)
-            });
+        for name in dpkg::aliases(path) {
+            let claim = dpkg::claim(&index.diversions, name);
+            let wanted = claim.path;
+            let owner = index.listed(wanted).find(|listed| claim.is_of(&listed.package) && self.lists(listed, wanted).unwrap_or(false));
             if let Some(listed) = owner {
                 let (name, version, vendor) = (listed.package.clone(), listed.version.clone(), listed.vendor.clone());
                 let package = Package { name, version, vendor, unchanged: Fact::Unknown(String::new()) };
-                return Ok(Some(Owner { file: listed.file.clone(), package, md5: self.md5_of(listed, &wanted) }));
+                return Ok(Some(Owner { file: listed.file.clone(), package, md5: self.md5_of(listed, wanted) }));
             }
         }
         Ok(None)
@@ -179,39 +165,38 @@ impl Dpkg {
 
     fn lists(&self, listed: &Listed, path: &str) -> io::Result<bool> {
         let text = fs::read(self.directory.join(format!("info/{}.list", listed.file)))?;
-        Ok(text.split(|byte| *byte == b'\n').any(|line| line == path.as_bytes()))
+        Ok(dpkg::listed(&text).any(|line| line == path.as_bytes()))
     }
 
     /// The checksum that a package has of a path, or why not.
     fn md5_of(&self, listed: &Listed, path: &str) -> Result<String, String> {
         let file = self.directory.join(format!("info/{}.md5sums", listed.file));
         let text = fs::read_to_string(&file).map_err(|error| format!("the package's checksums cannot be read: {error}"))?;
-        let wanted = path.trim_start_matches('/');
-        let sum = text.lines().find_map(|line| line.split_once("  ").filter(|(_, name)| *name == wanted).map(|(sum, _)| sum));
-        sum.map(str::to_owned).ok_or_else(|| "the package has no checksum of this file".to_owned())
+        dpkg::checksum(&text, path).map(str::to_owned).ok_or_else(|| "the package has no checksum of this file".to_owned())
     }
 }
 
 impl Index {
     fn build(directory: &Path, stamps: Vec<Option<Stamp>>) -> io::Result<Self> {
         let status = fs::read(directory.join("status"))?;
-        let installed = parse_status(&String::from_utf8_lossy(&status));
+        let installed = dpkg::installed(&String::from_utf8_lossy(&status));
         let hasher = RandomState::new();
         let (mut paths, mut packages) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(directory.join("info"))? {
             let entry = entry?;
-            let Some(file) = entry.file_name().to_str().and_then(|name| name.strip_suffix(".list")).map(str::to_owned) else { continue };
-            let package = file.split(':').next().unwrap_or(&file).to_owned();
-            let Some((version, vendor)) = installed.get(&file).or_else(|| installed.get(&package)).cloned() else { continue };
+            let name = entry.file_name();
+            let Some((package, file)) = name.to_str().and_then(dpkg::list_name) else { continue };
+            let Some(it) = installed.get(file).or_else(|| installed.get(package)) else { continue };
             let place = u32::try_from(packages.len()).unwrap_or(u32::MAX);
-            for line in fs::read(entry.path())?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            for line in dpkg::listed(&fs::read(entry.path())?) {
                 paths.push((hasher.hash_one(line), place));
             }
-            packages.push(Listed { file, package, version, vendor });
+            let (version, vendor) = (it.version.clone(), it.vendor.clone());
+            packages.push(Listed { file: file.to_owned(), package: package.to_owned(), version, vendor });
         }
         paths.sort_unstable();
         let diversions = fs::read_to_string(directory.join("diversions")).unwrap_or_default();
-        Ok(Self { stamps, hasher, paths, packages, diversions: parse_diversions(&diversions) })
+        Ok(Self { stamps, hasher, paths, packages, diversions: dpkg::diversions(&diversions) })
     }
 
     fn listed(&self, path: &str) -> impl Iterator<Item = &Listed> {
@@ -223,50 +208,6 @@ impl Index {
             .take_while(move |(found, _)| *found == hash)
             .filter_map(|(_, place)| self.packages.get(usize::try_from(*place).ok()?))
     }
-}
-
-/// Names of a file in merged `/usr` (`/bin` is a link to `/usr/bin`): lists may still have the old one.
-fn aliases(path: &str) -> Vec<String> {
-    let mut names = vec![path.to_owned()];
-    if let Some(rest) = path.strip_prefix("/usr")
-        && ["/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/"].iter().any(|top| rest.starts_with(top))
-    {
-        names.push(rest.to_owned());
-    }
-    names
-}
-
-/// By `name` and `name:architecture`, version and vendor of what is installed.
-fn parse_status(status: &str) -> HashMap<String, (String, Option<String>)> {
-    let mut installed = HashMap::new();
-    for paragraph in status.split("\n\n") {
-        let field =
-            |name: &str| paragraph.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(|value| value.trim().to_owned()));
-        let (Some(package), Some(version)) = (field("Package"), field("Version")) else { continue };
-        if !field("Status").is_some_and(|status| status.ends_with(" installed") || status.ends_with("triggers-pending")) {
-            continue;
-        }
-        let vendor = field("Origin").filter(|origin| !origin.is_empty()).or_else(|| field("Maintainer").map(|text| name_only(&text)));
-        if let Some(architecture) = field("Architecture") {
-            installed.insert(format!("{package}:{architecture}"), (version.clone(), vendor.clone()));
-        }
-        installed.insert(package, (version, vendor));
-    }
-    installed
-}
-
-/// `Team Name <team@example.org>` without the address.
-fn name_only(maintainer: &str) -> String {
-    maintainer.split('<').next().unwrap_or(maintainer).trim().trim_matches('"').to_owned()
-}
-
-fn parse_diversions(text: &str) -> Vec<Diversion> {
-    let mut lines = text.lines();
-    let mut found = Vec::new();
-    while let (Some(from), Some(to), Some(by)) = (lines.next(), lines.next(), lines.next()) {
-        found.push(Diversion { from: from.to_owned(), to: to.to_owned(), by: by.to_owned() });
-    }
-    found
 }
 
 fn hexadecimal(bytes: [u8; 16]) -> String {

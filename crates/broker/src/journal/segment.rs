@@ -5,13 +5,13 @@ use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use brevet_core::journal::{Chain, Header, MAX_BODY, Record};
+use brevet_core::journal::{Chain, Header, MAX_SNAPSHOT, Record};
 use brevet_core::record::Body;
 
 use super::{Damage, JournalError, file_error};
 
 /// The longest line that is read: a body, escaped once more, and its header.
-const MAX_LINE: usize = 2 * MAX_BODY + 64 * 1024;
+const MAX_LINE: usize = 2 * MAX_SNAPSHOT + 64 * 1024;
 
 pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
     let entries = std::fs::read_dir(directory).map_err(|source| file_error("list", directory, source))?;

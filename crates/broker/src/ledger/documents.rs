@@ -127,11 +127,18 @@ impl Ledger {
         if terms.uses == Uses::Once && grant.uses == Uses::Many {
             return refuse("digest", "uses: it gives more than the policy allows");
         }
+        // What was seen is remembered until its end, whatever a server that was restored has forgotten.
+        if self.state.over.contains_key(&grant.grant) {
+            return refuse("request_closed", "the grant has ended");
+        }
         match self.state.grants.get(&grant.grant) {
             Some(known) if known.request.as_ref() != Some(&grant.request) => refuse("digest", "it is known as a grant for another request"),
             Some(known) if !known.is_open() => refuse("request_closed", "the grant has ended"),
             Some(known) if known.life.version() > grant.version => refuse("rolled_back", "a higher version of it was accepted before"),
             Some(_) => Ok(()),
+            None if self.state.revocations.iter().any(|revoked| revoked.grant == grant.grant) => {
+                refuse("request_closed", "the grant was revoked")
+            }
             None if entry.state != RequestState::Pending => refuse("request_closed", "the request is not pending any more"),
             None if grant.duration > terms.max_duration => refuse("digest", "duration: it gives more than the policy allows"),
             None => Ok(()),

@@ -1,8 +1,10 @@
 //! What time does by itself: requests lapse, grants end, the clock is watched, segments are trimmed.
 
+use std::collections::BTreeSet;
+
 use brevet_core::document::EndReason;
 use brevet_core::grant::{GrantLife, GrantState};
-use brevet_core::id::{GrantId, RequestId};
+use brevet_core::id::{GrantId, PolicyId, RequestId};
 use brevet_core::policy::AtExpiry;
 use brevet_core::record::{Body, RequestClosed};
 use brevet_core::request::RequestState;
@@ -11,11 +13,14 @@ use brevet_core::time::{Length, Now};
 use super::Ledger;
 use super::documents::EffectError;
 use crate::journal::JournalError;
+use crate::state::Keep;
 
 /// How often the mark is written while nothing happens.
 const SAVE_MS: u64 = 60_000;
 /// How often at most an acknowledgement is written.
 const SAVE_ACKNOWLEDGED_MS: u64 = 2_000;
+/// Of each kind that is over, so many are kept in memory: fewer where that is too much.
+const KEPT_ENDED: [usize; 4] = [256, 64, 16, 0];
 /// Acknowledged records stay for so long.
 const KEPT: Length = Length::from_hours(7 * 24);
 
@@ -102,16 +107,42 @@ impl Ledger {
         self.commit(&ended)
     }
 
-    fn trim(&mut self, now: &Now) -> Result<(), EffectError> {
-        if self.journal.wants_rotation() {
-            let remembered = self.state.remembered(now.wall);
+    /// Begins another segment. The less a snapshot may have, the less of what is over it keeps.
+    fn rotate(&mut self, now: &Now) -> Result<(), JournalError> {
+        let in_force = self.documents.in_force();
+        let named: BTreeSet<PolicyId> = self.documents.named_policies().collect();
+        let policies = in_force.missing.is_empty().then_some(&named);
+        let acknowledged = self.documents.position.acknowledged;
+        for most in KEPT_ENDED {
+            let remembered = self.state.remembered(&Keep { now: now.wall, acknowledged, most, policies });
             if let Ok(snapshot) = serde_json::to_value(&remembered)
                 && let Some(header) = self.journal.rotate(now, snapshot)?
             {
                 self.state = remembered;
                 self.state.seen(&header);
+                self.cannot_rotate = None;
                 self.wake();
+                return Ok(());
             }
+        }
+        let waiting = self.journal.chain().seq.saturating_sub(acknowledged);
+        let reason = format!(
+            "the journal grows: what has not ended or is not acknowledged is too large for a snapshot ({} grants, {} requests, {} sessions; {waiting} records wait for the server)",
+            self.state.grants.values().filter(|grant| grant.is_open()).count(),
+            self.state.requests.values().filter(|entry| entry.state == RequestState::Pending).count(),
+            self.state.running().count(),
+        );
+        // Once when it begins; brevet status shows it as long as it is so.
+        if self.cannot_rotate.is_none() {
+            crate::say("broker", &reason);
+        }
+        self.cannot_rotate = Some(reason);
+        Ok(())
+    }
+
+    fn trim(&mut self, now: &Now) -> Result<(), EffectError> {
+        if self.journal.wants_rotation() {
+            self.rotate(now)?;
         }
         let old = now.wall.minus(KEPT);
         let position = &mut self.documents.position;

@@ -36,6 +36,9 @@ pub struct GrantEntry {
     pub ended: Option<GrantEnded>,
     /// When that was.
     pub closed: Option<Timestamp>,
+    /// Number of the record that said so.
+    #[serde(default)]
+    pub closed_by: Option<u64>,
 }
 
 impl GrantEntry {
@@ -60,6 +63,7 @@ impl GrantEntry {
             life: GrantLife::new(0, terms, now),
             ended: None,
             closed: None,
+            closed_by: None,
         }
     }
 
@@ -78,6 +82,7 @@ impl GrantEntry {
             life: GrantLife::new(document.version, terms_of(document), &issued),
             ended: None,
             closed: None,
+            closed_by: None,
         }
     }
 
@@ -88,13 +93,14 @@ impl GrantEntry {
         let _applied = self.life.apply(extended, now);
     }
 
-    pub(super) fn end(&mut self, ended: &GrantEnded, now: &Now) {
+    pub(super) fn end(&mut self, ended: &GrantEnded, now: &Now, seq: u64) {
         let applied = self.life.apply(Step::Ended(ended.reason), now);
         // WHY: what a record calls the end is one, even by a name that does not fit where it stood; every open grant may be revoked.
         let applied = applied.or_else(|_| self.life.apply(Step::Ended(EndReason::Revoked), now));
         if applied == Ok(Applied::Changed) {
             self.ended = Some(ended.clone());
             self.closed = Some(now.wall);
+            self.closed_by = Some(seq);
         }
     }
 

@@ -1,5 +1,7 @@
 //! Records taken again, over reboots and over clocks set back.
 
+mod launches;
+
 use super::*;
 use brevet_core::application::{Fact, Facts};
 use brevet_core::digest::Digest;
@@ -9,6 +11,7 @@ use brevet_core::id::{ComputerId, Incarnation};
 use brevet_core::policy::{Binds, Containment, Elevation, Uses};
 use brevet_core::record::{GrantActivated, GrantEnded, LocalGrant, Origin, Outcome, SCHEMA, SessionEnded};
 use brevet_core::request::{Command, PolicyRef};
+use brevet_core::time::Length;
 use brevet_core::user::User;
 
 fn header(seq: u64, wall: i64, boot: &str, boottime: u64) -> Header {
@@ -94,6 +97,10 @@ fn now(wall: i64, boot: &str, millis: u64) -> Now {
     Now { wall: Timestamp::from_millis(wall), boot: BootTime { boot: boot.into(), millis } }
 }
 
+fn keep(now: i64, acknowledged: u64, most: usize) -> Keep<'static> {
+    Keep { now: Timestamp::from_millis(now), acknowledged, most, policies: None }
+}
+
 fn left(state: &State, now: &Now) -> u64 {
     state.grants[&grant()].life.remaining_millis(now)
 }
@@ -141,7 +148,7 @@ fn a_reboot_with_the_clock_set_back_gives_no_time_back() {
     assert_eq!(left(&state, &now(1_000, "b", 15_500)), 5_000);
     // And it is so in a snapshot.
     let mut again = State::default();
-    let snapshot = serde_json::to_value(state.remembered(Timestamp::from_millis(1_000))).unwrap();
+    let snapshot = serde_json::to_value(state.remembered(&keep(1_000, 0, 256))).unwrap();
     again.apply(&header(5, 1_000, "b", 15_500), &Body::StateSnapshot(snapshot));
     assert_eq!(left(&again, &now(1_000, "b", 15_500)), 5_000);
 }
@@ -185,7 +192,7 @@ fn what_a_snapshot_says_of_declines_and_ends_is_kept_and_an_unreadable_one_is_no
     };
     state.apply(&header(2, 5, "a", 5), &Body::DeclineReceived(Box::new(decline)));
     let mut again = State::default();
-    let snapshot = serde_json::to_value(state.remembered(Timestamp::from_millis(6))).unwrap();
+    let snapshot = serde_json::to_value(state.remembered(&keep(6, 0, 256))).unwrap();
     again.apply(&header(3, 6, "a", 6), &Body::StateSnapshot(snapshot));
     assert_eq!(again.requests[&id].state, RequestState::Declined);
     assert_eq!(again.requests[&id].answer, Some(Answer { by: vec!["Ada".into()], comments: vec!["use the other server".into()] }));

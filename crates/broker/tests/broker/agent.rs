@@ -113,6 +113,11 @@ impl<'a> Agent<'a> {
         self.wait(what, |kept| kept.states.iter().rev().find(|state| wanted(state)).cloned())
     }
 
+    /// As `wait_state`, for what takes a while.
+    pub fn wait_long_for_state(&self, what: &str, wanted: impl Fn(&State) -> bool) {
+        self.wait_until(Instant::now() + 8 * PATIENCE, what, |kept| kept.states.iter().rev().any(&wanted).then_some(()));
+    }
+
     /// The first record for which `wanted` gives something.
     pub fn wait_record<T>(&self, what: &str, wanted: impl Fn(&Body) -> Option<T>) -> T {
         self.wait(what, |kept| kept.records.iter().find_map(|(_, body)| wanted(body)))
@@ -155,7 +160,10 @@ impl<'a> Agent<'a> {
     }
 
     fn wait<T>(&self, what: &str, look: impl Fn(&Kept) -> Option<T>) -> T {
-        let until = Instant::now() + PATIENCE;
+        self.wait_until(Instant::now() + PATIENCE, what, look)
+    }
+
+    fn wait_until<T>(&self, until: Instant, what: &str, look: impl Fn(&Kept) -> Option<T>) -> T {
         loop {
             if let Some(found) = look(&self.kept.lock().unwrap()) {
                 return found;

@@ -58,6 +58,47 @@ fn forged_replayed_rolled_back_foreign_and_skipping_documents_change_nothing() {
 }
 
 #[test]
+fn ten_thousand_policies_come_one_by_one_and_are_in_force_together_also_after_a_restart() {
+    const MANY: usize = 10_000;
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let user = TestUser::create();
+    let documents: Vec<_> = (0..MANY)
+        .map(|n| {
+            let policy = id();
+            let text = match n {
+                5_000 => TRUE.to_owned(),
+                _ => format!("mode = \"automatic\"\napplications = [{{ file = \"/opt/tool-{n}\" }}]"),
+            };
+            let document = computer.policy(&policy, 1, &text);
+            (policy, document)
+        })
+        .collect();
+    {
+        let agent = Agent::connect(&computer);
+        let settings = computer.settings(false);
+        let named: Vec<_> = documents.iter().map(|(policy, document)| (policy.clone(), document)).collect();
+        agent.issue(&computer.manifest(&named, &[], &settings));
+        agent.send(&computer.heartbeat(None));
+        let state = agent.wait_state("what is missing", |state| state.seq == 1);
+        assert_eq!(state.missing.len(), MANY + 1);
+        assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "unreadable_policy", "a deny may be among them");
+        for (sent, some) in documents.chunks(1_000).enumerate() {
+            some.iter().for_each(|(_, document)| agent.send(document));
+            // brevetd hears of every 256th.
+            let most = MANY + 1 - (sent + 1) * 1_000 + 256;
+            agent.wait_state("a thousand more", |state| state.missing.len() <= most);
+        }
+        agent.send(&settings);
+        agent.wait_long_for_state("all of them", |state| state.missing.is_empty() && state.held.len() == MANY + 1);
+        Client::start(&computer, &user, run(&["true"])).expect_success();
+    }
+    computer.stop();
+    computer.start();
+    Client::start(&computer, &user, run(&["true"])).expect_success();
+}
+
+#[test]
 fn a_trust_document_is_believed_from_the_root_alone_and_never_an_older_one() {
     let mut computer = Computer::enrolled();
     computer.start();

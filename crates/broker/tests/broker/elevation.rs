@@ -212,12 +212,14 @@ fn explain_says_what_would_happen_and_runs_nothing() {
         panic!()
     };
     assert_eq!((explained.outcome.as_str(), explained.policy.as_deref()), ("elevate", Some(allow.as_str())));
-    assert_eq!(explained.others.len(), 1);
+    assert_eq!((explained.others.len(), explained.more_others), (1, 0));
+    assert!(explained.terms.unwrap().starts_with("as root, without a password, for at most 1h (if it began now: until 2"));
     assert!(!std::path::Path::new(&marker).exists());
     let Answer::Listed { policies } = crate::client::ask(&computer, &user, &Ask::List {}) else { panic!() };
     assert_eq!(policies.len(), 2);
     assert_eq!((policies[0].applications.len(), policies[0].validity.as_str()), (1, "always"));
     assert!(!policies[0].applications[0].contains('{'), "in words: {:?}", policies[0].applications);
+    assert_eq!((policies[0].usable.as_str(), policies[0].password), ("now", false));
 }
 
 #[test]

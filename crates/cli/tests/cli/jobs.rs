@@ -92,8 +92,11 @@ fn stopped_while_waiting_goes_on_waiting() {
 #[test]
 fn a_program_that_wants_the_terminal_while_we_are_in_the_background_stops_us_until_fg() {
     let broker = Broker::start();
-    let script = "set -m; \"$BREVET\" run tool | cat & read -r line; jobs; fg; echo over=${PIPESTATUS[0]}";
-    let mut shown = OnTerminal::script(&broker, script);
+    // Bash takes a job for stopped once it has heard so of each of its processes, `cat` too. An `fg` before that returns at the next
+    // stop, and then the script ends, which ends (SIGTERM) what it leaves behind stopped.
+    let heard = "until [ \"$(jobs -s)\" ]; do :; done";
+    let script = format!("set -m; \"$BREVET\" run tool | cat & read -r line; {heard}; jobs; fg; echo over=${{PIPESTATUS[0]}}");
+    let mut shown = OnTerminal::script(&broker, &script);
     let (mut talk, _) = broker.run();
     talk.tell(&started([true, false, true]));
     talk.output(b"background words\r\n");

@@ -30,14 +30,16 @@ fn policies_are_listed() {
             applications: vec!["file /usr/sbin/nginx".to_owned(), "product apt".to_owned()],
             run_as: "root".to_owned(),
             validity: "always".to_owned(),
+            usable: "now, until 2026-12-02T02:00:00Z".to_owned(),
+            password: true,
             max_duration: Length::from_hours(1),
             message: String::new(),
         }],
     };
     let (ask, status, stdout, _) = asked(&["list"], &answer);
     assert_eq!((ask, status), (Ask::List {}, 0));
-    let wanted = "Web\\u{1b} team\n  how         runs when approved\n  what        file /usr/sbin/nginx, product apt\n  \
-                  as user     root\n  when        always\n  at most     1h\n";
+    let wanted = "Web\\u{1b} team\n  how         runs when approved, with your password\n  what        file /usr/sbin/nginx, product apt\n  \
+                  as user     root\n  when        always\n  usable      now, until 2026-12-02T02:00:00Z\n  at most     1h\n";
     assert_eq!(stdout, wanted);
     let (_, _, stdout, _) = asked(&["list", "--json"], &answer);
     assert_eq!(serde_json::from_str::<Answer>(&stdout).unwrap(), answer);
@@ -99,11 +101,19 @@ fn the_state_names_refused_policies() {
         policies: 3,
         refused_policies: vec![OtherPolicy { policy: "P".to_owned(), because: "'record' cannot be enforced here".to_owned() }],
         sessions: 1,
+        journal_grows: Some("the journal grows: 3 records wait for the server".to_owned()),
         unacknowledged: 0,
     };
     let (ask, code, stdout, _) = asked(&["status"], &Answer::Status(status));
     assert_eq!((ask, code), (Ask::Status {}, 0));
-    for wanted in ["web-1", "connected", "1m1s ago", "3 in force", "\"P\": 'record' cannot be enforced here"] {
+    for wanted in [
+        "web-1",
+        "connected",
+        "1m1s ago",
+        "3 in force",
+        "warning     the journal grows: 3 records",
+        "\"P\": 'record' cannot be enforced here",
+    ] {
         assert!(stdout.contains(wanted), "{wanted} in {stdout}");
     }
 }
@@ -116,14 +126,17 @@ fn an_explanation_carries_the_command_and_its_outcome_is_the_exit_status() {
             outcome: outcome.to_owned(),
             reason: "the policy asks for an approval".to_owned(),
             policy: Some("Web team".to_owned()),
+            terms: Some("as root, with your password, for at most 1h".to_owned()),
             others: vec![OtherPolicy { policy: "Other".to_owned(), because: "another application".to_owned() }],
+            more_others: 3,
         }))
     };
     let (ask, status, stdout, _) = asked(&["explain", "--as", "bob", "--", "tool", "-x"], &explained("ask"));
     let Ask::Explain(run) = ask else { panic!("{ask:?}") };
     assert_eq!((run.command.len(), run.target_user.as_deref(), status), (2, Some("bob"), 0));
     assert!(stdout.starts_with("it would ask: the policy asks for an approval\n"), "{stdout}");
-    assert!(stdout.contains("tool '\\u{1b}'") && stdout.contains("\"Other\": another application"), "{stdout}");
+    assert!(stdout.contains("tool '\\u{1b}'") && stdout.contains("\"Other\": another application\n  and 3 more"), "{stdout}");
+    assert!(stdout.contains("\n  how         as root, with your password, for at most 1h\n"), "{stdout}");
     assert_eq!(asked(&["explain", "tool"], &explained("refuse")).1, 126);
 }
 

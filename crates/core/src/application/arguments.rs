@@ -159,6 +159,43 @@ mod tests {
         assert!(!through(&[glob("/var/log/*")], &[b"/var/log/a", b"/etc/shadow"]));
     }
 
+    /// Says the same in the plainest way: every split of the argument is tried.
+    fn naively(pattern: &[char], argument: &[Unit], first: bool) -> bool {
+        let may = |unit: &Unit| unit.is_of_a_name(first);
+        match (pattern, argument) {
+            ([], []) => true,
+            (['*', rest @ ..], argument) => {
+                naively(rest, argument, first)
+                    || argument.split_first().is_some_and(|(unit, more)| may(unit) && naively(pattern, more, false))
+            }
+            (['?', rest @ ..], [unit, more @ ..]) => may(unit) && naively(rest, more, false),
+            ([c, rest @ ..], [unit, more @ ..]) => unit.is(*c) && naively(rest, more, false),
+            ([], [_, ..]) | ([_, ..], []) => false,
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 4000, failure_persistence: None, ..Default::default() })]
+
+        /// Attack E08 over generated patterns: what gets through is what the plain form lets through, it never climbs, and nothing that a
+        /// wildcard stood for separates names or arguments.
+        #[test]
+        fn a_wildcard_lets_through_what_the_plain_form_does(pattern in "[ab/.*?= -]{0,8}", argument in "[ab/.= \\n\u{a0}\u{e9}-]{0,10}") {
+            let (characters, parts): (Vec<char>, Vec<Unit>) = (pattern.chars().collect(), units(argument.as_bytes()));
+            let through = one(&glob(&pattern), argument.as_bytes());
+            let plain = !climbs(argument.as_bytes()) && naively(&characters, &parts, true);
+            proptest::prop_assert_eq!(through, plain);
+            let count = |text: &str, wanted: fn(char) -> bool| text.chars().filter(|c| wanted(*c)).count();
+            if through {
+                for wanted in [|c: char| c == '/', char::is_whitespace, char::is_control] {
+                    proptest::prop_assert_eq!(count(&pattern, wanted), count(&argument, wanted), "a wildcard stood for one");
+                }
+                proptest::prop_assert!(!argument.split(['/', '=', ':', ',']).any(|part| part == ".."));
+                proptest::prop_assert!(!argument.starts_with('-') || pattern.starts_with('-') || pattern.starts_with("*-"));
+            }
+        }
+    }
+
     #[test]
     fn a_wildcard_never_becomes_an_option() {
         assert!(!through(&[glob("*")], &[b"--checkpoint-action=exec"]));

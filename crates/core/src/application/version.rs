@@ -111,6 +111,69 @@ mod tests {
         }
     }
 
+    /// A small generator (xorshift64*), so that a disagreement comes again.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            usize::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33).unwrap() % bound
+        }
+
+        /// A version that dpkg takes without a word: an epoch sometimes, a digit first, a revision sometimes.
+        fn version(&mut self) -> String {
+            const PIECES: &[&str] = &["0", "00", "1", "9", "10", "010", "~", "~~", ".", "+", "a", "Z", "rc", "deb", "~bpo", "-"];
+            let mut text = ["", "", "", "0:", "1:", "01:", "10:"][self.below(7)].to_owned();
+            text.push_str(["0", "1", "2", "10"][self.below(4)]);
+            (0..self.below(6)).for_each(|_| text.push_str(PIECES[self.below(PIECES.len())]));
+            if text.ends_with('-') {
+                text.push('1');
+            }
+            text
+        }
+
+        /// The same, or one piece away from it.
+        fn neighbour(&mut self, of: &str) -> String {
+            let mut text = of.to_owned();
+            match self.below(4) {
+                0 => return self.version(),
+                1 => text.push_str(["~", "0", "a", "+", ".", "~~", "-0", "-1"][self.below(8)]),
+                2 => text = text.replacen('0', ["", "00", "1"][self.below(3)], 1),
+                _ => text = text.replacen(['.', '~', '+'], ["~", ".", "+", ""][self.below(4)], 1),
+            }
+            let upstream = text.split_once(':').map_or(text.as_str(), |(_, rest)| rest);
+            let plain = upstream.starts_with(|c: char| c.is_ascii_digit()) && !text.starts_with(':') && !text.ends_with('-');
+            if plain { text } else { of.to_owned() }
+        }
+    }
+
+    #[test]
+    fn dpkg_agrees_on_generated_versions() {
+        if Command::new("dpkg").arg("--version").output().is_err() {
+            eprintln!("not compared with dpkg: it is not installed");
+            return;
+        }
+        let cases = std::env::var("BREVET_CASES").map_or(500, |text| text.parse::<usize>().expect("BREVET_CASES is a number").min(100_000));
+        let mut random = Random(0x5eed);
+        let mut seen = [0usize; 3];
+        for _ in 0..cases {
+            let left = random.version();
+            let right = random.neighbour(&left);
+            let (place, word) = match compare(&left, &right) {
+                Ordering::Less => (0, "lt"),
+                Ordering::Equal => (1, "eq"),
+                Ordering::Greater => (2, "gt"),
+            };
+            seen[place] += 1;
+            let output = Command::new("dpkg").args(["--compare-versions", &left, word, &right]).output().unwrap();
+            assert!(output.status.success(), "dpkg does not say {left:?} {word} {right:?}");
+            assert!(output.stderr.is_empty(), "{left:?} {right:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert!(seen.iter().all(|count| *count > cases / 20), "{seen:?}: hardly any of one kind");
+    }
+
     #[test]
     fn dpkg_agrees_where_it_is_installed() {
         let Ok(dpkg) = Command::new("dpkg").arg("--version").output() else {

@@ -118,7 +118,8 @@ fn excepted(rules: &[crate::application::Rule], lists: &Lists, against: Against<
 }
 
 /// Whether the last heartbeat is young enough.
-fn fresh(staleness: Length, standing: &Standing) -> Result<(), String> {
+/// Whether the server was heard of lately enough; `Err` says how long ago it was.
+pub(crate) fn fresh(staleness: Length, standing: &Standing) -> Result<(), String> {
     match standing.heartbeat_age_millis {
         Some(age) if age <= staleness.millis() => Ok(()),
         Some(age) => {

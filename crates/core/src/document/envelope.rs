@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::keys::{Key, KeyId, KeyUse, PublicKey};
-use super::{MAX_DOCUMENT, SCHEMA};
+use super::{MAX_DOCUMENT, MAX_MANIFEST, SCHEMA};
 use crate::digest::Digest;
 
 /// A kind of document; each has its own payload type, so that one can never be read as another.
@@ -64,6 +64,23 @@ impl Kind {
         Self::ALL.into_iter().find(|k| k.payload_type() == text)
     }
 
+    /// Longest payload, in base64.
+    #[must_use]
+    pub const fn largest(self) -> usize {
+        match self {
+            Self::Manifest => MAX_MANIFEST,
+            Self::Trust
+            | Self::Policy
+            | Self::Autonomous
+            | Self::Settings
+            | Self::Grant
+            | Self::Decline
+            | Self::Revocation
+            | Self::Heartbeat
+            | Self::Acknowledgement => MAX_DOCUMENT,
+        }
+    }
+
     /// Which keys sign it; `None` for the trust document, which only the root key signs.
     #[must_use]
     pub const fn signed_by(self) -> Option<KeyUse> {
@@ -109,9 +126,12 @@ pub trait Content: Serialize + DeserializeOwned {
 /// Why a document is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// Over `MAX_DOCUMENT`.
-    #[error("the document is larger than {MAX_DOCUMENT} bytes")]
-    TooLarge,
+    /// Over `Kind::largest`.
+    #[error("the document is larger than {limit} bytes")]
+    TooLarge {
+        /// What its kind may have.
+        limit: usize,
+    },
     /// Not the kind that was expected.
     #[error("the document is a {found:?}, expected {expected}")]
     WrongKind {
@@ -143,13 +163,24 @@ fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 /// Signs a document's content with every key given.
 ///
 /// # Errors
-/// When the content has no JSON form.
+/// When the content has no JSON form, or is larger than anybody would read.
 pub fn seal<C: Content>(content: &C, keys: &[&Key]) -> Result<Envelope, DocumentError> {
     let payload = serde_json::to_vec(content).map_err(|e| DocumentError::Content(e.to_string()))?;
     let payload_type = C::KIND.payload_type();
     let message = pre_authentication(payload_type, &payload);
     let signatures = keys.iter().map(|key| Signature { keyid: key.public().id(), sig: STANDARD.encode(key.sign(&message)) }).collect();
-    Ok(Envelope { payload_type: payload_type.into(), payload: STANDARD.encode(payload), signatures })
+    let envelope = Envelope { payload_type: payload_type.into(), payload: STANDARD.encode(payload), signatures };
+    envelope.refuse_too_large()?;
+    Ok(envelope)
+}
+
+/// The digest that names a document with this content: `Envelope::digest` without a signature.
+///
+/// # Errors
+/// When the content has no JSON form.
+pub fn digest_of<C: Content>(content: &C) -> Result<Digest, DocumentError> {
+    let payload = serde_json::to_vec(content).map_err(|e| DocumentError::Content(e.to_string()))?;
+    Ok(Digest::of(&pre_authentication(C::KIND.payload_type(), &payload)))
 }
 
 /// Verifies an envelope under any of `keys` and reads exactly the bytes that were verified.
@@ -185,10 +216,15 @@ impl Envelope {
     }
 
     fn payload_bytes(&self) -> Result<Vec<u8>, DocumentError> {
-        if self.payload.len() > MAX_DOCUMENT {
-            return Err(DocumentError::TooLarge);
-        }
+        self.refuse_too_large()?;
         STANDARD.decode(&self.payload).map_err(|_| DocumentError::Encoding)
+    }
+
+    /// # Errors
+    /// When it is larger than its kind may be.
+    pub fn refuse_too_large(&self) -> Result<(), DocumentError> {
+        let limit = self.kind().map_or(MAX_DOCUMENT, Kind::largest);
+        if self.payload.len() > limit { Err(DocumentError::TooLarge { limit }) } else { Ok(()) }
     }
 
     /// The payload's bytes after verification, for a caller that must look into what it cannot fully read.

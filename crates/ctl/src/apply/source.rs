@@ -9,7 +9,10 @@ use crate::error::{CtlError, Result};
 use crate::profile::io;
 
 /// Larger than any file that the server would take.
-const LARGEST: u64 = 4 << 20;
+const LARGEST: u64 = 16 << 20;
+
+/// So many errors are shown at once.
+const MOST_ERRORS: usize = 100;
 
 /// A table's header: where it stands, and its name.
 #[derive(Debug, Clone)]
@@ -43,14 +46,23 @@ impl Sources {
                 continue;
             }
             let text = std::fs::read_to_string(&path).map_err(|source| io("read", &path, source))?;
-            match file::parse(&text) {
+            match file::check(&text) {
                 Ok(parsed) => sources.add(&shown, &text, parsed),
-                Err(error) => errors.push(format!("{shown}:{}: {}", error.line, escape_lines(&error.message))),
+                Err(found) => {
+                    errors.extend(found.iter().map(|error| format!("{shown}:{}: {}", error.line, escape_lines(&error.message))));
+                }
             }
         }
         errors.extend(sources.doubled());
-        errors.extend(sources.unsound());
-        if errors.is_empty() { Ok(sources) } else { Err(CtlError::Usage(errors.join("\n"))) }
+        if errors.is_empty() {
+            return Ok(sources);
+        }
+        let more = errors.len().saturating_sub(MOST_ERRORS);
+        errors.truncate(MOST_ERRORS);
+        if more > 0 {
+            errors.push(format!("and {more} more errors"));
+        }
+        Err(CtlError::Usage(errors.join("\n")))
     }
 
     /// Everything together.
@@ -117,15 +129,6 @@ impl Sources {
         }
         errors
     }
-
-    /// What the types cannot say.
-    fn unsound(&self) -> Vec<String> {
-        let wrong = |(index, policy)| {
-            let errors = brevet_core::policy::validate(policy);
-            errors.into_iter().map(move |error| (format!("policy[{index}].{}", error.field), error.reason))
-        };
-        self.file.policy.iter().enumerate().flat_map(wrong).map(|(field, reason)| format!("{}: {reason}", self.locate(&field))).collect()
-    }
 }
 
 /// A message of several lines stays so; everything else in it that would act on a terminal does not.
@@ -189,6 +192,14 @@ mod tests {
         assert_eq!(sources.locate("group[0].users"), place("1.toml:2: group 'a': users"));
         assert_eq!(sources.locate("group[1]"), place("2.toml:3: group 'b'"));
         assert_eq!(sources.locate("group[9].users"), "group[9].users");
+        let wrong = "[[policy]]\nname = \"p\"\nusers = [\"0\"]\ncomputers = \"all\"\nmode = \"deny\"\napplications = [\n  { file = \"x\" },\n]\n[[list]]\nname = \"l\"\nrules = []\n";
+        std::fs::write(folder.path().join("3.toml"), wrong).unwrap();
+        let error = Sources::read(&[folder.path().to_owned()]).unwrap_err().to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(lines.len(), 3, "{error}");
+        assert_eq!(lines[0], format!("{}: list \"l\": rules: is empty: the list would match nothing", place("3.toml:11")));
+        assert!(lines[1].starts_with(&format!("{}: policy \"p\": users[0]: ", place("3.toml:3"))), "{error}");
+        assert!(lines[2].starts_with(&format!("{}: policy \"p\": applications[0].file: ", place("3.toml:7"))), "{error}");
         std::fs::write(folder.path().join("3.toml"), group).unwrap();
         let error = Sources::read(&[folder.path().to_owned()]).unwrap_err().to_string();
         assert_eq!(error, format!("{}: group 'a' is defined already at {}", place("3.toml:1"), place("1.toml:2")));

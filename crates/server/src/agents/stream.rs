@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: a heartbeat names only a place whose documents went out on the same stream before it.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -67,6 +68,9 @@ pub(super) async fn documents(
     Ok(Sse::new(batches.flatten()).keep_alive(KeepAlive::new().interval(keep_alive)))
 }
 
+/// Documents that are in memory at a time, of a computer that was away for long: manifests may be large.
+const AT_ONCE: u64 = 16;
+
 /// One stream's state.
 struct Talk {
     app: App,
@@ -116,9 +120,16 @@ impl Talk {
         if let Some(envelope) = self.newer_trust().await? {
             out.push(document(&envelope)?);
         }
-        for row in sequence::after(&self.app.store.pool, &self.computer, self.epoch, self.sent).await? {
+        let place = Place { epoch: self.epoch, seq: self.sent };
+        let rows = sequence::after(&self.app.store.pool, &self.computer, place, AT_ONCE).await?;
+        let more = rows.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
+        for row in rows {
             out.push(Event::default().event("document").data(&row.envelope));
             self.sent = unsigned(row.seq);
+        }
+        if more {
+            // The rest comes next, and the heartbeat after it: one that named less than there is would vouch for what is withheld.
+            return Ok(out);
         }
         if Instant::now() >= self.next_heartbeat && !self.ended {
             out.push(document(&self.heartbeat()?)?);
@@ -154,24 +165,37 @@ fn document(envelope: &Envelope) -> Outcome<Event> {
     Ok(Event::default().event("document").data(serde_json::to_string(envelope)?))
 }
 
-/// Shared documents that the computer lacks: only those that its manifest names.
+/// Bytes of documents in one answer, unless the first alone is larger.
+const ANSWERED: usize = 8 << 20;
+
+/// Shared documents that the computer lacks: only those that concern it, and as many as fit into an answer.
 pub(super) async fn missing(State(app): State<App>, Caller(row): Caller, Body(body): Body<Missing>) -> Outcome<Json<Documents>> {
     const MOST: usize = 10_000;
     if body.missing.len() > MOST {
         return Err(Failure::field("missing", format!("at most {MOST} at once")));
     }
-    let all = Snapshot::load(&app.store.pool).await?;
-    let mut allowed: Vec<String> = concerning(&row, &all).filter_map(|definition| definition.document.clone()).collect();
-    let values = settings::load(&app.store.pool).await?;
+    let pool = &app.store.pool;
+    let values = settings::load(pool).await?;
     let newest = shared_document::Entity::find()
         .filter(shared_document::Column::Subject.eq("settings"))
         .filter(shared_document::Column::Version.eq(crate::definitions::write::signed(values.version)))
-        .one(&app.store.pool)
+        .one(pool)
         .await?;
-    allowed.extend(newest.map(|row| row.digest));
-    let mut documents = Vec::new();
-    for digest in body.missing.iter().map(ToString::to_string).filter(|digest| allowed.contains(digest)) {
-        if let Some(row) = shared_document::Entity::find_by_id(digest).one(&app.store.pool).await? {
+    let settings = newest.map(|row| row.digest);
+    let (mut documents, mut bytes) = (Vec::new(), 0usize);
+    for some in body.missing.chunks(256) {
+        let some: Vec<String> = some.iter().map(ToString::to_string).collect();
+        let known = Snapshot::load_documents(pool, &some).await?;
+        let concerned: BTreeSet<&str> = concerning(&row, &known).filter_map(|definition| definition.document.as_deref()).collect();
+        let allowed = some.iter().filter(|digest| concerned.contains(digest.as_str()) || settings.as_ref() == Some(digest));
+        let mut found = shared_document::Entity::find().filter(shared_document::Column::Digest.is_in(allowed)).all(pool).await?;
+        // In the order in which they were asked for.
+        found.sort_by_key(|row| some.iter().position(|digest| *digest == row.digest));
+        for row in found {
+            bytes = bytes.saturating_add(row.envelope.len());
+            if bytes > ANSWERED && !documents.is_empty() {
+                return Ok(Json(Documents { documents }));
+            }
             documents.push(serde_json::from_str(&row.envelope)?);
         }
     }

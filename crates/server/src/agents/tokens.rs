@@ -85,21 +85,28 @@ impl Nonces {
     }
 
     /// Binds a nonce to the first token that brings it, for as long as that token lives. The token's signature was verified before.
-    fn take(&self, claim: &Claim<'_>, now: Timestamp) -> bool {
-        let Some(made) = self.made(claim.nonce) else { return false };
+    ///
+    /// # Errors
+    /// In words, why it is not.
+    fn take(&self, claim: &Claim<'_>, now: Timestamp) -> Result<(), &'static str> {
+        const NOT_OURS: &str = "the nonce is unknown, too old, or was used in another token";
+        let made = self.made(claim.nonce).ok_or(NOT_OURS)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let used = used.entry(claim.computer.clone()).or_default();
         used.retain(|held| held.until > now.millis());
         let nonce = Digest::of(claim.nonce.as_bytes());
         if let Some(held) = used.iter().find(|held| held.nonce == nonce) {
-            return held.token == claim.token;
+            return if held.token == claim.token { Ok(()) } else { Err(NOT_OURS) };
         }
         let fresh = made <= now.millis() && now.millis().saturating_sub(made) < NONCE_MILLIS;
-        if !fresh || used.len() >= MOST_TOKENS {
-            return false;
+        if !fresh {
+            return Err(NOT_OURS);
+        }
+        if used.len() >= MOST_TOKENS {
+            return Err("too many tokens of this computer are alive: use one until it expires");
         }
         used.push(Used { nonce, token: claim.token, until: claim.until });
-        true
+        Ok(())
     }
 }
 
@@ -165,9 +172,7 @@ async fn verify(app: &App, token: &str) -> Outcome<computer::Model> {
     // INVARIANT: a nonce is remembered at least as long as it could be used in another token.
     let until = claims.exp.saturating_mul(1000).max(now.millis().saturating_add(NONCE_MILLIS));
     let claim = Claim { computer: &kid, nonce: &claims.nonce, token: Digest::of(token.as_bytes()), until };
-    if !app.nonces.take(&claim, now) {
-        return Err(refused("the nonce is unknown, too old, or was used in another token"));
-    }
+    app.nonces.take(&claim, now).map_err(refused)?;
     Ok(row)
 }
 
@@ -188,14 +193,14 @@ mod tests {
         let (nonces, now) = (Nonces::new().unwrap(), Timestamp::from_millis(1_000));
         let computer = ComputerId::new(1, [1; 10]);
         let nonce = nonces.make(now).unwrap();
-        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now));
-        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now), "the same token may be shown again");
-        assert!(!nonces.take(&claim(&computer, &nonce, b"two"), now));
+        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now).is_ok());
+        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now).is_ok(), "the same token may be shown again");
+        assert!(nonces.take(&claim(&computer, &nonce, b"two"), now).is_err());
         let late = Timestamp::from_millis(1_000 + NONCE_MILLIS);
-        assert!(!nonces.take(&claim(&computer, &nonces.make(now).unwrap(), b"three"), late));
+        assert!(nonces.take(&claim(&computer, &nonces.make(now).unwrap(), b"three"), late).is_err());
         let others = Nonces::new().unwrap().make(now).unwrap();
-        assert!(!nonces.take(&claim(&computer, &others, b"four"), now));
-        assert!(!nonces.take(&claim(&computer, "", b"five"), now));
+        assert!(nonces.take(&claim(&computer, &others, b"four"), now).is_err());
+        assert!(nonces.take(&claim(&computer, "", b"five"), now).is_err());
     }
 
     #[test]
@@ -204,9 +209,9 @@ mod tests {
         let (greedy, other) = (ComputerId::new(1, [1; 10]), ComputerId::new(1, [2; 10]));
         for n in 0..=MOST_TOKENS {
             let nonce = nonces.make(now).unwrap();
-            assert_eq!(nonces.take(&claim(&greedy, &nonce, &n.to_be_bytes()), now), n < MOST_TOKENS);
+            assert_eq!(nonces.take(&claim(&greedy, &nonce, &n.to_be_bytes()), now).is_ok(), n < MOST_TOKENS);
         }
         assert_eq!(nonces.used.lock().unwrap().len(), 1);
-        assert!(nonces.take(&claim(&other, &nonces.make(now).unwrap(), b"x"), now));
+        assert!(nonces.take(&claim(&other, &nonces.make(now).unwrap(), b"x"), now).is_ok());
     }
 }

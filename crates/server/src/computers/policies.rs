@@ -1,9 +1,11 @@
 //! Where each policy stands on each computer.
 
+use std::collections::HashMap;
+
 use brevet_api::rest::policy::{OnComputer, PolicyState};
 use brevet_core::id::ComputerId;
 use brevet_core::time::Timestamp;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Alias, Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
 
 use crate::app::App;
@@ -18,8 +20,36 @@ use crate::store::entities::{computer, policy_state};
 /// # Errors
 /// When the database does not take it.
 pub async fn note(change: &Change, computer: &str, policy: &str, version: u64, state: &str, refused: Option<(&str, &str)>) -> Outcome<()> {
+    let row = row_of(change, computer, (policy, version), state, refused);
+    policy_state::Entity::insert(row).on_conflict(unless_newer()).exec_without_returning(change.tx()).await?;
+    Ok(())
+}
+
+/// Notes that these policies, each in its version, are on their way, unless the computer said something of them already.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn note_sent(change: &Change, computer: &str, sent: &[(&str, u64)]) -> Outcome<()> {
     use policy_state::Column as C;
-    let row = policy_state::ActiveModel {
+    let known = policy_state::Entity::find().filter(C::Computer.eq(computer)).all(change.tx()).await?;
+    let known: HashMap<&str, u64> = known.iter().map(|row| (row.policy.as_str(), unsigned(row.version))).collect();
+    let new: Vec<_> = sent.iter().filter(|(policy, version)| known.get(policy).is_none_or(|known| known < version)).collect();
+    // A statement's parameters are bounded.
+    for some in new.chunks(1000) {
+        let rows = some.iter().map(|(policy, version)| row_of(change, computer, (policy, *version), "sent", None));
+        policy_state::Entity::insert_many(rows).on_conflict(unless_newer()).exec_without_returning(change.tx()).await?;
+    }
+    Ok(())
+}
+
+fn row_of(
+    change: &Change,
+    computer: &str,
+    (policy, version): (&str, u64),
+    state: &str,
+    refused: Option<(&str, &str)>,
+) -> policy_state::ActiveModel {
+    policy_state::ActiveModel {
         computer: Set(computer.into()),
         policy: Set(policy.into()),
         version: Set(signed(version)),
@@ -27,13 +57,16 @@ pub async fn note(change: &Change, computer: &str, policy: &str, version: u64, s
         field: Set(refused.map(|(field, _)| field.to_owned())),
         reason: Set(refused.map(|(_, reason)| reason.to_owned())),
         since: Set(change.now.millis()),
-    };
-    let newer = OnConflict::columns([C::Computer, C::Policy])
+    }
+}
+
+/// A row that is there is replaced, unless it is of a newer version than the one that comes.
+fn unless_newer() -> OnConflict {
+    use policy_state::Column as C;
+    OnConflict::columns([C::Computer, C::Policy])
         .update_columns([C::Version, C::State, C::Field, C::Reason, C::Since])
-        .action_and_where(Expr::col((policy_state::Entity, C::Version)).lte(signed(version)))
-        .to_owned();
-    policy_state::Entity::insert(row).on_conflict(newer).exec_without_returning(change.tx()).await?;
-    Ok(())
+        .action_and_where(Expr::col((policy_state::Entity, C::Version)).lte(Expr::col((Alias::new("excluded"), C::Version))))
+        .to_owned()
 }
 
 /// The state of a name.

@@ -1,6 +1,6 @@
 //! `apply`: a whole file in one transaction. Applying what is shown changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use axum::extract::State;
 use axum::http::Method;
@@ -58,7 +58,8 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     }
     let after = Snapshot::load(change.tx()).await?;
     errors_or_ok(with_places(&wanted).flat_map(|(place, content)| check::dangling(content, &after, &place)).collect())?;
-    let others = after.0.iter().filter(|d| !wanted.contains(&d.content));
+    let in_file: HashMap<_, _> = wanted.iter().map(|content| (content.key(), content)).collect();
+    let others = after.0.iter().filter(|d| in_file.get(&d.content.key()).is_none_or(|content| **content != d.content));
     errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()))).collect())?;
     let known = Known::load(change.tx(), &after).await?;
     let warnings = wanted.iter().flat_map(|content| mistakes::of(content, &after, &known, change.now)).take(MOST_WARNINGS).collect();
@@ -75,9 +76,12 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
 
 /// Each definition with its place in the file, such as `policy[2].`.
 fn with_places(wanted: &[Content]) -> impl Iterator<Item = (String, &Content)> {
-    wanted.iter().enumerate().map(|(i, content)| {
-        let same = wanted.iter().take(i).filter(|other| other.kind() == content.kind()).count();
-        (format!("{}[{same}].", kind_name(content.kind())), content)
+    let mut before: HashMap<Kind, usize> = HashMap::new();
+    wanted.iter().map(move |content| {
+        let same = before.entry(content.kind()).or_default();
+        let place = format!("{}[{same}].", kind_name(content.kind()));
+        *same = same.saturating_add(1);
+        (place, content)
     })
 }
 

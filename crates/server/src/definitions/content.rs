@@ -7,7 +7,7 @@ use brevet_core::file::{File, Group, List};
 use brevet_core::id::{AutonomousId, GroupId, ListId, PolicyId};
 use brevet_core::policy::Policy;
 use brevet_core::time::Timestamp;
-use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use crate::clock::{NoRandomness, id};
 use crate::http::failure::{Failure, Outcome};
@@ -71,6 +71,12 @@ impl Content {
             Self::Policy(policy) => &policy.name,
             Self::Autonomous(rule) => &rule.name,
         }
+    }
+
+    /// What it is found by.
+    #[must_use]
+    pub fn key(&self) -> (&'static str, &str) {
+        (kind_name(self.kind()), self.name())
     }
 
     /// As JSON.
@@ -146,6 +152,8 @@ impl Definition {
 }
 
 /// Every definition that is not deleted.
+///
+/// INVARIANT: sorted by kind and name, by which they are found.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot(pub Vec<Definition>);
 
@@ -155,12 +163,25 @@ impl Snapshot {
     /// # Errors
     /// When the database does not answer.
     pub async fn load<C: ConnectionTrait>(connection: &C) -> Outcome<Self> {
-        let rows = definition::Entity::find()
-            .filter(definition::Column::Deleted.eq(false))
-            .order_by_asc(definition::Column::NameKey)
-            .all(connection)
-            .await?;
-        rows.into_iter().map(Definition::from_row).collect::<Outcome<_>>().map(Self)
+        Self::load_those(connection, Condition::all()).await
+    }
+
+    /// Every group, and what these documents were made of: enough to tell whom those concern.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load_documents<C: ConnectionTrait>(connection: &C, digests: &[String]) -> Outcome<Self> {
+        let groups = definition::Column::Kind.eq(kind_name(Kind::Group));
+        let made = definition::Column::Document.is_in(digests);
+        Self::load_those(connection, Condition::any().add(groups).add(made)).await
+    }
+
+    async fn load_those<C: ConnectionTrait>(connection: &C, those: Condition) -> Outcome<Self> {
+        let all = definition::Entity::find().filter(definition::Column::Deleted.eq(false)).filter(those);
+        let rows = all.all(connection).await?;
+        let mut found = rows.into_iter().map(Definition::from_row).collect::<Outcome<Vec<_>>>()?;
+        found.sort_by(|one, other| one.content.key().cmp(&other.content.key()));
+        Ok(Self(found))
     }
 
     /// One by id or name, the id first.
@@ -173,25 +194,26 @@ impl Snapshot {
     /// One by name.
     #[must_use]
     pub fn named(&self, kind: Kind, name: &str) -> Option<&Definition> {
-        self.0.iter().find(|d| d.content.kind() == kind && d.content.name() == name)
+        let place = self.0.binary_search_by(|d| d.content.key().cmp(&(kind_name(kind), name))).ok()?;
+        self.0.get(place)
     }
 
     /// The rules of a list.
     #[must_use]
     pub fn list(&self, name: &str) -> Option<&List> {
-        self.0.iter().find_map(|d| match &d.content {
-            Content::List(list) if list.name == name => Some(list),
-            _ => None,
-        })
+        match &self.named(Kind::List, name)?.content {
+            Content::List(list) => Some(list),
+            Content::Group(_) | Content::Policy(_) | Content::Autonomous(_) => None,
+        }
     }
 
     /// A group.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&Group> {
-        self.0.iter().find_map(|d| match &d.content {
-            Content::Group(group) if group.name == name => Some(group),
-            _ => None,
-        })
+        match &self.named(Kind::Group, name)?.content {
+            Content::Group(group) => Some(group),
+            Content::List(_) | Content::Policy(_) | Content::Autonomous(_) => None,
+        }
     }
 
     /// Everything as one file.

@@ -3,7 +3,7 @@
 use brevet_api::rest::Code;
 use brevet_core::id::PolicyId;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, SqlErr};
 
 use super::check;
 use super::content::{Content, Definition, Kind, Snapshot, kind_name, new_id};
@@ -57,16 +57,11 @@ fn name_key(content: &Content) -> String {
 /// When the name is taken.
 pub async fn create(change: &Change, actor: &Actor, content: Content) -> Outcome<String> {
     let id = new_id(content.kind(), change.now)?;
-    let key = name_key(&content);
-    let taken = definition::Entity::find().filter(definition::Column::NameKey.eq(&key)).one(change.tx()).await?;
-    if taken.is_some() {
-        return Err(taken_name(&content));
-    }
     let row = definition::ActiveModel {
         id: Set(id.clone()),
         kind: Set(kind_name(content.kind()).into()),
         name: Set(content.name().into()),
-        name_key: Set(key),
+        name_key: Set(name_key(&content)),
         version: Set(1),
         renewal: Set(0),
         created: Set(change.now.millis()),
@@ -75,7 +70,12 @@ pub async fn create(change: &Change, actor: &Actor, content: Content) -> Outcome
         document: Set(None),
         content: Set(content.to_json()?.to_string()),
     };
-    definition::Entity::insert(row).exec(change.tx()).await?;
+    // The index knows whether the name is taken, also of what another replica wrote meanwhile.
+    let written = definition::Entity::insert(row).exec_without_returning(change.tx()).await;
+    written.map_err(|error| match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(_)) => taken_name(&content),
+        Some(_) | None => Failure::from(error),
+    })?;
     note(change, By::Person(actor), &id, 1, Reason::Created, &content, None).await?;
     Ok(id)
 }
@@ -180,7 +180,7 @@ async fn note(
         change: Set(reason.word().into()),
         content: Set(kept),
     };
-    definition_change::Entity::insert(row).exec(change.tx()).await?;
+    definition_change::Entity::insert(row).exec_without_returning(change.tx()).await?;
     let kind = kind_name(content.kind());
     let body = serde_json::json!({
         "id": id, "name": content.name(), "version": version, "change": reason.word(), "because": because,

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use brevet_api::rest::Code;
 use brevet_core::application::Rule;
 use brevet_core::digest::Digest;
 use brevet_core::document::{
-    AutonomousDocument, Envelope, Kind, MAX_DOCUMENT, Manifest, ManifestEntry, PolicyDocument, SCHEMA, SettingsDocument, seal,
+    AutonomousDocument, Content as DocumentContent, DocumentError, Envelope, Kind, MOST_NAMED, Manifest, ManifestEntry, PolicyDocument,
+    SCHEMA, SettingsDocument, digest_of, seal,
 };
 use brevet_core::id::{AutonomousId, ComputerId, PolicyId};
 use brevet_core::policy::Scope;
@@ -14,13 +16,14 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::sequence::{append, unsigned};
+use crate::computers::policies;
 use crate::definitions::check::references;
 use crate::definitions::write::{self, signed};
 use crate::definitions::{Content, Definition, Snapshot};
 use crate::http::failure::{Failure, Outcome};
 use crate::settings;
 use crate::store::Change;
-use crate::store::entities::{computer, definition, instance, policy_state, shared_document};
+use crate::store::entities::{computer, definition, instance, shared_document};
 
 /// Seals what changed and gives each computer that it concerns its new manifest.
 ///
@@ -47,36 +50,64 @@ pub async fn publish(change: &mut Change) -> Outcome<()> {
     Ok(())
 }
 
-/// The document of a policy or an autonomous rule, in this version.
-fn sealed(change: &Change, definition: &Definition, version: u64, all: &Snapshot) -> Outcome<Option<(Kind, Envelope)>> {
+/// The document of a policy or an autonomous rule.
+enum Document {
+    Policy(Box<PolicyDocument>),
+    Autonomous(Box<AutonomousDocument>),
+}
+
+impl Document {
+    fn digest(&self) -> Outcome<String> {
+        Ok(match self {
+            Self::Policy(document) => digest_of(&**document),
+            Self::Autonomous(document) => digest_of(&**document),
+        }?
+        .to_string())
+    }
+
+    fn seal(&self, change: &Change) -> Outcome<(Kind, Envelope)> {
+        match self {
+            Self::Policy(document) => seal_definition(&**document, change),
+            Self::Autonomous(document) => seal_definition(&**document, change),
+        }
+    }
+}
+
+fn seal_definition<C: DocumentContent>(document: &C, change: &Change) -> Outcome<(Kind, Envelope)> {
+    match seal(document, &[&change.keys.policy]) {
+        Ok(envelope) => Ok((C::KIND, envelope)),
+        Err(DocumentError::TooLarge { limit }) => {
+            let why = format!("with the lists and groups that it names it is larger than a computer takes ({limit} bytes of base64)");
+            Err(Failure::field("applications", why))
+        }
+        Err(other) => Err(other.into()),
+    }
+}
+
+/// What a policy or an autonomous rule is to computers, in this version.
+fn document_of(definition: &Definition, version: u64, all: &Snapshot) -> Outcome<Option<Document>> {
     let (lists, user_groups) = named(&definition.content, all);
     Ok(match &definition.content {
         Content::Group(_) | Content::List(_) => None,
-        Content::Policy(policy) => {
-            let document = PolicyDocument {
-                schema: SCHEMA,
-                requires: Vec::new(),
-                id: PolicyId::parse(&definition.id)?,
-                version,
-                renewal: definition.renewal,
-                policy: (**policy).clone(),
-                lists,
-                user_groups,
-            };
-            Some((Kind::Policy, seal(&document, &[&change.keys.policy])?))
-        }
-        Content::Autonomous(rule) => {
-            let document = AutonomousDocument {
-                schema: SCHEMA,
-                requires: Vec::new(),
-                id: AutonomousId::parse(&definition.id)?,
-                version,
-                rule: (**rule).clone(),
-                lists,
-                user_groups,
-            };
-            Some((Kind::Autonomous, seal(&document, &[&change.keys.policy])?))
-        }
+        Content::Policy(policy) => Some(Document::Policy(Box::new(PolicyDocument {
+            schema: SCHEMA,
+            requires: Vec::new(),
+            id: PolicyId::parse(&definition.id)?,
+            version,
+            renewal: definition.renewal,
+            policy: (**policy).clone(),
+            lists,
+            user_groups,
+        }))),
+        Content::Autonomous(rule) => Some(Document::Autonomous(Box::new(AutonomousDocument {
+            schema: SCHEMA,
+            requires: Vec::new(),
+            id: AutonomousId::parse(&definition.id)?,
+            version,
+            rule: (**rule).clone(),
+            lists,
+            user_groups,
+        }))),
     })
 }
 
@@ -96,8 +127,9 @@ fn named(content: &Content, all: &Snapshot) -> Named {
 /// Seals a definition whose document is no longer what it says. When only something that it names changed, it gets a new version,
 /// so that one version never has two contents.
 async fn reseal(change: &Change, definition: &Definition, all: &Snapshot) -> Outcome<Option<(u64, String)>> {
-    let Some((_, envelope)) = sealed(change, definition, definition.version, all)? else { return Ok(None) };
-    let digest = envelope.digest()?.to_string();
+    let Some(document) = document_of(definition, definition.version, all)? else { return Ok(None) };
+    // WHY without a signature: of ten thousand, all but one are as they were.
+    let digest = document.digest()?;
     if definition.document.as_deref() == Some(digest.as_str()) {
         return Ok(None);
     }
@@ -105,8 +137,14 @@ async fn reseal(change: &Change, definition: &Definition, all: &Snapshot) -> Out
         Some(old) => shared_document::Entity::find_by_id(old).one(change.tx()).await?.map(|row| unsigned(row.version)),
         None => None,
     };
-    let version = if sealed_version == Some(definition.version) { write::follow(change, definition).await? } else { definition.version };
-    let Some((kind, envelope)) = sealed(change, definition, version, all)? else { return Ok(None) };
+    let (version, document) = if sealed_version == Some(definition.version) {
+        let version = write::follow(change, definition).await?;
+        let Some(document) = document_of(definition, version, all)? else { return Ok(None) };
+        (version, document)
+    } else {
+        (definition.version, document)
+    };
+    let (kind, envelope) = document.seal(change)?;
     let digest = keep(change, kind, &definition.id, version, &envelope).await?;
     definition::Entity::update_many()
         .col_expr(definition::Column::Document, Expr::value(digest.clone()))
@@ -119,10 +157,6 @@ async fn reseal(change: &Change, definition: &Definition, all: &Snapshot) -> Out
 async fn keep(change: &Change, kind: Kind, subject: &str, version: u64, envelope: &Envelope) -> Outcome<String> {
     let digest = envelope.digest()?.to_string();
     let text = serde_json::to_string(envelope)?;
-    if text.len() > MAX_DOCUMENT {
-        let why = format!("with the lists and groups that it names it is {} bytes, a computer takes {MAX_DOCUMENT}", text.len());
-        return Err(Failure::field("applications", why));
-    }
     let row = shared_document::ActiveModel {
         digest: Set(digest.clone()),
         kind: Set(super::sequence::kind_name(kind).into()),
@@ -189,19 +223,27 @@ async fn manifest(change: &mut Change, row: &computer::Model, all: &Snapshot, se
         autonomous: Vec::new(),
         settings,
     };
-    for definition in concerning(row, all) {
+    let concerning: Vec<&Definition> = concerning(row, all).collect();
+    if concerning.len() > MOST_NAMED {
+        let why =
+            format!("{} policies and autonomous rules would concern computer {:?}, at most {MOST_NAMED} may", concerning.len(), row.name);
+        return Err(Failure::new(Code::Invalid).because(why).hint("name fewer computers in them, or put rules together in lists"));
+    }
+    let mut policies = Vec::new();
+    for definition in concerning {
         let digest = definition.document.as_deref().ok_or_else(|| Failure::internal("a policy has no document"))?;
         let digest = Digest::parse(digest).map_err(Failure::internal)?;
         match &definition.content {
             Content::Policy(_) => {
                 let id = PolicyId::parse(&definition.id)?;
-                sent_policy(change, row, definition).await?;
+                policies.push((definition.id.as_str(), definition.version));
                 content.policies.push(ManifestEntry { id, digest });
             }
             Content::Autonomous(_) => content.autonomous.push(ManifestEntry { id: AutonomousId::parse(&definition.id)?, digest }),
             Content::Group(_) | Content::List(_) => {}
         }
     }
+    policies::note_sent(change, &row.id, &policies).await?;
     content.policies.sort_by(|a, b| a.id.cmp(&b.id));
     content.autonomous.sort_by(|a, b| a.id.cmp(&b.id));
     let says = Digest::of(&serde_json::to_vec(&content)?).to_string();
@@ -220,13 +262,4 @@ async fn manifest(change: &mut Change, row: &computer::Model, all: &Snapshot, se
     })
     .await?;
     Ok(())
-}
-
-/// Notes that a version is on its way, unless the computer said something of it already.
-async fn sent_policy(change: &Change, row: &computer::Model, definition: &Definition) -> Outcome<()> {
-    let known = policy_state::Entity::find_by_id((row.id.clone(), definition.id.clone())).one(change.tx()).await?;
-    if known.is_some_and(|known| unsigned(known.version) >= definition.version) {
-        return Ok(());
-    }
-    crate::computers::policies::note(change, &row.id, &definition.id, definition.version, "sent", None).await
 }

@@ -3,7 +3,10 @@
 use brevet_core::document::{Envelope, Kind};
 use brevet_core::id::ComputerId;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
+};
 
 use crate::definitions::write::signed;
 use crate::http::failure::{Failure, Outcome};
@@ -61,16 +64,17 @@ pub async fn append(
     Ok(place)
 }
 
-/// Everything after a place, in order.
+/// What comes after a place, in order, at most so many.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn after<C: ConnectionTrait>(connection: &C, computer: &ComputerId, epoch: u64, seq: u64) -> Outcome<Vec<sequence::Model>> {
+pub async fn after<C: ConnectionTrait>(connection: &C, computer: &ComputerId, place: Place, most: u64) -> Outcome<Vec<sequence::Model>> {
     Ok(sequence::Entity::find()
         .filter(sequence::Column::Computer.eq(computer.as_str()))
-        .filter(sequence::Column::Epoch.eq(signed(epoch)))
-        .filter(sequence::Column::Seq.gt(signed(seq)))
+        .filter(sequence::Column::Epoch.eq(signed(place.epoch)))
+        .filter(sequence::Column::Seq.gt(signed(place.seq)))
         .order_by_asc(sequence::Column::Seq)
+        .limit(most)
         .all(connection)
         .await?)
 }

@@ -94,7 +94,12 @@ impl From<serde_json::Error> for Failure {
 }
 impl From<brevet_core::document::DocumentError> for Failure {
     fn from(cause: brevet_core::document::DocumentError) -> Self {
-        Self::internal(cause)
+        match cause {
+            brevet_core::document::DocumentError::TooLarge { limit } => {
+                Self::new(Code::Invalid).because(format!("a document would have more than {limit} bytes, which no computer takes"))
+            }
+            other => Self::internal(other),
+        }
     }
 }
 impl From<brevet_core::id::IdError> for Failure {

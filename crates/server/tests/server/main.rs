@@ -18,6 +18,8 @@ mod enrolment;
 mod flow;
 #[cfg(test)]
 mod journal;
+mod many;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 mod openapi;

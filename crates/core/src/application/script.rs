@@ -1,12 +1,12 @@
-//! A script's first line, read by the kernel's rules (`fs/binfmt_script.c`).
+//! A script's first line, read by the kernel's rules (`fs/binfmt_script.c`). What the kernel would cut or guess is refused.
 
-use brevet_core::text::OsText;
+use crate::text::OsText;
 
 /// What the kernel reads of a program's beginning.
-const HEADER: usize = 256;
+pub const HEADER: usize = 256;
 
 /// What a first line says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstLine {
     /// The interpreter, as named.
     pub interpreter: OsText,
