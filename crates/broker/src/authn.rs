@@ -92,7 +92,7 @@ fn judge(attempt: &Attempt, mut person: Person) -> Verdict {
     }
     let conversation: pam::Conversation<'_> = Box::new(move |prompt, text| person.ask(prompt, text));
     let steps = || -> Result<Option<Verdict>, PamError> {
-        let mut transaction = Transaction::start(&attempt.service, user, conversation)?;
+        let mut transaction = Transaction::start(&attempt.service, Some(user), conversation)?;
         transaction.set(Item::RequestingUser, attempt.requester.as_bytes())?;
         if let Some(terminal) = &attempt.terminal {
             transaction.set(Item::Tty, terminal.as_bytes())?;

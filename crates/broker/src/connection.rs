@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use brevet_api::broker::{Answer, Ask, Reply, Tell};
 use brevet_api::frame::{self, FrameError, MAX_CLIENT};
 use brevet_core::record::{Body, LaunchRefused};
-use brevet_core::text::OsText;
 use brevet_sys::fdpass::{self, PassError};
 use brevet_sys::peer::Peer;
 use serde::Serialize;
@@ -60,7 +59,8 @@ pub fn serve(broker: &Broker, stream: UnixStream, peer: Peer) -> Option<Running>
     }
     // A client that says nothing sensible is not told what it said.
     let (ask, descriptors) = connection.ask().ok()?;
-    let directory = descriptors.last().and_then(|directory| facts::directory_path(directory.as_fd()).ok());
+    // Only a refusal names it.
+    let directory = descriptors.last().and_then(|directory| directory.try_clone().ok());
     match &ask {
         Ask::Run(run) => match elevate::run(broker, &connection, (**run).clone(), descriptors) {
             Ok(running) => return running,
@@ -159,7 +159,7 @@ impl Connection {
     }
 
     /// Records a refusal and tells the client.
-    fn refuse(&self, broker: &Broker, ask: Option<&Ask>, directory: Option<OsText>, refusal: &Refusal) {
+    fn refuse(&self, broker: &Broker, ask: Option<&Ask>, directory: Option<OwnedFd>, refusal: &Refusal) {
         if broker.may_record_refusal(self.peer.uid) {
             let run = ask.and_then(elevate::typed);
             let name = broker.account(self.peer.uid).map_or_else(|_| format!("#{}", self.peer.uid), |account| account.user.name);
@@ -168,7 +168,7 @@ impl Connection {
             let refused = LaunchRefused {
                 user: brevet_core::user::User { uid: self.peer.uid, name },
                 arguments: if long { arguments.into_iter().take(1).collect() } else { arguments },
-                directory,
+                directory: directory.and_then(|directory| facts::directory_path(directory.as_fd()).ok()),
                 application: refusal.facts.clone(),
                 code: refusal.code.clone(),
                 reason: refusal.reason.clone(),

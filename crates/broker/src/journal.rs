@@ -1,6 +1,6 @@
-//! The journal on disk: segments of one record a line, appended and synced before anything elevated starts.
+//! The journal on disk: segments of one record a line, written and synced before anything elevated starts.
 //!
-//! Opening verifies the whole chain. A torn end (a line without its newline) is cut and reported; any other damage is an
+//! Opening verifies the whole chain. A torn end (of the last write, which may lack any part) is cut and reported; any other damage is an
 //! error: a journal is never patched. After a failed sync nothing is appended any more.
 
 mod batch;
@@ -8,7 +8,8 @@ mod segment;
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use brevet_core::document::Key;
@@ -20,6 +21,8 @@ use crate::{fault, random};
 
 /// A segment longer than this is followed by another.
 const SEGMENT_BYTES: u64 = 4 << 20;
+/// Records that are written and synced in one go at most.
+const MOST_AT_ONCE: u64 = 16;
 /// Records kept in memory for `brevetd`.
 const TAIL: usize = 512;
 
@@ -127,18 +130,20 @@ impl Journal {
         let mut tail = VecDeque::new();
         let mut opened = Opened::default();
         let last = segments.len().saturating_sub(1);
+        let mut bytes = 0;
         for (index, path) in segments.iter().enumerate() {
             let mut take = |header: &Header, body: Option<&Body>, record: Record| {
                 each(header, body);
                 push_tail(&mut tail, header.seq, record);
             };
-            let torn = segment::read(path, &mut chain, index == 0, index == last, &mut take)?;
-            if torn > 0 {
-                opened.torn_bytes = Some(torn);
+            let found = segment::read(path, &mut chain, index == 0, index == last, &mut take)?;
+            if found.torn > 0 {
+                opened.torn_bytes = Some(found.torn);
             }
+            bytes = found.whole;
         }
         let segment = segments.pop().unwrap_or_default();
-        let (file, bytes) = segment::open_to_append(&segment)?;
+        let file = segment::open_to_write(&segment)?;
         Ok((Self { directory: directory.to_owned(), file, segment, bytes, chain, key, tail, broken: false }, opened))
     }
 
@@ -154,11 +159,19 @@ impl Journal {
         &self.key
     }
 
-    /// Appends records and syncs them to disk in one go: all are durable when this returns.
+    /// Appends records and syncs them to disk: all are durable when this returns.
     ///
     /// # Errors
     /// When they are not; after a failed write nothing more is accepted.
     pub fn append(&mut self, now: &Now, bodies: &[Body]) -> Result<Vec<Header>, JournalError> {
+        let mut headers = Vec::with_capacity(bodies.len());
+        for some in bodies.chunks(usize::try_from(MOST_AT_ONCE).unwrap_or(1)) {
+            headers.extend(self.append_at_once(now, some)?);
+        }
+        Ok(headers)
+    }
+
+    fn append_at_once(&mut self, now: &Now, bodies: &[Body]) -> Result<Vec<Header>, JournalError> {
         if self.broken {
             return Err(JournalError::Broken);
         }
@@ -197,13 +210,29 @@ impl Journal {
     fn write(&mut self, lines: &[u8], bodies: &[Body]) -> Result<(), JournalError> {
         // WHY: a write or sync that failed leaves unknown bytes, and a second sync may lie; only a fresh start looks again.
         self.broken = true;
-        self.file.write_all(lines).map_err(|source| file_error("write to", &self.segment, source))?;
+        self.file.write_all_at(lines, self.bytes).map_err(|source| file_error("write to", &self.segment, source))?;
         points("journal.written", bodies);
         self.file.sync_data().map_err(|source| file_error("sync", &self.segment, source))?;
         points("journal.synced", bodies);
         self.broken = false;
         self.bytes = self.bytes.saturating_add(u64::try_from(lines.len()).unwrap_or(u64::MAX));
         Ok(())
+    }
+
+    /// Makes room behind the last record where there is little, so that the next syncs have less to do. To be called when
+    /// nobody waits; where it fails, records are written all the same.
+    pub fn make_room(&self) {
+        if !self.broken {
+            drop(segment::make_room(&self.file, self.bytes));
+        }
+    }
+
+    /// Leaves the file as it is read by others, without room, and accepts nothing more.
+    pub fn close(&mut self) {
+        if !self.broken {
+            drop(segment::end_at(&self.file, self.bytes));
+        }
+        self.broken = true;
     }
 
     /// Whether the present segment is long enough for another.
@@ -225,10 +254,12 @@ impl Journal {
             return Ok(None);
         }
         let path = segment::create(&self.directory, self.chain.seq.saturating_add(1))?;
-        let (file, bytes) = segment::open_to_append(&path)?;
+        let file = segment::open_to_write(&path)?;
+        // Room that stays behind the old segment's records does no harm.
+        drop(segment::end_at(&self.file, self.bytes));
         self.file = file;
         self.segment = path;
-        self.bytes = bytes;
+        self.bytes = 0;
         let headers = self.append(now, &[Body::StateSnapshot(snapshot)])?;
         Ok(headers.into_iter().next())
     }
@@ -349,6 +380,76 @@ mod tests {
         assert_eq!(&chain, journal.chain());
         assert_eq!(journal.hash_at(600).unwrap(), Some(chain.head));
         assert!(journal.hash_at(1).unwrap().is_some() && journal.hash_at(601).unwrap().is_none());
+    }
+
+    #[test]
+    fn room_behind_the_records_is_written_over_and_none_is_left_by_a_clean_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 2);
+        journal.make_room();
+        let path = dir.path().join(format!("{:020}.jsonl", 1));
+        let length = std::fs::metadata(&path).unwrap().len();
+        append(&mut journal, 3);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), length, "no longer than before");
+        assert!(length > journal.bytes);
+        drop(journal);
+        let (mut journal, opened, seen) = open(dir.path()).unwrap();
+        assert_eq!((opened, seen), (Opened::default(), vec![1, 2, 3, 4, 5]));
+        append(&mut journal, 1);
+        assert_eq!(journal.read_again(), 6);
+        journal.close();
+        assert!(matches!(journal.append(&now(), &[Body::JournalRepaired(JournalRepaired { bytes: 1 })]), Err(JournalError::Broken)));
+        assert!(!std::fs::read(&path).unwrap().contains(&0));
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 1);
+        journal.make_room();
+        journal.rotate(&now(), serde_json::json!({"a": 1})).unwrap().unwrap();
+        assert!(!std::fs::read(&path).unwrap().contains(&0), "the old segment has none");
+    }
+
+    #[test]
+    fn whichever_part_of_the_last_write_is_missing_it_is_cut_and_nothing_that_was_synced_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 2);
+        journal.make_room();
+        let synced = usize::try_from(journal.bytes).unwrap();
+        let bodies: Vec<Body> = (0..3).map(|bytes| Body::JournalRepaired(JournalRepaired { bytes })).collect();
+        journal.append(&now(), &bodies).unwrap();
+        let end = usize::try_from(journal.bytes).unwrap();
+        drop(journal);
+        let path = dir.path().join(format!("{:020}.jsonl", 1));
+        let whole = std::fs::read(&path).unwrap();
+        let ends: Vec<usize> = (synced..end).filter(|at| whole[*at] == b'\n').map(|at| at + 1).collect();
+        for hole in (synced..end).step_by(7) {
+            let mut torn = whole.clone();
+            torn[hole..(hole + 40).min(end)].fill(0);
+            std::fs::write(&path, &torn).unwrap();
+            let kept = ends.iter().filter(|end| **end <= hole).count();
+            let (_, opened, seen) = open(dir.path()).unwrap();
+            assert!(opened.torn_bytes.is_some(), "{hole}");
+            assert_eq!(seen.len(), 2 + kept, "{hole}");
+        }
+        // A hole with many records behind it is no torn write: those records had been synced after it.
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        append(&mut journal, 40);
+        drop(journal);
+        let mut holed = std::fs::read(&path).unwrap();
+        holed[synced - 40..synced - 20].fill(0);
+        std::fs::write(&path, &holed).unwrap();
+        assert!(matches!(open(dir.path()), Err(JournalError::Damaged { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), holed, "nothing was changed");
+    }
+
+    #[test]
+    fn many_records_at_once_are_written_in_several_goes_and_all_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        let bodies: Vec<Body> = (0..50).map(|bytes| Body::JournalRepaired(JournalRepaired { bytes })).collect();
+        assert_eq!(journal.append(&now(), &bodies).unwrap().len(), 50);
+        drop(journal);
+        assert_eq!(open(dir.path()).unwrap().2.len(), 50);
     }
 
     #[test]

@@ -2,15 +2,17 @@
 //!
 //! Single-threaded; started before the broker installs its filter, so that nothing inherits it. It starts
 //! programs of this very binary and nothing else, reads no file that a user can name, and ends when the broker
-//! goes away; supervisors live on.
+//! goes away; supervisors live on. One supervisor waits with the broker, so that a session need not wait for its start.
 //!
 //! # What the broker role calls
 //!
 //! ```text
 //! // once, before seccomp; program: normally Path::new("/proc/self/exe")
-//! launcher::Client::start(program: &Path) -> Result<launcher::Client, launcher::Error>     // Send + Sync; share by Arc
+//! // ahead: what a waiting supervisor makes ready for, the PAM service and the directory of sessions
+//! launcher::Client::start(program: &Path, ahead: Option<(&str, &Path)>) -> Result<launcher::Client, launcher::Error>     // Send + Sync; share by Arc
 //! client.start_role(Role::Supervisor | Role::Authn | Role::Names) -> Result<launcher::Started, launcher::Error>
 //!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream }; used by the three below
+//! client.supervisor() -> Result<launcher::Started, launcher::Error>; client.keep_one_waiting()   // when nobody waits for us
 //!
 //! // sessions (module supervisor::client); spec.cgroup_parent: brevet_sys::cgroup::Group::ensure(&cgroup::own()?.join("…"))
 //! let prepared = supervisor::client::prepare(&client, &spec, &Descriptors { executable, directory, client, passed })?;
@@ -47,17 +49,23 @@
 //! names.forget()                                          // drop cached answers
 //! ```
 
-use brevet_sys::exec::{Child, Program, Session};
+mod role;
+
+pub use role::run;
+
+use brevet_sys::exec::{self, Child, Program, Session};
 use brevet_sys::fdpass::{self, Kind, PassError};
+use brevet_sys::pidfd;
 use brevet_sys::poll::{self, Interest};
-use brevet_sys::{exec, pidfd, process, signal};
+use brevet_sys::process::{self, Scheduling};
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The descriptor at which every role but the broker finds its socket.
 pub const CONTROL: i32 = 3;
@@ -71,6 +79,8 @@ const PATIENCE_MS: u64 = 10_000;
 pub enum Role {
     /// One session.
     Supervisor = b's',
+    /// A supervisor that is made ahead: while nobody else wants the processor, with the PAM service's modules loaded.
+    Waiting = b'w',
     /// One authentication attempt.
     Authn = b'a',
     /// Look-ups of users and groups.
@@ -80,7 +90,7 @@ pub enum Role {
 impl Role {
     const fn name(self) -> &'static str {
         match self {
-            Self::Supervisor => "supervisor",
+            Self::Supervisor | Self::Waiting => "supervisor",
             Self::Authn => "authn",
             Self::Names => "names",
         }
@@ -89,6 +99,7 @@ impl Role {
     const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
             b's' => Some(Self::Supervisor),
+            b'w' => Some(Self::Waiting),
             b'a' => Some(Self::Authn),
             b'n' => Some(Self::Names),
             _ => None,
@@ -141,24 +152,55 @@ pub enum Error {
 pub struct Client {
     socket: Mutex<OwnedFd>,
     launcher: Child,
+    waiting: Mutex<Option<Started>>,
+    /// Somebody is making the one that is to wait.
+    filling: AtomicBool,
 }
 
 impl Client {
-    /// Starts the launcher. To be called before the broker confines itself.
+    /// Starts the launcher. To be called before the broker confines itself. `ahead` is what a waiting
+    /// supervisor makes ready for: the PAM service and the directory of sessions.
     ///
     /// # Errors
     /// When the program cannot be opened or executed.
-    pub fn start(program: &Path) -> Result<Self, Error> {
+    pub fn start(program: &Path, ahead: Option<(&str, &Path)>) -> Result<Self, Error> {
         let executable = File::open(program).map_err(Error::Program)?;
         let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
-        let launcher = start_self(executable.as_fd(), "launcher", theirs.as_fd())?;
-        Ok(Self { socket: Mutex::new(ours), launcher })
+        let launcher = start_self(executable.as_fd(), "launcher", ahead, theirs.as_fd())?;
+        Ok(Self { socket: Mutex::new(ours), launcher, waiting: Mutex::new(None), filling: AtomicBool::new(false) })
     }
 
     /// The launcher's process, to notice its end.
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.launcher.pidfd.as_fd()
+    }
+
+    /// A supervisor: the one that waits, or a fresh one.
+    ///
+    /// # Errors
+    /// As `start_role`.
+    pub fn supervisor(&self) -> Result<Started, Error> {
+        let waiting = self.waiting.lock().map_err(|_| Error::Poisoned)?.take();
+        // WHY patient: it makes ready while the record is written, and must not keep us from writing it. It ends that itself.
+        let usable = |one: &Started| pidfd::is_alive(one.pidfd.as_fd()) && process::schedule(one.pid, Scheduling::Patient).is_ok();
+        match waiting.filter(usable) {
+            Some(waiting) => Ok(waiting),
+            None => self.start_role(Role::Supervisor),
+        }
+    }
+
+    /// Makes a supervisor that waits, if none does. To be called when nobody waits for the caller. Where it fails, the next
+    /// session starts one of its own.
+    pub fn keep_one_waiting(&self) {
+        let wanted = self.waiting.lock().is_ok_and(|waiting| waiting.is_none());
+        if wanted && !self.filling.swap(true, Ordering::AcqRel) {
+            let made = self.start_role(Role::Waiting).ok();
+            if let Ok(mut waiting) = self.waiting.lock() {
+                *waiting = made;
+            }
+            self.filling.store(false, Ordering::Release);
+        }
     }
 
     /// Starts a role.
@@ -186,10 +228,13 @@ impl Client {
 }
 
 /// Executes this program in a role, with nothing but its socket, standard error and a path.
-fn start_self(executable: BorrowedFd<'_>, role: &str, control: BorrowedFd<'_>) -> Result<Child, Error> {
+fn start_self(executable: BorrowedFd<'_>, role: &str, ahead: Option<(&str, &Path)>, control: BorrowedFd<'_>) -> Result<Child, Error> {
     let null = File::options().read(true).write(true).open("/dev/null").map_err(Error::Program)?;
     let text = |text: &str| CString::new(text).unwrap_or_default();
-    let arguments = [text("brevet-broker"), text(role)];
+    let mut arguments = vec![text("brevet-broker"), text(role)];
+    if let Some((service, sessions)) = ahead {
+        arguments.extend([text(service), CString::new(sessions.as_os_str().as_bytes()).unwrap_or_default()]);
+    }
     let environment = [text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")];
     let errors = std::io::stderr();
     Ok(exec::spawn(&Program {
@@ -206,113 +251,4 @@ fn start_self(executable: BorrowedFd<'_>, role: &str, control: BorrowedFd<'_>) -
         login_uid: None,
         death_signal: None,
     })?)
-}
-
-/// A supervisor that was executed ahead and waits for its specification, so that a start costs no exec.
-struct Warm {
-    child: Child,
-    control: OwnedFd,
-}
-
-struct Launcher {
-    socket: OwnedFd,
-    executable: File,
-    warm: Option<Warm>,
-}
-
-/// How long after a supervisor was taken the next one is started: when its session has, on few processors, not beside it.
-const WARM_AFTER_MS: u64 = 3;
-
-/// The role's whole life.
-#[must_use]
-pub fn run() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => crate::failed("launcher", &error),
-    }
-}
-
-fn serve() -> Result<(), Error> {
-    process::forbid_dumping()?;
-    let socket = fdpass::inherited(CONTROL)?;
-    // The very file that this process runs, also after an upgrade replaced it by name.
-    let executable = File::open("/proc/self/exe").map_err(Error::Program)?;
-    let children = signal::SignalFd::new(&[signal::CHILD])?;
-    let mut launcher = Launcher { socket, executable, warm: None };
-    let mut quiet = true;
-    loop {
-        if launcher.warm.is_none() && quiet {
-            launcher.warm = launcher.start(Role::Supervisor).ok();
-        }
-        // One that could not be started is tried again with the next request.
-        let patience = (launcher.warm.is_none() && !quiet).then_some(WARM_AFTER_MS);
-        let ready = poll::wait(&[(launcher.socket.as_fd(), Interest::READ), (children.as_fd(), Interest::READ)], patience)?;
-        quiet = ready.iter().all(|ready| ready.is_empty());
-        let mut ready = ready.into_iter();
-        if ready.next().is_some_and(poll::Ready::readable) && !launcher.answer()? {
-            return Ok(());
-        }
-        if ready.next().is_some_and(poll::Ready::readable) {
-            while children.next().is_some() {}
-            while pidfd::next_change()?.is_some() {}
-        }
-    }
-}
-
-impl Launcher {
-    fn start(&self, role: Role) -> Result<Warm, Error> {
-        let (ours, theirs) = fdpass::pair(Kind::Stream)?;
-        let child = start_self(self.executable.as_fd(), role.name(), theirs.as_fd())?;
-        Ok(Warm { child, control: ours })
-    }
-
-    /// A waiting supervisor that is still alive, or a fresh one.
-    fn take(&mut self, role: Role) -> Result<Warm, Error> {
-        match self.warm.take() {
-            Some(warm) if role == Role::Supervisor && pidfd::is_alive(warm.child.pidfd.as_fd()) => Ok(warm),
-            kept => {
-                self.warm = kept.filter(|_| role != Role::Supervisor);
-                self.start(role)
-            }
-        }
-    }
-
-    /// Answers one request; false when the broker is gone.
-    fn answer(&mut self) -> Result<bool, Error> {
-        let mut request = [0u8; 1];
-        let (length, _) = match fdpass::receive(self.socket.as_fd(), &mut request, 0) {
-            Ok(received) => received,
-            Err(PassError::Receive(_)) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        if length == 0 {
-            return Ok(false);
-        }
-        let [byte] = request;
-        let started = Role::from_byte(byte).ok_or(Error::Gone).and_then(|role| self.take(role));
-        let sent = match &started {
-            Ok(started) => {
-                let reply = reply(0, started.child.pid);
-                fdpass::send(self.socket.as_fd(), &reply, &[started.child.pidfd.as_fd(), started.control.as_fd()])
-            }
-            Err(error) => fdpass::send(self.socket.as_fd(), &reply(errno_of(error), 0), &[]),
-        };
-        Ok(sent.is_ok())
-    }
-}
-
-fn reply(errno: i32, pid: i32) -> [u8; 8] {
-    let ([a, b, c, d], [e, f, g, h]) = (errno.to_ne_bytes(), pid.to_ne_bytes());
-    [a, b, c, d, e, f, g, h]
-}
-
-fn errno_of(error: &Error) -> i32 {
-    const EINVAL: i32 = 22;
-    match error {
-        Error::System(error) => error.errno(),
-        Error::Exec(error) => error.source.raw_os_error().unwrap_or(EINVAL),
-        Error::Program(error) => error.raw_os_error().unwrap_or(EINVAL),
-        Error::Gone | Error::Silent | Error::Refused(_) | Error::Pass(_) | Error::Poisoned => EINVAL,
-    }
-    .max(1)
 }

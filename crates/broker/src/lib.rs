@@ -8,6 +8,7 @@
 //!
 //! It links no TLS, HTTP, DNS or SQL, and its broker role opens no network socket.
 
+pub mod acceptors;
 pub mod asks;
 pub mod authn;
 pub mod broker;

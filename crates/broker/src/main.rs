@@ -1,6 +1,6 @@
 //! Picks the role; every role lives in the library of this crate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -31,12 +31,14 @@ enum Role {
 
 fn main() -> ExitCode {
     // WHY: a role's start counts in every elevation; its one word needs no parser.
-    let role = std::env::args_os().nth(1).filter(|_| std::env::args_os().len() == 2);
-    match role.as_deref().and_then(|role| role.to_str()) {
-        Some("launcher") => return brevet_broker::launcher::run(),
-        Some("supervisor") => return brevet_broker::supervisor::run(),
-        Some("authn") => return brevet_broker::authn::run(),
-        Some("names") => return brevet_broker::names::run(),
+    let words: Vec<String> = std::env::args_os().skip(1).take(4).filter_map(|word| word.into_string().ok()).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["launcher"] => return brevet_broker::launcher::run(None),
+        ["launcher", service, sessions] => return brevet_broker::launcher::run(Some((service, Path::new(sessions)))),
+        ["supervisor"] => return brevet_broker::supervisor::run(None),
+        ["supervisor", service, sessions] => return brevet_broker::supervisor::run(Some((service, Path::new(sessions)))),
+        ["authn"] => return brevet_broker::authn::run(),
+        ["names"] => return brevet_broker::names::run(),
         _ => {}
     }
     let arguments = Arguments::parse();

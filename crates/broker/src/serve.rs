@@ -24,6 +24,7 @@ use brevet_sys::poll::{self, Interest};
 use brevet_sys::{cgroup, clock, process, seccomp, signal};
 use zeroize::Zeroizing;
 
+use crate::acceptors;
 use crate::broker::Broker;
 use crate::clock::{Clock, Reading};
 use crate::documents::{Documents, StoreError};
@@ -31,7 +32,7 @@ use crate::facts::{self, Viewer};
 use crate::journal::{Journal, JournalError, Opened};
 use crate::ledger::Ledger;
 use crate::names::Answer;
-use crate::socket::{Counted, SocketError, Sockets, take_agent, take_client};
+use crate::socket::{SocketError, Sockets, take_agent};
 use crate::state::State;
 use crate::supervisor::client::Session;
 use crate::{launcher, sessions};
@@ -120,7 +121,8 @@ pub fn run(config_path: Option<&Path>) -> Result<(), ServeError> {
     let identity = read_identity(&state_directory)?;
     let _lock = lock(&state_directory)?;
     let cgroup = find_cgroup(&config)?;
-    let launcher = Arc::new(launcher::Client::start(Path::new("/proc/self/exe"))?);
+    let ahead = (config.pam_service.as_str(), state_directory.join("sessions"));
+    let launcher = Arc::new(launcher::Client::start(Path::new("/proc/self/exe"), Some((ahead.0, &ahead.1)))?);
     // After the launcher has begun, so that no session inherits it.
     process::raise_descriptor_limit()?;
     let (ledger, repaired, rebooted) = open_ledger(&state_directory, &identity)?;
@@ -132,8 +134,10 @@ pub fn run(config_path: Option<&Path>) -> Result<(), ServeError> {
     let signals = signal::SignalFd::new(&[signal::TERMINATE, signal::INTERRUPT])?;
     seccomp::confine_to_unix_sockets()?;
     start_threads(&broker, taken);
-    crate::say_plain("brevet-broker: ready");
-    serve(&broker, &sockets, agent, &signals)
+    broker.launcher.keep_one_waiting();
+    let served = serve(&broker, sockets, agent, &signals);
+    broker.ledger().journal.close();
+    served
 }
 
 fn load_config(path: Option<&Path>) -> Result<Config, ServeError> {
@@ -281,18 +285,15 @@ fn upkeep(broker: &Broker) {
     }
 }
 
-fn serve(broker: &Arc<Broker>, sockets: &Sockets, agent: Option<u32>, signals: &signal::SignalFd) -> Result<(), ServeError> {
-    let counted = Arc::new(Counted::default());
+/// Until the broker is told to stop, or its launcher is gone. Users are served by threads of their own.
+fn serve(broker: &Arc<Broker>, sockets: Sockets, agent: Option<u32>, signals: &signal::SignalFd) -> Result<(), ServeError> {
     let listening = |source| ServeError::File { doing: "listen on", path: broker.config.runtime_directory.clone(), source };
-    sockets.broker.set_nonblocking(true).map_err(listening)?;
     sockets.agent.set_nonblocking(true).map_err(listening)?;
+    acceptors::start(broker, sockets.broker).map_err(listening)?;
+    crate::say_plain("brevet-broker: ready");
     loop {
-        let descriptors = [
-            (signals.as_fd(), Interest::READ),
-            (broker.launcher.pidfd(), Interest::READ),
-            (sockets.broker.as_fd(), Interest::READ),
-            (sockets.agent.as_fd(), Interest::READ),
-        ];
+        let descriptors =
+            [(signals.as_fd(), Interest::READ), (broker.launcher.pidfd(), Interest::READ), (sockets.agent.as_fd(), Interest::READ)];
         let ready = poll::wait(&descriptors, None)?;
         let is = |index: usize| ready.get(index).is_some_and(|ready| ready.readable());
         if is(0) && signals.next().is_some() {
@@ -304,18 +305,9 @@ fn serve(broker: &Arc<Broker>, sockets: &Sockets, agent: Option<u32>, signals: &
             // Without its launcher the broker can start nothing; whoever started the broker starts both anew. Sessions go on.
             return Err(launcher::Error::Gone.into());
         }
-        for (index, listener) in [(2, &sockets.broker), (3, &sockets.agent)] {
-            if !is(index) {
-                continue;
-            }
-            match listener.accept() {
-                Ok((stream, _)) if stream.set_nonblocking(false).is_ok() => {
-                    if index == 2 {
-                        take_client(broker, &counted, stream);
-                    } else {
-                        take_agent(broker, agent, stream);
-                    }
-                }
+        if is(2) {
+            match sockets.agent.accept() {
+                Ok((stream, _)) if stream.set_nonblocking(false).is_ok() => take_agent(broker, agent, stream),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // Out of descriptors: wait for one to come free instead of spinning.

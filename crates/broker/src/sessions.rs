@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use brevet_core::document::EndReason;
 use brevet_core::id::{GrantId, SessionId};
@@ -19,14 +20,26 @@ pub fn directory(broker: &Broker, session: &SessionId) -> PathBuf {
     broker.config.broker_directory().join("sessions").join(session.as_str())
 }
 
-/// Waits until a session has ended and records that. Returns early when its supervisor cannot be understood.
+/// How long the news of a start wait: what others do about them would compete with the start, and most short runs are over
+/// by then, so that their start and their end travel together.
+const NEWS: Duration = Duration::from_millis(25);
+
+/// Tells whoever waits for changes that a session has begun, and waits until it has ended and records that. Returns early
+/// when its supervisor cannot be understood.
 pub fn watch(broker: &Broker, id: &SessionId, session: &Session) {
+    let mut patience = Some(NEWS);
     loop {
-        match session.next_report(None) {
+        match session.next_report(patience) {
+            Ok(None) => {
+                broker.ledger().wake();
+                broker.launcher.keep_one_waiting();
+                patience = None;
+            }
             Ok(Some(Report::Ended(ended))) => {
                 if record(broker, &ended).is_ok() && session.acknowledge().is_err() {
                     drop(client::forget(&directory(broker, id)));
                 }
+                broker.launcher.keep_one_waiting();
                 return;
             }
             Ok(Some(Report::Status(status))) if status.ended.is_some() => {
@@ -57,6 +70,12 @@ fn gone(broker: &Broker, id: &SessionId) {
             }
         }
         Err(ReconnectError::Lost(identity)) => lost(broker, &identity),
+        // It was told to go and ended before it could say where it was: its group has its name.
+        Err(ReconnectError::Incomplete) => {
+            if let Some(identity) = placed(broker, id) {
+                lost(broker, &identity);
+            }
+        }
         Err(error) => {
             crate::say("broker", &format!("session {id}: {}", crate::chain(&error)));
             let mut ledger = broker.ledger();
@@ -65,6 +84,14 @@ fn gone(broker: &Broker, id: &SessionId) {
             }
         }
     }
+}
+
+/// Where a session is, by its name and the records of it.
+fn placed(broker: &Broker, id: &SessionId) -> Option<spec::Identity> {
+    let grant = broker.ledger().state.sessions.get(id).map(|entry| entry.started.grant.clone())?;
+    let boot = brevet_sys::clock::boot_id().ok()?;
+    let cgroup = broker.cgroup.join(id.as_str());
+    Some(spec::Identity { session: id.clone(), grant, cgroup, boot, supervisor: 0, audit_session: None })
 }
 
 fn lost(broker: &Broker, identity: &spec::Identity) {
@@ -82,7 +109,12 @@ fn lost(broker: &Broker, identity: &spec::Identity) {
 /// Ends what a supervisor that broke off in the middle of a start may have left.
 pub fn sweep(broker: &Broker, session: &SessionId) {
     let path = directory(broker, session);
-    if let Err(ReconnectError::Lost(identity)) = client::reconnect(&path)
+    let left = match client::reconnect(&path) {
+        Err(ReconnectError::Lost(identity)) => Some(*identity),
+        Err(ReconnectError::Incomplete) => placed(broker, session),
+        Ok(_) | Err(ReconnectError::Ended(_) | ReconnectError::State(_) | ReconnectError::Broken(_)) => None,
+    };
+    if let Some(identity) = left
         && let Err(error) = client::sweep(&identity)
     {
         crate::say("broker", &format!("session {session}: {}", crate::chain(&error)));
@@ -176,6 +208,8 @@ fn forget_strangers(broker: &Broker, running: &[SessionId]) {
             if let Err(ReconnectError::Lost(identity)) = client::reconnect(&entry.path()) {
                 drop(client::sweep(&identity));
             }
+            // The group that a supervisor may have made, in which nothing has run.
+            drop(std::fs::remove_dir(broker.cgroup.join(entry.file_name())));
             drop(client::forget(&entry.path()));
         }
     }

@@ -22,7 +22,6 @@ const MOST: usize = 512;
 const MOST_OF_ONE: usize = 48;
 /// Root may still ask when everybody else has used everything up.
 const KEPT_FOR_ROOT: usize = 16;
-const STACK: usize = 1 << 20;
 
 /// Why a socket could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -127,29 +126,24 @@ impl Drop for Place {
     }
 }
 
-/// Takes a user's connection: who it is, then a thread of its own, if there is a place.
-pub fn take_client(broker: &Arc<Broker>, counted: &Arc<Counted>, stream: UnixStream) {
+/// Serves a user's connection, and then the session that it began: who it is, and if there is a place.
+pub fn serve_client(broker: &Broker, counted: &Arc<Counted>, stream: UnixStream) {
     // An error here is a refusal: nothing is served for a peer that cannot be told (ATTACKS G01).
     let Ok(peer) = Peer::of(stream.as_fd()) else { return };
     let Some(place) = counted.enter(peer.uid) else {
         busy(&stream);
         return;
     };
-    let broker = Arc::clone(broker);
-    let serve = move || {
-        let running = connection::serve(&broker, stream, peer);
-        // A session is no connection of its user's any more.
-        drop(place);
-        if let Some(running) = running {
-            sessions::watch(&broker, &running.id, &running.session);
-        }
-    };
-    if let Err(error) = std::thread::Builder::new().name("client".to_owned()).stack_size(STACK).spawn(serve) {
-        crate::say("broker", &format!("no thread for a client: {error}"));
+    let running = connection::serve(broker, stream, peer);
+    // A session is no connection of its user's any more.
+    drop(place);
+    if let Some(running) = running {
+        sessions::watch(broker, &running.id, &running.session);
     }
 }
 
-fn busy(mut stream: &UnixStream) {
+/// Says that there is no place for this connection.
+pub fn busy(mut stream: &UnixStream) {
     let refused = Refused {
         code: "busy".to_owned(),
         reason: "too many connections of yours are open".to_owned(),

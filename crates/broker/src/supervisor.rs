@@ -4,13 +4,15 @@
 //! and the broker's record is on disk before anything is executed. It holds the deadline by itself: a broker that is gone
 //! changes nothing. It never touches the caller's own terminal.
 //!
-//! `start` prepares and executes · `passed` says which descriptors may be the program's · `session` is the loop ·
+//! `ahead` is made before there is a session · `start` prepares and executes · `pam_session` runs the session modules · `passed` says which descriptors may be the program's · `session` is the loop ·
 //! `tree` ends processes · `relay` moves the terminal's bytes · `init` is pid 1 of a session with its own pid namespace ·
 //! `state` is what a restarted broker finds · `link` frames without blocking · `client` is the broker's side.
 
+mod ahead;
 pub mod client;
 mod init;
 mod link;
+mod pam_session;
 pub mod passed;
 mod relay;
 mod session;
@@ -19,9 +21,12 @@ pub mod state;
 mod tree;
 
 use crate::spec::{self, Report, SessionSpec};
+use ahead::Ahead;
 use brevet_api::frame::FrameError;
-use brevet_sys::{fdpass, process, signal};
+use brevet_sys::process::{self, Scheduling};
+use brevet_sys::{fdpass, signal};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The most descriptors that come with a specification: executable, directory, client, and three passed through.
@@ -36,16 +41,16 @@ pub(crate) enum Error {
     Frame(#[from] FrameError),
 }
 
-/// The role's whole life.
+/// The role's whole life. With `ahead`, the PAM service and the directory of sessions, it makes ready what it can while it waits.
 #[must_use]
-pub fn run() -> ExitCode {
-    match serve() {
+pub fn run(ahead: Option<(&str, &Path)>) -> ExitCode {
+    match serve(ahead) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => crate::failed("supervisor", &error),
     }
 }
 
-fn serve() -> Result<(), Error> {
+fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
     process::forbid_dumping()?;
     process::become_subreaper()?;
     process::default_limits()?;
@@ -60,7 +65,7 @@ fn serve() -> Result<(), Error> {
         signal::TERMINAL_STOP,
     ])?;
     // WHY: this process waits for its session, which then need not wait for the loader.
-    brevet_sys::pam::load_ahead();
+    let ahead = ahead.map_or_else(Ahead::default, |(service, sessions)| Ahead::make(service, sessions));
     let broker = UnixStream::from(fdpass::inherited(crate::launcher::CONTROL)?);
     let (spec, descriptors): (SessionSpec, _) = match spec::receive_with(&broker, MOST_DESCRIPTORS) {
         Ok(received) => received,
@@ -68,7 +73,7 @@ fn serve() -> Result<(), Error> {
         Err(FrameError::Closed) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    let prepared = match start::prepare(spec, descriptors) {
+    let prepared = match start::prepare(spec, descriptors, ahead) {
         Ok(prepared) => prepared,
         Err(failure) => return Ok(spec::send_with(&broker, &Report::from(failure), &[])?),
     };
@@ -79,6 +84,8 @@ fn serve() -> Result<(), Error> {
             return Ok(());
         }
     }
+    // INVARIANT: the program competes as every other; where that cannot be, nothing runs.
+    process::schedule(0, Scheduling::Normal)?;
     match prepared.launch() {
         Ok(running) => session::Session::new(running, signals, broker)?.run(),
         Err(failure) => Ok(spec::send_with(&broker, &Report::from(failure), &[])?),

@@ -21,5 +21,6 @@ pub mod process;
 pub mod pty;
 pub mod seccomp;
 pub mod signal;
+pub mod watch;
 
 pub use error::{Error, Result};

@@ -5,9 +5,10 @@ use crate::error::{Doing, Error, Result, check, check_long};
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `RESOLVE_NO_MAGICLINKS` of `linux/openat2.h`.
 pub const NO_MAGICLINKS: u64 = 0x02;
@@ -67,6 +68,18 @@ pub fn open_dir_nofollow(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd
     openat2(Some(parent), name, libc::O_PATH | libc::O_NOFOLLOW | libc::O_DIRECTORY, NO_MAGICLINKS | NO_SYMLINKS | BENEATH)
 }
 
+/// Renames, and never over something that is there.
+///
+/// # Errors
+/// As the kernel says.
+pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
+    let (from, to) = (c_text(from.as_os_str())?, c_text(to.as_os_str())?);
+    // SAFETY: both paths end with NUL.
+    let renamed =
+        unsafe { libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::RENAME_NOREPLACE) };
+    check_long("rename a file", renamed).map(drop)
+}
+
 /// The root directory as a place.
 ///
 /// # Errors
@@ -104,8 +117,9 @@ pub fn link_target(link: BorrowedFd<'_>) -> Result<OsString> {
 /// # Errors
 /// As the kernel says.
 pub fn metadata(fd: BorrowedFd<'_>) -> Result<std::fs::Metadata> {
-    let copy = fd.try_clone_to_owned().doing("read a file's facts")?;
-    File::from(copy).metadata().doing("read a file's facts")
+    // SAFETY: the descriptor is open while it is borrowed, and this view of it is never dropped, so that it is not closed here.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+    file.metadata().doing("read a file's facts")
 }
 
 /// How a descriptor was opened: what its holder may do with it.
@@ -131,28 +145,17 @@ pub fn opened(fd: BorrowedFd<'_>) -> Result<Opened> {
     Ok(Opened { reads: mode == libc::O_RDONLY || mode == libc::O_RDWR, writes: mode == libc::O_WRONLY || mode == libc::O_RDWR })
 }
 
-/// The file system under a descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mount {
-    /// Its type, as in `linux/magic.h`.
-    pub magic: i64,
-    /// `ST_RDONLY`, `ST_NOSUID`, `ST_NODEV`, `ST_NOEXEC` and so on.
-    pub flags: u64,
-}
-
+/// The type of the file system under a descriptor, as in `linux/magic.h`.
+///
 /// # Errors
 /// As the kernel says.
-pub fn mount_of(fd: BorrowedFd<'_>) -> Result<Mount> {
+pub fn file_system_of(fd: BorrowedFd<'_>) -> Result<i64> {
     // SAFETY: an all-zero value is valid for the call to fill.
     let mut found: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: `found` is valid for writing.
     check("read a file system's facts", unsafe { libc::fstatfs(fd.as_raw_fd(), &raw mut found) })?;
-    // SAFETY: an all-zero value is valid for the call to fill.
-    let mut flags: libc::statvfs = unsafe { std::mem::zeroed() };
-    // SAFETY: `flags` is valid for writing.
-    check("read a file system's flags", unsafe { libc::fstatvfs(fd.as_raw_fd(), &raw mut flags) })?;
     #[expect(clippy::useless_conversion, reason = "the field's width differs between architectures")]
-    Ok(Mount { magic: i64::from(found.f_type), flags: u64::from(flags.f_flag) })
+    Ok(i64::from(found.f_type))
 }
 
 /// The id of the mount that a descriptor was reached through, as in the first field of `mountinfo`.
@@ -254,6 +257,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_taken_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::create_dir(path("a")).unwrap();
+        std::fs::create_dir(path("b")).unwrap();
+        assert_eq!(rename_new(&path("a"), &path("b")).unwrap_err().errno(), libc::EEXIST);
+        rename_new(&path("a"), &path("c")).unwrap();
+        assert!(path("c").exists() && !path("a").exists());
+    }
+
+    #[test]
     fn a_magic_link_is_refused() {
         let error = openat2(None, OsStr::new("/proc/self/exe"), libc::O_RDONLY, NO_MAGICLINKS).unwrap_err();
         assert_eq!(error.errno(), libc::ELOOP);
@@ -290,6 +304,6 @@ mod tests {
         assert_eq!(fd_path(place.as_fd()).unwrap().as_os_str(), "/");
         assert!(mount_id(place.as_fd()).unwrap() > 0);
         assert!(!has_access_list(place.as_fd()).unwrap());
-        assert_ne!(mount_of(place.as_fd()).unwrap().magic, 0);
+        assert_ne!(file_system_of(place.as_fd()).unwrap(), 0);
     }
 }

@@ -157,11 +157,6 @@ impl Library {
     }
 }
 
-/// Loads Linux-PAM ahead, so that a later transaction need not wait for it. Where that fails, the transaction says so.
-pub fn load_ahead() {
-    drop(Library::load());
-}
-
 fn loader_error() -> String {
     // SAFETY: dlerror gives null or a text that ends with NUL.
     unsafe {
@@ -187,21 +182,22 @@ impl std::fmt::Debug for Transaction<'_> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Begins a transaction for a service (a file of `/etc/pam.d`) and a user.
+    /// Begins a transaction for a service (a file of `/etc/pam.d`): its configuration is read and its modules are loaded here.
+    /// Whom it is about may be set later, as `Item::User`.
     ///
     /// # Errors
     /// When PAM is missing or refuses.
-    pub fn start(service: &str, user: &[u8], conversation: Conversation<'a>) -> Result<Self, PamError> {
+    pub fn start(service: &str, user: Option<&[u8]>, conversation: Conversation<'a>) -> Result<Self, PamError> {
         let library = Library::load()?;
         let service = CString::new(service).map_err(|_| PamError::Nul("service name"))?;
-        let user = CString::new(user).map_err(|_| PamError::Nul("user name"))?;
+        let user = user.map(CString::new).transpose().map_err(|_| PamError::Nul("user name"))?;
+        let user = user.as_ref().map_or(std::ptr::null(), |user| user.as_ptr());
         let conversation = Box::into_raw(Box::new(conversation));
         let callback = Box::new(Callback { call: converse, data: conversation.cast() });
         let mut transaction = Self { library, handle: std::ptr::null_mut(), last: SUCCESS, conversation, callback };
         let mut handle = std::ptr::null_mut();
-        // SAFETY: every text ends with NUL; the callback and its data live until `drop`.
-        let code =
-            unsafe { (transaction.library.start)(service.as_ptr(), user.as_ptr(), &raw const *transaction.callback, &raw mut handle) };
+        // SAFETY: every text ends with NUL, no user is null; the callback and its data live until `drop`.
+        let code = unsafe { (transaction.library.start)(service.as_ptr(), user, &raw const *transaction.callback, &raw mut handle) };
         if code != SUCCESS {
             return Err(PamError::Answer { doing: "cannot begin with PAM", code, text: format!("code {code}") });
         }

@@ -2,6 +2,8 @@
 
 use crate::error::{Doing, Error, Result, check};
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// The numbers of `/proc/PID/stat` that we use.
@@ -42,8 +44,11 @@ pub fn parse_stat(line: &[u8]) -> Option<Stat> {
 /// # Errors
 /// When the process is gone or its line cannot be read.
 pub fn stat(pid: i32) -> Result<Stat> {
-    let line = std::fs::read(format!("/proc/{pid}/stat")).doing("read a process's state")?;
-    parse_stat(&line).ok_or_else(|| Error::other("read a process's state", "an unexpected form"))
+    let mut file = File::open(format!("/proc/{pid}/stat")).doing("read a process's state")?;
+    // The kernel writes the whole line into one read; it has 52 numbers and a name of 64 bytes at most.
+    let mut line = [0u8; 2048];
+    let length = file.read(&mut line).doing("read a process's state")?;
+    parse_stat(line.get(..length).unwrap_or_default()).ok_or_else(|| Error::other("read a process's state", "an unexpected form"))
 }
 
 /// Every pid that `/proc` shows now.
@@ -80,6 +85,17 @@ pub fn descendants(root: i32) -> Result<Vec<i32>> {
         }
     }
     Ok(found)
+}
+
+/// The children of a single-threaded process now, without looking at every process where the kernel has a list of them.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn children(pid: i32) -> Result<Vec<i32>> {
+    match std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+        Ok(list) => Ok(list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()),
+        Err(_) => Ok(all()?.into_iter().filter(|one| stat(*one).is_ok_and(|stat| stat.parent == pid)).collect()),
+    }
 }
 
 /// The audit session id that means "none".
@@ -239,6 +255,32 @@ pub fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// How a process competes for a processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheduling {
+    /// As everybody (`SCHED_OTHER`).
+    Normal,
+    /// With its share, but never in the middle of somebody else's turn (`SCHED_BATCH`): who wakes it goes on.
+    Patient,
+    /// Only while nobody else wants the processor (`SCHED_IDLE`).
+    Idle,
+}
+
+/// Changes how a process is scheduled; pid 0 is our own.
+///
+/// # Errors
+/// When the kernel refuses: leaving `Idle` wants `SYS_NICE` where the limit of `nice` does not allow it.
+pub fn schedule(pid: i32, how: Scheduling) -> Result<()> {
+    let policy = match how {
+        Scheduling::Normal => libc::SCHED_OTHER,
+        Scheduling::Patient => libc::SCHED_BATCH,
+        Scheduling::Idle => libc::SCHED_IDLE,
+    };
+    let priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: `priority` is valid for reading.
+    check("change how a process is scheduled", unsafe { libc::sched_setscheduler(pid, policy, &raw const priority) }).map(drop)
+}
+
 /// Gives memory that was freed back to the system.
 pub fn release_freed_memory() {
     // SAFETY: takes no pointer; the allocator locks itself.
@@ -256,6 +298,22 @@ mod tests {
         assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'R', 7, 8, 9));
         assert_eq!((stat.terminal, stat.started), (34817, 5555));
         assert!(parse_stat(b"42 (x").is_none());
+    }
+
+    #[test]
+    fn the_children_of_a_process_are_listed_and_nobody_elses() {
+        let mut shell = std::process::Command::new("/bin/sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
+        let pid = i32::try_from(shell.id()).unwrap();
+        let found = (0..500).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            Some(children(pid).unwrap()).filter(|found| !found.is_empty())
+        });
+        let found = found.unwrap();
+        let parents: Vec<i32> = found.iter().map(|child| stat(*child).unwrap().parent).collect();
+        found.iter().for_each(|child| assert!(signal_if(*child, crate::signal::KILL, |_| true)));
+        shell.wait().unwrap();
+        assert_eq!(parents, [pid]);
+        assert!(children(pid).unwrap().is_empty());
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Attempt<'_> {
             // INVARIANT: the record is on disk before anything elevated starts.
             let now = ledger.now();
             let bodies = self.records(&ledger, &again, &session, standard, (&now, ends));
-            // WHY not woken yet: what others do about it would compete with the start; `running` wakes them.
+            // WHY not woken yet: what others do about it would compete with the start; `sessions::watch` wakes them.
             ledger.commit_quietly(&bodies)?;
         }
         let prepared = match supervisor {
@@ -336,7 +336,6 @@ impl Attempt<'_> {
         }
         let now = ledger.now();
         ledger.reschedule(&now);
-        ledger.wake();
     }
 
     /// It is on record and nothing has run: that is on record too.

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -75,7 +76,7 @@ pub fn walk(path: &[u8], viewer: &Viewer) -> Result<Walked, WalkError> {
     let mut walk = Walk::begin(path, viewer)?;
     let found = walk.find();
     let visible = walk.visible;
-    match found.and_then(|(file, name)| walk.finish(file, &name)) {
+    match found.and_then(|(file, name, metadata)| walk.finish(file, &name, &metadata)) {
         // Of what the viewer cannot see, not even what is wrong with it is told.
         Err(WalkError::Unusable(_)) if !visible => Err(WalkError::Absent { visible }),
         other => other,
@@ -127,21 +128,22 @@ impl<'a> Walk<'a> {
             device: None,
         };
         walk.remember_name(path);
-        walk.enter(fd, OsString::new())?;
+        let metadata = open::metadata(fd.as_fd()).map_err(unusable)?;
+        walk.enter(fd, OsString::new(), &metadata);
         Ok(walk)
     }
 
-    fn find(&mut self) -> Result<(OwnedFd, OsString), WalkError> {
+    fn find(&mut self) -> Result<(OwnedFd, OsString, Metadata), WalkError> {
         while let Some(name) = self.pending.pop_front() {
-            if let Some(file) = self.step(&name)? {
-                return Ok((file, name));
+            if let Some((file, metadata)) = self.step(&name)? {
+                return Ok((file, name, metadata));
             }
         }
         Err(WalkError::Unusable("it is a directory".to_owned()))
     }
 
     /// One component; answers the file when it is the last one.
-    fn step(&mut self, name: &OsStr) -> Result<Option<OwnedFd>, WalkError> {
+    fn step(&mut self, name: &OsStr) -> Result<Option<(OwnedFd, Metadata)>, WalkError> {
         self.components = self.components.saturating_add(1);
         if self.components > MOST_COMPONENTS {
             return Err(WalkError::Unusable("it has too many components".to_owned()));
@@ -161,7 +163,7 @@ impl<'a> Walk<'a> {
         };
         let metadata = open::metadata(place.as_fd()).map_err(unusable)?;
         if metadata.is_dir() {
-            self.enter(place, name.to_owned())?;
+            self.enter(place, name.to_owned(), &metadata);
             return Ok(None);
         }
         if sticky {
@@ -178,18 +180,16 @@ impl<'a> Walk<'a> {
         if !self.pending.is_empty() {
             return Err(WalkError::Absent { visible: self.visible });
         }
-        Ok(Some(place))
+        Ok(Some((place, metadata)))
     }
 
-    fn enter(&mut self, fd: OwnedFd, name: OsString) -> Result<(), WalkError> {
-        let metadata = open::metadata(fd.as_fd()).map_err(unusable)?;
-        let verdict = self.judge(fd.as_fd(), &metadata, "directory", &name);
+    fn enter(&mut self, fd: OwnedFd, name: OsString, metadata: &Metadata) {
+        let verdict = self.judge(fd.as_fd(), metadata, "directory", &name);
         if verdict != Verdict::Sticky {
             self.worsen(verdict.clone());
         }
-        self.visible &= may_search(self.viewer, &metadata);
+        self.visible &= may_search(self.viewer, metadata);
         self.passed.push(Directory { fd, name, verdict });
-        Ok(())
     }
 
     fn follow(&mut self, link: BorrowedFd<'_>) -> Result<(), WalkError> {
@@ -197,7 +197,7 @@ impl<'a> Walk<'a> {
         if self.links > MOST_LINKS {
             return Err(WalkError::Unusable("it has too many links".to_owned()));
         }
-        if open::mount_of(link).map_err(unusable)?.magic == 0x9FA0 {
+        if open::file_system_of(link).map_err(unusable)? == 0x9FA0 {
             return Err(WalkError::Unusable("it goes through a link of the process file system".to_owned()));
         }
         let target = open::link_target(link).map_err(unusable)?;
@@ -221,9 +221,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn finish(mut self, place: OwnedFd, name: &OsStr) -> Result<Walked, WalkError> {
-        let metadata = open::metadata(place.as_fd()).map_err(unusable)?;
-        let verdict = match self.judge(place.as_fd(), &metadata, "file", name) {
+    fn finish(mut self, place: OwnedFd, name: &OsStr, metadata: &Metadata) -> Result<Walked, WalkError> {
+        let verdict = match self.judge(place.as_fd(), metadata, "file", name) {
             Verdict::Sticky => Verdict::Others("everyone may write to the file".to_owned()),
             other => other,
         };
@@ -252,7 +251,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn judge(&mut self, fd: BorrowedFd<'_>, metadata: &std::fs::Metadata, kind: &str, name: &OsStr) -> Verdict {
+    fn judge(&mut self, fd: BorrowedFd<'_>, metadata: &Metadata, kind: &str, name: &OsStr) -> Verdict {
         let called = || format!("the {kind} \"{}\"", if name.is_empty() { "/".to_owned() } else { shown(name.as_bytes()) });
         if metadata.uid() != 0 {
             return Verdict::Others(format!("{} belongs to user {}", called(), metadata.uid()));
@@ -280,8 +279,8 @@ impl<'a> Walk<'a> {
         {
             return verdict.clone();
         }
-        let verdict = match open::mount_of(fd) {
-            Ok(mount) => match FOREIGN.iter().find(|(magic, _)| *magic == mount.magic) {
+        let verdict = match open::file_system_of(fd) {
+            Ok(found) => match FOREIGN.iter().find(|(magic, _)| *magic == found) {
                 Some((_, what)) => Verdict::Others(format!("it lies on {what}")),
                 None => Verdict::Roots,
             },
@@ -318,7 +317,7 @@ fn split(path: &[u8]) -> VecDeque<OsString> {
         .collect()
 }
 
-fn may_search(viewer: &Viewer, metadata: &std::fs::Metadata) -> bool {
+fn may_search(viewer: &Viewer, metadata: &Metadata) -> bool {
     let bit = if metadata.uid() == viewer.uid {
         0o100
     } else if viewer.gids.contains(&metadata.gid()) {

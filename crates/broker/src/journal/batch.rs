@@ -57,9 +57,9 @@ impl Journal {
         let mut found = Vec::new();
         for path in segments.iter().skip(skip.saturating_sub(1)) {
             let file = File::open(path).map_err(|source| file_error("open", path, source))?;
-            for line in BufReader::new(file).lines() {
+            for line in BufReader::new(file).split(b'\n') {
                 let line = line.map_err(|source| file_error("read", path, source))?;
-                let Ok(record) = serde_json::from_str::<Record>(&line) else { continue };
+                let Ok(record) = serde_json::from_slice::<Record>(&line) else { continue };
                 let Ok(header) = record.parse_header() else { continue };
                 if header.seq > seq && header.seq <= self.chain.seq {
                     found.push((header.seq, record));
@@ -70,6 +70,14 @@ impl Journal {
             }
         }
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// How many records are read from disk.
+    pub(super) fn read_again(&self) -> usize {
+        self.read_after(0).unwrap().len()
     }
 }
 

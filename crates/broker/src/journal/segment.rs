@@ -1,17 +1,25 @@
 //! One file of the journal: `NNNNNNNNNNNNNNNNNNNN.jsonl`, named by its first record's number.
+//!
+//! Behind its records it may have room, zero bytes that are on disk already: writing over them leaves the file's length and
+//! extents alone, so that a sync need not wait for the file system's own journal. A record never has a zero byte.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use brevet_core::journal::{Chain, Header, MAX_SNAPSHOT, Record};
 use brevet_core::record::Body;
 
-use super::{Damage, JournalError, file_error};
+use super::{Damage, JournalError, MOST_AT_ONCE, file_error};
 
 /// The longest line that is read: a body, escaped once more, and its header.
 const MAX_LINE: usize = 2 * MAX_SNAPSHOT + 64 * 1024;
+/// With less room than this, more is made.
+const LITTLE_ROOM: u64 = 64 << 10;
+/// How much room is made.
+const ROOM: u64 = 128 << 10;
 
 pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
     let entries = std::fs::read_dir(directory).map_err(|source| file_error("list", directory, source))?;
@@ -40,24 +48,45 @@ pub(super) fn create(directory: &Path, first: u64) -> Result<PathBuf, JournalErr
     Ok(path)
 }
 
-pub(super) fn open_to_append(path: &Path) -> Result<(File, u64), JournalError> {
-    let open = || -> io::Result<(File, u64)> {
-        let file = File::options().append(true).open(path)?;
-        let bytes = file.metadata()?.len();
-        Ok((file, bytes))
-    };
-    open().map_err(|source| file_error("open", path, source))
+pub(super) fn open_to_write(path: &Path) -> Result<File, JournalError> {
+    File::options().write(true).open(path).map_err(|source| file_error("open", path, source))
+}
+
+/// Makes room behind the records of `whole` bytes, if there is little.
+pub(super) fn make_room(file: &File, whole: u64) -> io::Result<()> {
+    let length = file.metadata()?.len().max(whole);
+    if length.saturating_sub(whole) >= LITTLE_ROOM {
+        return Ok(());
+    }
+    let zeros = vec![0; usize::try_from(ROOM).unwrap_or(0)];
+    file.write_all_at(&zeros, length)?;
+    file.sync_data()
+}
+
+/// Takes the room away.
+pub(super) fn end_at(file: &File, whole: u64) -> io::Result<()> {
+    file.set_len(whole)?;
+    file.sync_all()
+}
+
+/// What reading a segment found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    /// How long its records are.
+    pub whole: u64,
+    /// Bytes of a torn end that were cut.
+    pub torn: u64,
 }
 
 /// Reads and verifies a segment. `oldest`: it may begin with a snapshot instead of record 1. `newest`: its end may be torn,
-/// which is cut; answers how many bytes were.
+/// which is cut.
 pub(super) fn read(
     path: &Path,
     chain: &mut Chain,
     oldest: bool,
     newest: bool,
     take: &mut dyn FnMut(&Header, Option<&Body>, Record),
-) -> Result<u64, JournalError> {
+) -> Result<Found, JournalError> {
     let file = File::open(path).map_err(|source| file_error("open", path, source))?;
     let mut reader = BufReader::new(file);
     let mut whole: u64 = 0;
@@ -66,14 +95,20 @@ pub(super) fn read(
         let line = next_line(&mut reader).map_err(|source| file_error("read", path, source))?;
         number = number.saturating_add(1);
         let damaged = |source: Damage| JournalError::Damaged { path: path.to_owned(), line: number, source };
-        let Some(record) = line.strip_suffix(b"\n") else {
-            if line.is_empty() {
-                return Ok(0);
+        let Some(record) = line.strip_suffix(b"\n").filter(|line| !line.contains(&0)) else {
+            let rest = rest_of(line, &mut reader).map_err(|source| file_error("read", path, source))?;
+            if rest.is_empty() {
+                return Ok(Found { whole, torn: 0 });
             }
             if !newest {
                 return Err(damaged(Damage::Unreadable("the line has no end".to_owned())));
             }
-            return cut(path, whole, &reader).map_err(|source| file_error("repair", path, source));
+            // WHY: one append is torn at most, and has no more records than that; what lies further on had been synced after it.
+            if let Some(seq) = last_whole(&rest).filter(|seq| *seq > chain.seq.saturating_add(MOST_AT_ONCE)) {
+                return Err(damaged(Damage::Unreadable(format!("bytes are missing before record {seq}"))));
+            }
+            cut(path, whole).map_err(|source| file_error("repair", path, source))?;
+            return Ok(Found { whole, torn: u64::try_from(rest.len()).unwrap_or(u64::MAX) });
         };
         let record: Record = serde_json::from_slice(record).map_err(|error| damaged(Damage::Unreadable(error.to_string())))?;
         if oldest && number == 1 {
@@ -89,6 +124,21 @@ pub(super) fn read(
         take(&header, body.as_ref(), record);
         whole = whole.saturating_add(u64::try_from(line.len()).unwrap_or(0));
     }
+}
+
+/// What follows the last whole record, without the room at the end.
+fn rest_of(line: Vec<u8>, reader: &mut BufReader<File>) -> io::Result<Vec<u8>> {
+    let mut rest = line;
+    reader.read_to_end(&mut rest)?;
+    let length = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    rest.truncate(length);
+    Ok(rest)
+}
+
+/// The highest number of a whole record in what may be torn.
+fn last_whole(rest: &[u8]) -> Option<u64> {
+    let records = rest.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Record>(line).ok());
+    records.filter_map(|record| record.parse_header().ok()).map(|header| header.seq).max()
 }
 
 fn next_line(reader: &mut BufReader<File>) -> io::Result<Vec<u8>> {
@@ -112,12 +162,8 @@ fn begin(chain: &mut Chain, record: &Record) -> Result<(), Damage> {
     Ok(())
 }
 
-fn cut(path: &Path, whole: u64, reader: &BufReader<File>) -> io::Result<u64> {
-    let torn = reader.get_ref().metadata()?.len().saturating_sub(whole);
-    let file = File::options().write(true).open(path)?;
-    file.set_len(whole)?;
-    file.sync_all()?;
-    Ok(torn)
+fn cut(path: &Path, whole: u64) -> io::Result<()> {
+    end_at(&File::options().write(true).open(path)?, whole)
 }
 
 pub(super) fn trim(directory: &Path, seq: u64) -> Result<usize, JournalError> {

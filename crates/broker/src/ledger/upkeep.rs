@@ -52,6 +52,7 @@ impl Ledger {
             self.documents.save()?;
             self.trim(&now)?;
         }
+        self.journal.make_room();
         Ok(next.min(SAVE_MS))
     }
 

@@ -1,7 +1,7 @@
 //! The broker's side of a session: starting it in two steps, orders, reports, and finding it again after a restart.
 
 use super::state::StateDirectory;
-use crate::launcher::{self, Role};
+use crate::launcher;
 use crate::spec::{self, EndReason, Ended, Identity, MAX_ROLE, Order, Report, SessionSpec, Started, Status};
 use brevet_api::frame::{self, FrameError};
 use brevet_sys::cgroup::Group;
@@ -123,7 +123,7 @@ pub fn prepare(launcher: &launcher::Client, spec: &SessionSpec, descriptors: &De
 /// # Errors
 /// When there is no supervisor.
 pub fn begin(launcher: &launcher::Client, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Preparing, StartError> {
-    let started = launcher.start_role(Role::Supervisor)?;
+    let started = launcher.supervisor()?;
     let mut all = vec![descriptors.executable, descriptors.directory, descriptors.client];
     all.extend(&descriptors.passed);
     started.control.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;

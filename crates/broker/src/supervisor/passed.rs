@@ -83,8 +83,8 @@ pub fn check(descriptor: BorrowedFd<'_>) -> Result<(), NotPassed> {
     if !kind.is_file() {
         return Err(NotPassed::Kind);
     }
-    let mount = open::mount_of(descriptor).map_err(|_| NotPassed::Kind)?;
-    if ACTING.contains(&mount.magic) { Err(NotPassed::ActingFile) } else { Ok(()) }
+    let file_system = open::file_system_of(descriptor).map_err(|_| NotPassed::Kind)?;
+    if ACTING.contains(&file_system) { Err(NotPassed::ActingFile) } else { Ok(()) }
 }
 
 /// Whether this descriptor may become the one of this number, 0, 1 or 2.

@@ -6,6 +6,7 @@
 use super::Error;
 use super::init::{self, Said};
 use super::link::{Closed, Link};
+use super::pam_session::PamSession;
 use super::relay::Relay;
 use super::start::{Leader, Running};
 use super::state::StateDirectory;
@@ -14,7 +15,6 @@ use crate::spec::{EndReason, Ended, Exit, Identity, MAX_ROLE, Order, Report, Ses
 use brevet_api::frame;
 use brevet_core::time::{Length, Timestamp};
 use brevet_sys::clock::{self, Timer};
-use brevet_sys::pam::Transaction;
 use brevet_sys::peer::Peer;
 use brevet_sys::pidfd::{self, Change};
 use brevet_sys::poll::{self, Interest, Ready};
@@ -57,7 +57,7 @@ pub(super) struct Session {
     started: Started,
     identity: Identity,
     tree: Tree,
-    pam: Option<Transaction<'static>>,
+    pam: Option<PamSession>,
     signals: SignalFd,
     timer: Timer,
     phase: Phase,
@@ -263,7 +263,7 @@ impl Session {
 
     fn finish(&mut self) {
         if let Some(pam) = &mut self.pam
-            && let Err(error) = pam.close_session()
+            && let Err(error) = pam.close()
         {
             crate::say("supervisor", &error.to_string());
         }

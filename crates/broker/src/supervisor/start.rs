@@ -1,7 +1,9 @@
 //! From a specification to a running program, in two steps: everything is made ready, then, once the broker's record is
 //! on disk, the program is executed. Whatever fails takes back what was made and says which step it was.
 
+use super::ahead::Ahead;
 use super::init::{self, Said};
+use super::pam_session::{Loaded, PamSession};
 use super::passed;
 use super::state::StateDirectory;
 use crate::spec::{Containment, Identity, Order, Report, SessionSpec, Started};
@@ -12,7 +14,6 @@ use brevet_sys::cgroup::Group;
 use brevet_sys::exec::{self, Child, Program, Session};
 use brevet_sys::fdpass::{self, Kind};
 use brevet_sys::mount::{self, Fork};
-use brevet_sys::pam::{Prompt, Transaction};
 use brevet_sys::pty::{self, Pty, WindowSize};
 use brevet_sys::{clock, open, process, signal};
 use std::collections::HashSet;
@@ -74,10 +75,10 @@ pub(super) struct Prepared {
     arguments: Vec<CString>,
     environment: Vec<CString>,
     state: StateDirectory,
-    identity: Identity,
     listener: UnixListener,
     group: Group,
     pty: Option<Pty>,
+    pam: Option<PamSession>,
 }
 
 /// Who leads the session's processes.
@@ -105,33 +106,45 @@ pub(super) struct Running {
     pub(super) leader: Leader,
     pub(super) started: Started,
     pub(super) identity: Identity,
-    pub(super) pam: Option<Transaction<'static>>,
+    pub(super) pam: Option<PamSession>,
 }
 
-/// Checks and makes everything.
-pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Prepared, Failure> {
+/// Checks and makes everything; `ahead` is what was loaded while we waited.
+pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>, mut ahead: Ahead) -> Result<Prepared, Failure> {
     let descriptors = tell_apart(&spec, descriptors)?;
     let arguments: Vec<CString> = spec.arguments.iter().map(|text| c_text(text.as_bytes())).collect::<Result<_, _>>()?;
     if arguments.is_empty() {
         return Err(Failure::because("read the arguments", "there is not even a name"));
     }
     let environment = environment(&spec.environment)?;
-    let state = StateDirectory::create(&spec.state_directory).map_err(|error| Failure::new("make the state directory", error))?;
-    let made = identity(&spec).and_then(|identity| make(&spec, &state, &identity).map(|made| (identity, made)));
-    match made {
-        Ok((identity, (listener, group, pty))) => {
-            Ok(Prepared { spec, descriptors, arguments, environment, state, identity, listener, group, pty })
-        }
+    let made = ahead.state_directory(&spec.state_directory);
+    let (state, listener) = made.map_err(|error| Failure::new("make the state directory", error))?;
+    let (group, pty) = match make(&spec) {
+        Ok(made) => made,
         Err(failure) => {
             drop(state.remove());
-            Err(failure)
+            return Err(failure);
+        }
+    };
+    let mut prepared = Prepared { spec, descriptors, arguments, environment, state, listener, group, pty, pam: None };
+    // WHY here: what is elevated is the program, and its record is being written meanwhile. A session that comes to nothing is closed.
+    match open_pam_session(&prepared.spec, ahead.pam.take()) {
+        Ok(pam) => prepared.pam = pam,
+        Err(failure) => {
+            prepared.abandon();
+            return Err(failure);
         }
     }
+    Ok(prepared)
 }
 
-fn make(spec: &SessionSpec, state: &StateDirectory, identity: &Identity) -> Result<(UnixListener, Group, Option<Pty>), Failure> {
-    state.write_identity(identity).map_err(|error| Failure::new("write the session's state", error))?;
-    let listener = state.listen().map_err(|error| Failure::new("listen for the broker", error))?;
+fn open_pam_session(spec: &SessionSpec, ahead: Option<Loaded>) -> Result<Option<PamSession>, Failure> {
+    let Some(service) = &spec.pam_service else { return Ok(None) };
+    let opened = PamSession::open(ahead, service, &spec.target.name, &spec.requester.name);
+    opened.map(Some).map_err(|error| Failure::because("open the PAM session", &escape::terminal(error.to_string().as_bytes())))
+}
+
+fn make(spec: &SessionSpec) -> Result<(Group, Option<Pty>), Failure> {
     let pty = spec.terminal.map(|terminal| -> Result<Pty, Failure> {
         let pty = pty::open()?;
         let size = WindowSize { rows: terminal.window.rows, columns: terminal.window.columns, width: 0, height: 0 };
@@ -141,7 +154,7 @@ fn make(spec: &SessionSpec, state: &StateDirectory, identity: &Identity) -> Resu
     });
     let pty = pty.transpose()?;
     let group = Group::create(&spec.cgroup_parent.join(spec.session.as_str()))?;
-    Ok((listener, group, pty))
+    Ok((group, pty))
 }
 
 fn identity(spec: &SessionSpec) -> Result<Identity, Failure> {
@@ -217,20 +230,15 @@ impl Prepared {
     }
 
     /// Takes back what was made.
-    pub(super) fn abandon(self) {
+    pub(super) fn abandon(mut self) {
+        if let Some(pam) = &mut self.pam {
+            drop(pam.close());
+        }
         drop(self.group.remove());
         drop(self.state.remove());
     }
 
-    /// Executes the program.
     pub(super) fn launch(self) -> Result<Running, Failure> {
-        let pam = match self.open_pam_session() {
-            Ok(pam) => pam,
-            Err(failure) => {
-                self.abandon();
-                return Err(failure);
-            }
-        };
         match self.execute() {
             Ok((leader, started, identity)) => Ok(Running {
                 background: self.begins_in_background(),
@@ -243,12 +251,9 @@ impl Prepared {
                 leader,
                 started,
                 identity,
-                pam,
+                pam: self.pam,
             }),
             Err(failure) => {
-                if let Some(mut pam) = pam {
-                    drop(pam.close_session());
-                }
                 // A child that failed before its exec is reaped; a namespace's init may still be ending.
                 drop(self.group.kill());
                 while brevet_sys::pidfd::has_children() && process::descendants(process::own_pid()).is_ok_and(|left| !left.is_empty()) {
@@ -258,18 +263,6 @@ impl Prepared {
                 Err(failure)
             }
         }
-    }
-
-    fn open_pam_session(&self) -> Result<Option<Transaction<'static>>, Failure> {
-        let Some(service) = &self.spec.pam_service else { return Ok(None) };
-        let failed =
-            |error: brevet_sys::pam::PamError| Failure::because("open the PAM session", &escape::terminal(error.to_string().as_bytes()));
-        // Session modules may speak, but nobody answers here.
-        let silent = Box::new(|prompt, _: &[u8]| matches!(prompt, Prompt::Info | Prompt::Error).then(Default::default));
-        let mut transaction = Transaction::start(service, self.spec.target.name.as_bytes(), silent).map_err(failed)?;
-        transaction.set(brevet_sys::pam::Item::RequestingUser, self.spec.requester.name.as_bytes()).map_err(failed)?;
-        transaction.open_session().map_err(failed)?;
-        Ok(Some(transaction))
     }
 
     fn execute(&self) -> Result<(Leader, Started, Identity), Failure> {
@@ -297,7 +290,7 @@ impl Prepared {
         let (leader, pid, audit) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
         let own = process::audit_session(process::own_pid());
         let audit_session = audit.filter(|id| *id != process::NO_AUDIT_SESSION && own != Some(*id));
-        let identity = Identity { audit_session, ..self.identity.clone() };
+        let identity = Identity { audit_session, ..identity(&self.spec)? };
         let started = Started { pid, cgroup: self.group.path().to_owned(), audit_session };
         Ok((leader, started, identity))
     }
@@ -328,7 +321,7 @@ impl Prepared {
             }
         };
         // Init has started nothing else. A program that has ended already has no pid that means anything.
-        let inside = process::descendants(child.pid)?;
+        let inside = process::children(child.pid)?;
         let pid = inside.first().copied().unwrap_or(child.pid);
         Ok((Leader::Init(child, ours), pid, audit))
     }

@@ -111,6 +111,12 @@ impl Computer {
         self.directory.path().join("state/broker")
     }
 
+    /// How many sessions have a directory; that of a supervisor which waits for one does not count.
+    pub fn session_directories(&self) -> usize {
+        let entries = fs::read_dir(self.broker_directory().join("sessions")).unwrap();
+        entries.filter(|entry| !entry.as_ref().unwrap().file_name().as_encoded_bytes().starts_with(b".")).count()
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.directory.path().join("run/broker.sock")
     }

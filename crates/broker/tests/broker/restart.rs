@@ -72,7 +72,7 @@ fn the_deadline_holds_while_no_broker_runs_and_the_end_is_recorded_afterwards() 
         _ => None,
     });
     assert_eq!(outcome, Outcome::Expired);
-    assert_eq!(std::fs::read_dir(computer.broker_directory().join("sessions")).unwrap().count(), 0);
+    assert_eq!(computer.session_directories(), 0);
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn session_modules_run_around_the_program() {
     std::fs::write(account.path(), "auth required pam_permit.so\nsession required pam_deny.so\n").unwrap();
     let mut spec = SessionSpec { session: rig.spec(&["/bin/true"]).session, ..spec };
     spec.state_directory = rig.directory.path().join(spec.session.as_str());
-    let (prepared, _person) = rig.prepare(&spec).unwrap();
-    assert!(matches!(prepared.go().unwrap_err(), StartError::Failed { step, .. } if step == "open the PAM session"));
+    let refused = rig.prepare(&spec).err().unwrap();
+    assert!(matches!(refused, StartError::Failed { step, .. } if step == "open the PAM session"));
     assert_eq!(std::fs::read_to_string(&log).unwrap(), expected);
 }

@@ -34,7 +34,7 @@ impl Rig {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let group = cgroup::own().unwrap().join(format!("brevet-test-{}-{count}", process::own_pid()));
         Group::create(&group).unwrap();
-        let launcher = launcher::Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker"))).unwrap();
+        let launcher = launcher::Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker")), None).unwrap();
         Self { launcher: Arc::new(launcher), directory: tempfile::tempdir().unwrap(), group }
     }
 

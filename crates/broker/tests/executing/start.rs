@@ -154,7 +154,7 @@ fn a_session_outlives_broker_and_launcher_and_is_found_again() {
 }
 
 fn new_launcher() -> brevet_broker::launcher::Client {
-    brevet_broker::launcher::Client::start(std::path::Path::new(env!("CARGO_BIN_EXE_brevet-broker"))).unwrap()
+    brevet_broker::launcher::Client::start(std::path::Path::new(env!("CARGO_BIN_EXE_brevet-broker")), None).unwrap()
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! The role itself: starts what the broker asks for, one after the other.
+
+use super::{CONTROL, Error, Role, start_self};
+use brevet_sys::exec::Child;
+use brevet_sys::fdpass::{self, Kind, PassError};
+use brevet_sys::poll::{self, Interest};
+use brevet_sys::process::Scheduling;
+use brevet_sys::{pidfd, process, signal};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+struct Launcher {
+    socket: OwnedFd,
+    executable: File,
+    /// The PAM service and the directory of sessions, for a supervisor that waits.
+    ahead: Option<(String, PathBuf)>,
+}
+
+/// The role's whole life. `ahead` is what a waiting supervisor makes ready for: the PAM service and the directory of sessions.
+#[must_use]
+pub fn run(ahead: Option<(&str, &Path)>) -> ExitCode {
+    match serve(ahead) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::failed("launcher", &error),
+    }
+}
+
+fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
+    process::forbid_dumping()?;
+    let socket = fdpass::inherited(CONTROL)?;
+    // The very file that this process runs, also after an upgrade replaced it by name.
+    let executable = File::open("/proc/self/exe").map_err(Error::Program)?;
+    let children = signal::SignalFd::new(&[signal::CHILD])?;
+    let launcher = Launcher { socket, executable, ahead: ahead.map(|(service, sessions)| (service.to_owned(), sessions.to_owned())) };
+    loop {
+        let mut ready = poll::wait(&[(launcher.socket.as_fd(), Interest::READ), (children.as_fd(), Interest::READ)], None)?.into_iter();
+        if ready.next().is_some_and(poll::Ready::readable) && !launcher.answer()? {
+            return Ok(());
+        }
+        if ready.next().is_some_and(poll::Ready::readable) {
+            while children.next().is_some() {}
+            while pidfd::next_change()?.is_some() {}
+        }
+    }
+}
+
+impl Launcher {
+    /// A role that runs, and our end of its socket.
+    fn start(&self, role: Role) -> Result<(Child, OwnedFd), Error> {
+        let (ours, theirs) = fdpass::pair(Kind::Stream)?;
+        let ahead = self.ahead.as_ref().filter(|_| role == Role::Waiting).map(|(service, sessions)| (service.as_str(), sessions.as_path()));
+        let child = start_self(self.executable.as_fd(), role.name(), ahead, theirs.as_fd())?;
+        if role == Role::Waiting {
+            // Where that cannot be, it is made beside whatever runs.
+            drop(process::schedule(child.pid, Scheduling::Idle));
+        }
+        Ok((child, ours))
+    }
+
+    /// Answers one request; false when the broker is gone.
+    fn answer(&self) -> Result<bool, Error> {
+        let mut request = [0u8; 1];
+        let (length, _) = match fdpass::receive(self.socket.as_fd(), &mut request, 0) {
+            Ok(received) => received,
+            Err(PassError::Receive(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        if length == 0 {
+            return Ok(false);
+        }
+        let [byte] = request;
+        let started = Role::from_byte(byte).ok_or(Error::Gone).and_then(|role| self.start(role));
+        let sent = match &started {
+            Ok((child, control)) => fdpass::send(self.socket.as_fd(), &reply(0, child.pid), &[child.pidfd.as_fd(), control.as_fd()]),
+            Err(error) => fdpass::send(self.socket.as_fd(), &reply(errno_of(error), 0), &[]),
+        };
+        Ok(sent.is_ok())
+    }
+}
+
+fn reply(errno: i32, pid: i32) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (errno.to_ne_bytes(), pid.to_ne_bytes());
+    [a, b, c, d, e, f, g, h]
+}
+
+fn errno_of(error: &Error) -> i32 {
+    const EINVAL: i32 = 22;
+    match error {
+        Error::System(error) => error.errno(),
+        Error::Exec(error) => error.source.raw_os_error().unwrap_or(EINVAL),
+        Error::Program(error) => error.raw_os_error().unwrap_or(EINVAL),
+        Error::Gone | Error::Silent | Error::Refused(_) | Error::Pass(_) | Error::Poisoned => EINVAL,
+    }
+    .max(1)
+}
