@@ -1,7 +1,5 @@
 //! What is sound and will not do what its author means is said before it hurts.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test's part that fails is a failed test")]
-
 use serde_json::{Value, json};
 
 use crate::agent::Agent;
