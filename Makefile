@@ -38,6 +38,7 @@ test: build
 test-long: packages
 	@$(CARGO) build --quiet --package xtask
 	@CARGO="$(CARGO)" "$(TARGET)/debug/xtask" test-long --cases $${CASES:-1000000}
+	BREVET_LONG=1 BREVET_SCHEMATHESIS="$$(sh packaging/schemathesis.sh)" $(CARGO) test --package brevet-server --test server schemathesis_finds_nothing -- --ignored
 
 fuzz:
 	BREVET_FUZZ_SECONDS=$${SECONDS_EACH:-600} BREVET_FUZZ_SEED=$$(date +%s) $(CARGO) test --release --package brevet-fuzz -- --nocapture

@@ -19,6 +19,17 @@ if [ $# = 0 ]; then
     else
         echo "not run: the server's suite on PostgreSQL (apt-get install postgresql-15, then: make test)" >&2
     fi
+    # The whole description of the API against a real server, as each role and as nobody.
+    if schemathesis=$(sh packaging/schemathesis.sh); then
+        export BREVET_SCHEMATHESIS="$schemathesis"
+        if cargo nextest --version >/dev/null 2>&1; then
+            cargo nextest run --package brevet-server --test server --run-ignored only -E 'test(schemathesis_finds_nothing)' || status=$?
+        else
+            cargo test --package brevet-server --test server schemathesis_finds_nothing -- --ignored || status=$?
+        fi
+    else
+        echo "not run: schemathesis over the API's description (see above)" >&2
+    fi
     # The broker, killed at each point between two writes. It runs last: that broker is built with a feature that releases lack.
     if cargo nextest --version >/dev/null 2>&1; then
         cargo nextest run --package brevet-broker --features fault-points --test broker -E 'test(crash)' || status=$?

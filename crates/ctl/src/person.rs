@@ -1,7 +1,7 @@
 //! `brevetctl person`: who signs in, with which roles, and which OS users they are.
 
 use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person as Item, Role, Roles, SignIn};
+use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person as Item, Role, Roles, Scopes, SignIn};
 use clap::Subcommand;
 use reqwest::Method;
 
@@ -31,6 +31,9 @@ pub enum Person {
         /// owner, administrator, approver or auditor; may be given again
         #[arg(long = "role", value_name = "ROLE", value_parser = parse_role)]
         roles: Vec<Role>,
+        /// A role only for the computers of a group; may be given again [default: for every computer]
+        #[arg(long = "scope", value_name = "ROLE=GROUP", value_parser = parse_scope)]
+        scopes: Vec<(Role, String)>,
         /// An OS user that they are; may be given again
         #[arg(long = "os-user", value_name = "USER")]
         os_users: Vec<String>,
@@ -42,6 +45,9 @@ pub enum Person {
         /// owner, administrator, approver or auditor
         #[arg(value_name = "ROLE", value_parser = parse_role)]
         roles: Vec<Role>,
+        /// A role only for the computers of a group; may be given again [default: for every computer]
+        #[arg(long = "scope", value_name = "ROLE=GROUP", value_parser = parse_scope)]
+        scopes: Vec<(Role, String)>,
     },
     /// Let a person sign in again
     Enable {
@@ -95,6 +101,31 @@ pub fn parse_role(text: &str) -> std::result::Result<Role, String> {
 }
 
 /// # Errors
+/// When it is not a role other than owner, `=` and a group.
+pub fn parse_scope(text: &str) -> std::result::Result<(Role, String), String> {
+    let (role, group) = text.split_once('=').ok_or("write ROLE=GROUP, such as approver=webservers")?;
+    let role = parse_role(role)?;
+    if role == Role::Owner {
+        return Err("an owner's rights are not about computers and cannot be narrowed".into());
+    }
+    if group.is_empty() { Err("which group? write ROLE=GROUP, such as approver=webservers".into()) } else { Ok((role, group.to_owned())) }
+}
+
+/// All groups of each role.
+#[must_use]
+pub fn scopes(pairs: Vec<(Role, String)>) -> Scopes {
+    let mut groups: std::collections::BTreeMap<Role, Vec<String>> = std::collections::BTreeMap::new();
+    for (role, group) in pairs {
+        groups.entry(role).or_default().push(group);
+    }
+    let mut scopes = Scopes::default();
+    for (role, groups) in groups {
+        scopes.set(role, groups);
+    }
+    scopes
+}
+
+/// # Errors
 /// When the server cannot be reached or refuses.
 pub fn run(session: &Session, command: Person) -> Result<()> {
     let client = session.client()?;
@@ -102,15 +133,15 @@ pub fn run(session: &Session, command: Person) -> Result<()> {
     match command {
         Person::List { rows } => rows.print(session, &["persons"], &PageQuery::default(), &COLUMNS),
         Person::Show { person } => print(&client.get(&["persons", &person])?),
-        Person::Create { name, roles, os_users } => {
+        Person::Create { name, roles, scopes: narrowed, os_users } => {
             let os_users = os_users.into_iter().map(|user| OsUser { user, computer: None }).collect();
-            print(&client.post(&["persons"], &NewPerson { name, roles, os_users })?)
+            print(&client.post(&["persons"], &NewPerson { name, roles, scopes: scopes(narrowed), os_users })?)
         }
-        Person::Roles { person, roles } => {
+        Person::Roles { person, roles, scopes: narrowed } => {
             if roles.is_empty() {
                 session.output.confirm(&format!("take every role from '{}'", shown(&person)))?;
             }
-            print(&client.put_all(&["persons", &person, "roles"], &Roles { roles })?)
+            print(&client.put_all(&["persons", &person, "roles"], &Roles { roles, scopes: scopes(narrowed) })?)
         }
         Person::Enable { person } => print(&client.send_body(Method::PUT, &["persons", &person, "enabled"], &Enabled { enabled: true })?),
         Person::Disable { person } => {
@@ -139,8 +170,12 @@ pub fn run(session: &Session, command: Person) -> Result<()> {
     }
 }
 
-fn roles(roles: &[Role]) -> String {
-    roles.iter().map(word).collect::<Vec<_>>().join(", ")
+/// Each role, with the groups that it is narrowed to.
+#[must_use]
+pub fn roles(roles: &[Role], scopes: &Scopes) -> String {
+    let narrowed = |role: &Role| scopes.each().find(|(narrowed, _)| narrowed == role).map(|(_, groups)| shown(&groups.join(", ")));
+    let one = |role: &Role| narrowed(role).map_or_else(|| word(role), |groups| format!("{} ({groups})", word(role)));
+    roles.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn os_users(item: &Item) -> String {
@@ -154,14 +189,14 @@ fn os_users(item: &Item) -> String {
 const COLUMNS: Columns<Item> = Columns { headings: &["name", "roles", "enabled", "id", "os users"], row };
 
 fn row(item: &Item) -> Vec<String> {
-    vec![shown(&item.name), roles(&item.roles), mark(item.enabled).into(), item.id.to_string(), os_users(item)]
+    vec![shown(&item.name), roles(&item.roles, &item.scopes), mark(item.enabled).into(), item.id.to_string(), os_users(item)]
 }
 
 fn describe(item: &Item) -> String {
     fields(&[
         ("person", shown(&item.name)),
         ("id", item.id.to_string()),
-        ("roles", roles(&item.roles)),
+        ("roles", roles(&item.roles, &item.scopes)),
         ("enabled", if item.enabled { "yes" } else { "no" }.into()),
         ("os users", os_users(item)),
         ("created", moment(item.created)),

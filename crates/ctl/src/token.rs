@@ -9,8 +9,8 @@ use clap::Subcommand;
 use crate::cli::Session;
 use crate::error::Result;
 use crate::listing::{Columns, Listing};
-use crate::output::{mark, moment, optional_moment, shown, word};
-use crate::person::parse_role;
+use crate::output::{mark, moment, optional_moment, shown};
+use crate::person::{parse_role, parse_scope, roles, scopes};
 use crate::{reference, stored};
 
 /// What to do with API tokens.
@@ -31,6 +31,9 @@ pub enum Token {
         /// Fewer roles than the person's; may be given again
         #[arg(long = "role", value_name = "ROLE", value_parser = parse_role)]
         roles: Vec<Role>,
+        /// A role only for the computers of a group; may be given again [default: as the person's]
+        #[arg(long = "scope", value_name = "ROLE=GROUP", value_parser = parse_scope)]
+        scopes: Vec<(Role, String)>,
         /// It may approve, decline and extend
         #[arg(long)]
         decides: bool,
@@ -51,9 +54,10 @@ pub fn run(session: &Session, command: Token) -> Result<()> {
     let client = session.client()?;
     match command {
         Token::List { rows } => rows.print(session, &["tokens"], &PageQuery::default(), &COLUMNS),
-        Token::Create { name, person, roles, decides, expires_in } => {
+        Token::Create { name, person, roles, scopes: narrowed, decides, expires_in } => {
+            let scopes = scopes(narrowed);
             let roles = if roles.is_empty() { None } else { Some(roles) };
-            let made: TokenCreated = client.post(&["tokens"], &NewToken { name, person, roles, decides, expires_in })?;
+            let made: TokenCreated = client.post(&["tokens"], &NewToken { name, person, roles, scopes, decides, expires_in })?;
             // The token alone on standard output, so that it can go into a file.
             if !session.output.json {
                 eprintln!("token {}, good until {}; it is shown this once", made.id, moment(made.expires));
@@ -79,7 +83,7 @@ fn row(item: &Item) -> Vec<String> {
         moment(item.expires),
         optional_moment(item.last_used),
         mark(item.revoked).into(),
-        item.roles.iter().map(word).collect::<Vec<_>>().join(", "),
+        roles(&item.roles, &item.scopes),
         shown(&item.name),
     ]
 }

@@ -2,6 +2,10 @@
 //!
 //! What depends on the object (own request, the policy's approvers) is decided where the object is, in `requests::decide`.
 
+pub mod reach;
+
+pub use reach::{Reach, Scopes};
+
 use brevet_api::rest::person::Role;
 use brevet_core::id::{PersonId, TokenId};
 
@@ -58,6 +62,30 @@ impl Action {
         Self::OwnTokens,
     ];
 
+    /// What it is about; a role that is narrowed to computer groups does nothing that is about more than computers.
+    #[must_use]
+    pub const fn about(self) -> About {
+        match self {
+            Self::ReadInstance | Self::ReadSettings | Self::OwnTokens => About::Nobody,
+            Self::ReadPolicy
+            | Self::ChangePolicy
+            | Self::ReadComputers
+            | Self::ChangeComputers
+            | Self::ReleaseComputer
+            | Self::ReadJournal
+            | Self::ReadEnrolment
+            | Self::ChangeEnrolment
+            | Self::ReadRequests
+            | Self::Decide
+            | Self::ReadGrants
+            | Self::Revoke
+            | Self::ReadSessions
+            | Self::ReadEvents
+            | Self::ExportEvents => About::Computers,
+            Self::ChangeSettings | Self::ReadPersons | Self::ChangePersons => About::Everything,
+        }
+    }
+
     /// Whether a role may do this.
     #[must_use]
     pub const fn allowed_to(self, role: Role) -> bool {
@@ -84,6 +112,17 @@ impl Action {
     }
 }
 
+/// What an action is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum About {
+    /// The caller's own, or what everybody may know.
+    Nobody,
+    /// Computers: the handler asks `Actor::reach` which.
+    Computers,
+    /// The whole installation.
+    Everything,
+}
+
 /// Who is calling, once known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
@@ -93,6 +132,8 @@ pub struct Actor {
     pub name: String,
     /// Their roles, as far as the token or sign-in has them.
     pub roles: Vec<Role>,
+    /// Which of these are narrowed to computer groups.
+    pub scopes: Scopes,
     /// The API token, where one was used.
     pub token: Option<TokenId>,
     /// Whether this token or sign-in may approve, decline and extend.
@@ -103,7 +144,8 @@ impl Actor {
     /// Whether any of their roles may do this.
     #[must_use]
     pub fn may(&self, action: Action) -> bool {
-        self.roles.iter().any(|role| action.allowed_to(*role))
+        let wholly = action.about() == About::Everything;
+        self.roles.iter().any(|role| action.allowed_to(*role) && (!wholly || self.scopes.of(*role).is_none()))
     }
 
     /// Whether they have a role.

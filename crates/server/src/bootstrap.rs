@@ -8,6 +8,7 @@ use brevet_core::id::InstanceId;
 use brevet_core::time::Length;
 use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _};
 
+use crate::access::Scopes;
 use crate::agents::tokens::Nonces;
 use crate::app::{App, Hub, Inner};
 use crate::audit::{By, NewEvent, record};
@@ -130,12 +131,13 @@ async fn first_owner(app: &App, data: &Path, envelope: &Envelope) -> Outcome<Mad
     };
     trust::Entity::insert(row).exec_without_returning(change.tx()).await?;
     let roles = vec![Role::Owner, Role::Approver];
-    let person = people::create(&change, "owner", &roles, true).await?;
+    let person = people::create(&change, "owner", (&roles, &Scopes::default()), true).await?;
     let (secret, _) = people::sign_in_link(&change, &person).await?;
     let new = tokens::New {
         name: "bootstrap".into(),
         person: person.clone(),
         roles,
+        scopes: Scopes::default(),
         decides: true,
         lives: Length::from_hours(90 * 24),
         made_by: None,

@@ -4,7 +4,7 @@ use brevet_core::document::PublicKey;
 use brevet_core::id::{InstanceId, PersonId};
 use serde::{Deserialize, Serialize};
 
-use super::person::Role;
+use super::person::{Role, Scopes};
 
 /// The installation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct Me {
     pub name: String,
     /// What they may do here and now.
     pub roles: Vec<Role>,
+    /// For which computers, where not for all.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub scopes: Scopes,
     /// Whether this token or sign-in may approve, decline and extend.
     pub decides: bool,
 }

@@ -11,8 +11,14 @@
 //! - `{ref}` in a path is an id or a name (percent-encoded). An id is tried first.
 //! - What `apply` takes (policies, lists, groups, autonomous rules) has in JSON the fields that it has in TOML, beside
 //!   `id`, `version`, `created` and `changed` (`policy::Stored`). A `PUT` or `POST` body is the TOML form alone, without those four.
-//! - A single object that can be replaced has its version as `ETag` (`"3"`); `PUT` and `DELETE` obey `If-Match`: 412 `version_mismatch`.
-//! - `POST` that creates obeys `Idempotency-Key` for 24 hours: the same key and body give the same answer; another body: 422 `idempotency_mismatch`.
+//! - A single object that can be changed has an `ETag`: its version (`"3"`), or a digest of what can be changed in it. Changing it obeys
+//!   `If-Match` (one tag, or `*`): 412 `version_mismatch`. Where a change of somebody else could be lost it must be sent: 428
+//!   `precondition_required` (`PUT` and `DELETE` of policies, lists, groups and autonomous rules, `PUT` of roles). A single switch or value,
+//!   an end that cannot be taken back (revoked, removed) and a decision, which names the request's `code`, do not need it.
+//! - `POST` that creates obeys `Idempotency-Key` for 24 hours: the same key and body give the same answer and are done once; another body:
+//!   422 `idempotency_mismatch`; at the same time: 409 `idempotency_running`; an answer with a secret is not repeated: 409 `already_done`.
+//! - 429 `rate_limited` has `Retry-After`. Every answer has `X-Request-Id`.
+//! - A role may be narrowed to computer groups (`person::Scopes`): lists show what lies within, a single object beyond is 404.
 //!
 //! # Routes
 //!

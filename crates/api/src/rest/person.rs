@@ -16,6 +16,44 @@ pub enum Role {
     Auditor,
 }
 
+/// Names of computer groups that each role is narrowed to. A role that is not here holds for every computer. An owner's never is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the roles' names")]
+pub struct Scopes {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub administrator: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approver: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auditor: Option<Vec<String>>,
+}
+
+impl Scopes {
+    /// Whether no role is narrowed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.administrator.is_none() && self.approver.is_none() && self.auditor.is_none()
+    }
+
+    /// Each role that is narrowed.
+    pub fn each(&self) -> impl Iterator<Item = (Role, &[String])> {
+        let all = [(Role::Administrator, &self.administrator), (Role::Approver, &self.approver), (Role::Auditor, &self.auditor)];
+        all.into_iter().filter_map(|(role, groups)| Some((role, groups.as_deref()?)))
+    }
+
+    /// Narrows a role; an owner's cannot be, and stays as it is.
+    pub fn set(&mut self, role: Role, groups: Vec<String>) {
+        match role {
+            Role::Owner => {}
+            Role::Administrator => self.administrator = Some(groups),
+            Role::Approver => self.approver = Some(groups),
+            Role::Auditor => self.auditor = Some(groups),
+        }
+    }
+}
+
 /// Somebody who signs in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -26,6 +64,9 @@ pub struct Person {
     pub name: String,
     /// What they may do.
     pub roles: Vec<Role>,
+    /// For which computers, where not for all.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub scopes: Scopes,
     /// Whether they can sign in.
     pub enabled: bool,
     /// The OS users that they are.
@@ -57,6 +98,9 @@ pub struct NewPerson {
     pub name: String,
     /// What they may do.
     pub roles: Vec<Role>,
+    /// For which computers, where not for all.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub scopes: Scopes,
     /// The OS users that they are.
     #[serde(default)]
     pub os_users: Vec<OsUser>,
@@ -69,6 +113,9 @@ pub struct NewPerson {
 pub struct Roles {
     /// All of them.
     pub roles: Vec<Role>,
+    /// For which computers, where not for all: a role that is not here is for all of them again.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub scopes: Scopes,
 }
 
 /// Body of `PUT persons/{ref}/enabled`.

@@ -4,7 +4,7 @@ use brevet_core::id::{PersonId, TokenId};
 use brevet_core::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::person::Role;
+use super::person::{Role, Scopes};
 
 /// A token without its secret.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Token {
     pub person_name: String,
     /// At most the person's own.
     pub roles: Vec<Role>,
+    /// For which computers, where narrowed; the person's own narrowing holds beside it.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub scopes: Scopes,
     /// Whether it may approve, decline and extend.
     pub decides: bool,
     /// When it was made.
@@ -50,6 +53,9 @@ pub struct NewToken {
     /// At most the person's own; all of those where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<Vec<Role>>,
+    /// For which computers: at most those of the person; all of those where absent.
+    #[serde(default, skip_serializing_if = "Scopes::is_empty")]
+    pub scopes: Scopes,
     /// Whether it may approve, decline and extend.
     #[serde(default)]
     pub decides: bool,

@@ -10,9 +10,9 @@ use brevet_core::escape::csv;
 use futures_util::stream;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use super::query::{condition, shown};
+use super::query::{condition, in_reach, shown};
 use super::{By, NewEvent, record};
-use crate::access::Actor;
+use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::Query;
 use crate::http::failure::{Failure, Outcome};
@@ -38,7 +38,7 @@ pub(super) async fn export(State(app): State<App>, actor: Actor, Query(query): Q
     if query.limit.is_some() || query.cursor.is_some() {
         return Err(Failure::new(Code::Malformed).because("an export has no pages"));
     }
-    let condition = condition(&app, &query).await?;
+    let condition = condition(&app, &query).await?.add(in_reach(&app, &actor, Action::ExportEvents).await?);
     let change = Change::begin(&app).await?;
     record(&change, By::Person(&actor), NewEvent::new("export.made", "the audit log was exported", &query)?).await?;
     change.commit().await?;

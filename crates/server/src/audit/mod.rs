@@ -4,5 +4,5 @@ mod export;
 mod query;
 pub mod record;
 
-pub use query::{routes, shown};
+pub use query::{in_reach, routes, shown};
 pub use record::{By, NewEvent, record};

@@ -9,8 +9,9 @@ use brevet_core::time::Timestamp;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use crate::access::{Action, Actor};
+use crate::access::{Action, Actor, Reach};
 use crate::app::App;
+use crate::definitions::{Sight, Snapshot};
 use crate::http::extract::{Json, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -41,14 +42,18 @@ pub fn routes(routes: Routes) -> Routes {
 
 async fn list(
     axum::extract::State(app): axum::extract::State<App>,
-    _actor: Actor,
+    actor: Actor,
     Query(query): Query<EventQuery>,
 ) -> Outcome<Json<Page<Event>>> {
     if query.format.is_some() {
         return Err(Failure::new(Code::Malformed).because("format is for /events/export"));
     }
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = event::Entity::find().filter(condition(&app, &query).await?).order_by_desc(event::Column::Seq).limit(slice.ask());
+    let mut select = event::Entity::find()
+        .filter(condition(&app, &query).await?)
+        .filter(in_reach(&app, &actor, Action::ReadEvents).await?)
+        .order_by_desc(event::Column::Seq)
+        .limit(slice.ask());
     if let Some(after) = &slice.after {
         let seq: i64 = after.parse().map_err(|_| Failure::new(Code::Malformed).because("the cursor is not one of ours"))?;
         select = select.filter(event::Column::Seq.lt(seq));
@@ -57,6 +62,22 @@ async fn list(
     let page = slice.page(rows, |row| row.seq.to_string());
     let items = page.items.into_iter().map(shown).collect::<Outcome<Vec<_>>>()?;
     Ok(Json(Page { items, next: page.next }))
+}
+
+/// What somebody's roles reach: what happened on a computer of theirs, and to policies that concern one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn in_reach(app: &App, actor: &Actor, action: Action) -> Outcome<Condition> {
+    use event::Column as C;
+    let reach = actor.reach(action);
+    if reach == Reach::All {
+        return Ok(Condition::all());
+    }
+    let all = Snapshot::load(&app.store.pool).await?;
+    let policies = Sight::new(actor, action, &all).policies(&all);
+    let of_policy = Condition::all().add(C::Computer.is_null()).add(C::Policy.is_in(policies));
+    Ok(Condition::any().add(reach.within(C::Computer)).add(of_policy))
 }
 
 /// The filters as a condition.

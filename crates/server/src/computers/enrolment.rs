@@ -18,7 +18,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::clock;
-use crate::definitions::Snapshot;
+use crate::definitions::{Sight, Snapshot};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -51,13 +51,20 @@ pub fn routes(routes: Routes) -> Routes {
         .on(Method::DELETE, "/enrolment-tokens/{id}", Action::ChangeEnrolment, doc("Revoke it").fails(&[Code::WrongState]), revoke)
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<EnrolmentToken>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<EnrolmentToken>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let mut select = enrolment_token::Entity::find().order_by_desc(enrolment_token::Column::Id).limit(slice.ask());
     if let Some(after) = &slice.after {
         select = select.filter(enrolment_token::Column::Id.lt(after));
     }
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
+    let all = Snapshot::load(&app.store.pool).await?;
+    let sight = Sight::new(&actor, Action::ReadEnrolment, &all);
+    let rows = match sight.is_whole() {
+        true => select.all(&app.store.pool).await?,
+        // Which groups a token names is in its text: those of others are left out here, before the page is cut.
+        false => select.limit(None::<u64>).all(&app.store.pool).await?.into_iter().filter(|row| lies_within(&sight, &row.groups)).collect(),
+    };
+    let page = slice.page(rows, |row| row.id.clone());
     let shown = |row: enrolment_token::Model| -> Outcome<EnrolmentToken> {
         Ok(EnrolmentToken {
             id: EnrolmentTokenId::parse(&row.id)?,
@@ -71,6 +78,12 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQue
         })
     };
     Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
+}
+
+/// Whether a token's computers all join groups of theirs, and at least one.
+fn lies_within(sight: &Sight, groups: &str) -> bool {
+    let groups: Vec<String> = serde_json::from_str(groups).unwrap_or_default();
+    sight.is_whole() || (!groups.is_empty() && groups.iter().all(|group| sight.has_group(group)))
 }
 
 async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewEnrolmentToken>) -> Outcome<Response> {
@@ -87,6 +100,12 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewEnrolm
         if all.group(name).is_none_or(|group| group.computers.is_none()) {
             return Err(Failure::field(format!("groups[{i}]"), format!("there is no group of computers {name:?}")));
         }
+    }
+    let sight = Sight::new(&actor, Action::ChangeEnrolment, &all);
+    if !lies_within(&sight, &serde_json::to_string(&body.groups)?) {
+        return Err(
+            Failure::new(Code::Forbidden).because("your role is narrowed to some computer groups: name one or more of them, and no other")
+        );
     }
     let id = clock::id(EnrolmentTokenId::new, change.now)?;
     let secret = clock::secret()?;
@@ -114,6 +133,8 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewEnrolm
 async fn revoke(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<StatusCode> {
     let change = Change::begin(&app).await?;
     let row = enrolment_token::Entity::find_by_id(&id).one(change.tx()).await?;
+    let sight = Sight::new(&actor, Action::ChangeEnrolment, &Snapshot::load(change.tx()).await?);
+    let row = row.filter(|row| lies_within(&sight, &row.groups));
     let row = row.ok_or_else(|| Failure::not_found("enrolment token", &id))?;
     let revoked = enrolment_token::Entity::update_many()
         .col_expr(enrolment_token::Column::Revoked, Expr::value(true))

@@ -9,8 +9,7 @@ use brevet_core::id::{ComputerId, Incarnation};
 use brevet_core::journal::Record;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use super::find;
-use crate::access::Actor;
+use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::definitions::write::signed;
 use crate::documents::sequence::unsigned;
@@ -23,7 +22,7 @@ const MOST: u32 = 1000;
 
 pub(super) async fn page(
     State(app): State<App>,
-    _actor: Actor,
+    actor: Actor,
     Path(reference): Path<String>,
     Query(query): Query<JournalQuery>,
 ) -> Outcome<Json<JournalPage>> {
@@ -33,7 +32,7 @@ pub(super) async fn page(
     }
     // WHY: a journal grows while it is read, and a head of another moment than the records would not verify.
     let snapshot = app.store.snapshot().await?;
-    let row = find(&snapshot, &reference).await?;
+    let row = actor.reach(Action::ReadJournal).computer(&snapshot, &reference).await?;
     let lives = journal::Entity::find().filter(journal::Column::Computer.eq(&row.id)).order_by_asc(journal::Column::Begun);
     let lives = lives.all(&snapshot).await?;
     let wanted = query.incarnation.map_or(row.incarnation, String::from);

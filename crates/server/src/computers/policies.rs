@@ -8,6 +8,7 @@ use brevet_core::time::Timestamp;
 use sea_orm::sea_query::{Alias, Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
 
+use crate::access::Reach;
 use crate::app::App;
 use crate::definitions::write::signed;
 use crate::documents::sequence::unsigned;
@@ -83,8 +84,12 @@ pub fn state_named(name: &str) -> PolicyState {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_policy(app: &App, policy: &str) -> Outcome<Vec<OnComputer>> {
-    let rows = policy_state::Entity::find().filter(policy_state::Column::Policy.eq(policy)).all(&app.store.pool).await?;
+pub async fn of_policy(app: &App, policy: &str, reach: &Reach) -> Outcome<Vec<OnComputer>> {
+    let rows = policy_state::Entity::find()
+        .filter(policy_state::Column::Policy.eq(policy))
+        .filter(reach.within(policy_state::Column::Computer))
+        .all(&app.store.pool)
+        .await?;
     let mut out = Vec::with_capacity(rows.len());
     for row in rows {
         let machine = computer::Entity::find_by_id(&row.computer).one(&app.store.pool).await?;

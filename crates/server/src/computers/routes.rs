@@ -10,7 +10,7 @@ use super::{find, journal, quarantine, show, shown};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::By;
-use crate::definitions::Snapshot;
+use crate::definitions::{Sight, Snapshot};
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
@@ -66,10 +66,13 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<ComputerQuery>) -> Outcome<Json<Page<Computer>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ComputerQuery>) -> Outcome<Json<Page<Computer>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let all = Snapshot::load(&app.store.pool).await?;
-    let mut select = computer::Entity::find().order_by_asc(computer::Column::NameKey).limit(slice.ask());
+    let reach = actor.reach(Action::ReadComputers);
+    let sight = Sight::new(&actor, Action::ReadComputers, &all);
+    let mut select = computer::Entity::find().filter(reach.within(computer::Column::Id));
+    select = select.order_by_asc(computer::Column::NameKey).limit(slice.ask());
     refuse_unknown::<ComputerState>("state", query.state.as_deref())?;
     select = match &query.state {
         Some(state) => select.filter(computer::Column::State.eq(state)),
@@ -84,13 +87,15 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<Compute
     let page = slice.page(select.all(&app.store.pool).await?, |row| row.name_key.clone());
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
-        items.push(shown(&app, &row, &all).await?);
+        let mut item = shown(&app, &row, &all).await?;
+        item.groups.retain(|group| sight.has_group(group));
+        items.push(item);
     }
     Ok(Json(Page { items, next: page.next }))
 }
 
-async fn one_computer(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Tagged<Computer>> {
-    tagged(&app, &reference).await
+async fn one_computer(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Tagged<Computer>> {
+    tagged(&app, &actor, &reference).await
 }
 
 /// What the tag of a computer covers: what a person can change, not what it says of itself.
@@ -98,17 +103,27 @@ fn tag(row: &computer::Model) -> Outcome<String> {
     etag::of(&(&row.id, &row.name, &row.state, &row.because))
 }
 
-async fn tagged(app: &App, reference: &str) -> Outcome<Tagged<Computer>> {
-    let tag = tag(&find(&app.store.pool, reference).await?)?;
-    Ok(Tagged(tag, whole(app, reference).await?))
+async fn tagged(app: &App, actor: &Actor, reference: &str) -> Outcome<Tagged<Computer>> {
+    let row = actor.reach(Action::ReadComputers).computer(&app.store.pool, reference).await?;
+    let tag = tag(&row)?;
+    Ok(Tagged(tag, whole(app, actor, &row).await?))
 }
 
-async fn whole(app: &App, reference: &str) -> Outcome<Computer> {
-    let row = find(&app.store.pool, reference).await?;
+async fn whole(app: &App, actor: &Actor, row: &computer::Model) -> Outcome<Computer> {
     let all = Snapshot::load(&app.store.pool).await?;
-    let mut computer = shown(app, &row, &all).await?;
-    computer.policies = show::policies(app, &row, &all).await?;
+    let mut computer = shown(app, row, &all).await?;
+    let sight = Sight::new(actor, Action::ReadComputers, &all);
+    computer.groups.retain(|group| sight.has_group(group));
+    computer.policies = show::policies(app, row, &all).await?;
     Ok(computer)
+}
+
+/// A computer that they see, and may do this to.
+async fn acted_on(change: &Change, actor: &Actor, action: Action, reference: &str) -> Outcome<computer::Model> {
+    let row = find(change.tx(), reference).await?;
+    let unseen = || Failure::not_found("computer", reference);
+    actor.refuse_beyond(change.tx(), (Action::ReadComputers, action), &row.id, unseen).await?;
+    Ok(row)
 }
 
 fn said(body: &Because) -> Outcome<&str> {
@@ -125,11 +140,11 @@ async fn put(
 ) -> Outcome<Tagged<Computer>> {
     let because = said(&body)?;
     let mut change = Change::begin(&app).await?;
-    let row = find(change.tx(), &reference).await?;
+    let row = acted_on(&change, &actor, Action::ChangeComputers, &reference).await?;
     seen.check(&tag(&row)?)?;
     quarantine::put(&mut change, By::Person(&actor), &row, because).await?;
     change.commit().await?;
-    tagged(&app, &row.id).await
+    tagged(&app, &actor, &row.id).await
 }
 
 async fn release(
@@ -141,16 +156,16 @@ async fn release(
 ) -> Outcome<Tagged<Computer>> {
     let because = said(&body)?;
     let mut change = Change::begin(&app).await?;
-    let row = find(change.tx(), &reference).await?;
+    let row = acted_on(&change, &actor, Action::ReleaseComputer, &reference).await?;
     seen.check(&tag(&row)?)?;
     quarantine::release(&mut change, By::Person(&actor), &row, because).await?;
     change.commit().await?;
-    tagged(&app, &row.id).await
+    tagged(&app, &actor, &row.id).await
 }
 
 async fn remove(State(app): State<App>, actor: Actor, Path(reference): Path<String>, seen: Match) -> Outcome<StatusCode> {
     let mut change = Change::begin(&app).await?;
-    let row = find(change.tx(), &reference).await?;
+    let row = acted_on(&change, &actor, Action::ChangeComputers, &reference).await?;
     seen.check(&tag(&row)?)?;
     quarantine::remove(&mut change, By::Person(&actor), &row).await?;
     change.commit().await?;

@@ -13,9 +13,9 @@ use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::page;
-use crate::access::{Action, role_name};
+use crate::access::{Action, Actor, role_name};
 use crate::app::App;
-use crate::audit::shown as event_shown;
+use crate::audit::{in_reach, shown as event_shown};
 use crate::grants::{OPEN, shown as grant_shown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::signed_in::identify_cookie;
@@ -65,17 +65,18 @@ pub(super) async fn overview(State(app): State<App>, headers: HeaderMap) -> Outc
     let roles: Vec<&str> = actor.roles.iter().map(|role| role_name(*role)).collect();
     page(&Overview {
         roles: roles.join(", "),
-        name: actor.name,
-        requests: requests(&app).await?,
-        grants: grants(&app).await?,
-        computers: computers(&app).await?,
-        events: events(&app).await?,
+        name: actor.name.clone(),
+        requests: requests(&app, &actor).await?,
+        grants: grants(&app, &actor).await?,
+        computers: computers(&app, &actor).await?,
+        events: events(&app, &actor).await?,
     })
 }
 
-async fn requests(app: &App) -> Outcome<Vec<RequestItem>> {
+async fn requests(app: &App, actor: &Actor) -> Outcome<Vec<RequestItem>> {
     let rows = request::Entity::find()
         .filter(request::Column::State.eq("pending"))
+        .filter(actor.reach(Action::ReadRequests).within(request::Column::Computer))
         .order_by_desc(request::Column::Id)
         .limit(MOST)
         .all(&app.store.pool)
@@ -90,9 +91,10 @@ async fn requests(app: &App) -> Outcome<Vec<RequestItem>> {
     Ok(items)
 }
 
-async fn grants(app: &App) -> Outcome<Vec<GrantItem>> {
+async fn grants(app: &App, actor: &Actor) -> Outcome<Vec<GrantItem>> {
     let rows = grant::Entity::find()
         .filter(grant::Column::State.is_in(OPEN))
+        .filter(actor.reach(Action::ReadGrants).within(grant::Column::Computer))
         .order_by_desc(grant::Column::Id)
         .limit(MOST)
         .all(&app.store.pool)
@@ -104,9 +106,10 @@ async fn grants(app: &App) -> Outcome<Vec<GrantItem>> {
     Ok(items)
 }
 
-async fn computers(app: &App) -> Outcome<Vec<Machine>> {
+async fn computers(app: &App, actor: &Actor) -> Outcome<Vec<Machine>> {
     let rows = computer::Entity::find()
         .filter(computer::Column::State.ne("removed"))
+        .filter(actor.reach(Action::ReadComputers).within(computer::Column::Id))
         .order_by_asc(computer::Column::NameKey)
         .limit(MOST)
         .all(&app.store.pool)
@@ -121,7 +124,12 @@ async fn computers(app: &App) -> Outcome<Vec<Machine>> {
     Ok(rows.into_iter().map(shown).collect())
 }
 
-async fn events(app: &App) -> Outcome<Vec<Event>> {
-    let rows = event::Entity::find().order_by_desc(event::Column::Seq).limit(MOST).all(&app.store.pool).await?;
+async fn events(app: &App, actor: &Actor) -> Outcome<Vec<Event>> {
+    let rows = event::Entity::find()
+        .filter(in_reach(app, actor, Action::ReadEvents).await?)
+        .order_by_desc(event::Column::Seq)
+        .limit(MOST)
+        .all(&app.store.pool)
+        .await?;
     rows.into_iter().map(event_shown).collect()
 }

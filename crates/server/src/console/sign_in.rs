@@ -4,13 +4,12 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use brevet_core::id::PersonId;
 use brevet_core::time::Length;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::page;
-use crate::access::{Actor, roles_from_text};
+use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::clock;
@@ -71,13 +70,7 @@ pub(super) async fn sign_in(State(app): State<App>, Path(secret): Path<String>) 
         expires: Set(change.now.plus(LIVES).millis()),
     };
     console_session::Entity::insert(session).exec_without_returning(change.tx()).await?;
-    let actor = Actor {
-        person: PersonId::parse(&person.id)?,
-        name: person.name.clone(),
-        roles: roles_from_text(&person.roles),
-        token: None,
-        decides: true,
-    };
+    let actor = Actor::signed_in(person.clone())?;
     let mut event = NewEvent::new("person.signed_in", format!("{:?} signed in by a link", person.name), &serde_json::json!({}))?;
     event.person = Some(actor.person.clone());
     record(&change, By::Person(&actor), event).await?;

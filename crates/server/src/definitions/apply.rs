@@ -11,13 +11,14 @@ use brevet_core::file::File;
 use super::check;
 use super::content::{Content, Kind, Snapshot, kind_name, of_file};
 use super::mistakes::{self, Known};
+use super::sight::Sight;
 use super::write::{self, Reason, errors_or_ok};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::By;
 use crate::documents::publish;
 use crate::http::extract::{Body, Json};
-use crate::http::failure::Outcome;
+use crate::http::failure::{Failure, Outcome};
 use crate::http::routes::{Routes, doc};
 use crate::store::Change;
 
@@ -31,17 +32,21 @@ pub fn routes(routes: Routes) -> Routes {
             Method::POST,
             "/apply",
             Action::ChangePolicy,
-            doc("Apply a whole file in one transaction")
-                .body::<Apply>()
-                .answer::<Applied>(200)
-                .fails(&[Code::NameTaken, Code::VersionMismatch]),
+            doc("Apply a whole file in one transaction").body::<Apply>().answer::<Applied>(200).fails(&[
+                Code::NameTaken,
+                Code::InUse,
+                Code::VersionMismatch,
+            ]),
             apply,
         )
         .on(Method::GET, "/file", Action::ReadPolicy, doc("Everything that apply takes, as one file").answer_named(200, "File"), file)
 }
 
-async fn file(State(app): State<App>, _actor: Actor) -> Outcome<Json<File>> {
-    Ok(Json(Snapshot::load(&app.store.pool).await?.file()))
+async fn file(State(app): State<App>, actor: Actor) -> Outcome<Json<File>> {
+    let all = Snapshot::load(&app.store.pool).await?;
+    let sight = Sight::new(&actor, Action::ReadPolicy, &all);
+    let seen = all.0.iter().filter(|definition| sight.sees(definition, &all)).cloned().collect();
+    Ok(Json(Snapshot(seen).file()))
 }
 
 async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) -> Outcome<Json<Applied>> {
@@ -49,9 +54,15 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     refuse_wrong_file(&wanted)?;
     let mut change = Change::begin(&app).await?;
     let before = Snapshot::load(change.tx()).await?;
+    let sight = Sight::new(&actor, Action::ChangePolicy, &before);
+    if body.prune && !sight.is_whole() {
+        return Err(
+            Failure::new(Code::Forbidden).because("your role is narrowed to some computer groups: what others made is not yours to prune")
+        );
+    }
     let mut changes = Vec::new();
     for content in &wanted {
-        changes.push(put(&change, &actor, &before, content).await?);
+        changes.push(put(&change, &actor, (&before, &sight), content).await?);
     }
     if body.prune {
         changes.extend(prune(&change, &actor, &before, &wanted).await?);
@@ -97,16 +108,22 @@ fn refuse_wrong_file(wanted: &[Content]) -> Outcome<()> {
     errors_or_ok(errors)
 }
 
-async fn put(change: &Change, actor: &Actor, before: &Snapshot, content: &Content) -> Outcome<AppliedChange> {
+async fn put(change: &Change, actor: &Actor, (before, sight): (&Snapshot, &Sight), content: &Content) -> Outcome<AppliedChange> {
     let (kind, name) = (content.kind(), content.name().to_owned());
     let Some(old) = before.named(kind, &name) else {
+        sight.refuse_change(content)?;
         let id = write::create(change, actor, content.clone()).await?;
         return Ok(AppliedChange { kind, name, id: Some(id), change: AppliedAction::Created, fields: Vec::new() });
     };
+    if !sight.sees(old, before) {
+        return Err(Failure::new(Code::NameTaken).because(format!("there is a {} {name:?} already", kind_name(kind))));
+    }
     let id = Some(old.id.clone());
     if old.content == *content {
         return Ok(AppliedChange { kind, name, id, change: AppliedAction::Unchanged, fields: Vec::new() });
     }
+    sight.refuse_change(&old.content)?;
+    sight.refuse_change(content)?;
     let fields = differing(&old.content, content)?;
     write::replace(change, By::Person(actor), old, content.clone(), Reason::Changed).await?;
     Ok(AppliedChange { kind, name, id, change: AppliedAction::Changed, fields })

@@ -8,6 +8,8 @@ pub mod check;
 pub mod content;
 pub mod mistakes;
 pub mod routes;
+mod sight;
 pub mod write;
 
 pub use content::{Content, Definition, Kind, Snapshot};
+pub use sight::Sight;

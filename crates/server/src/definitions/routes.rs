@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::check::references;
 use super::content::{Content, Definition, Kind, Snapshot, kind_name};
+use super::sight::Sight;
 use super::write::{self, Reason};
-use crate::access::Actor;
+use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::By;
 use crate::documents::publish;
@@ -25,9 +26,11 @@ use crate::store::entities::definition_change;
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn list(app: &App, kind: Kind, slice: &Slice, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
+pub async fn list(app: &App, actor: &Actor, kind: Kind, slice: &Slice, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
     let all = Snapshot::load(&app.store.pool).await?;
-    let wanted: Vec<Definition> = all.0.into_iter().filter(|d| d.content.kind() == kind && keep(&d.content)).collect();
+    let sight = Sight::new(actor, Action::ReadPolicy, &all);
+    let seen = all.0.iter().filter(|d| d.content.kind() == kind && keep(&d.content) && sight.sees(d, &all));
+    let wanted: Vec<Definition> = seen.cloned().collect();
     let page = slice.page_of(wanted, |d| d.content.name().to_owned());
     Ok(Page { items: page.items.iter().map(Definition::shown).collect::<Outcome<_>>()?, next: page.next })
 }
@@ -36,14 +39,14 @@ pub async fn list(app: &App, kind: Kind, slice: &Slice, keep: impl Fn(&Content) 
 ///
 /// # Errors
 /// `not_found`.
-pub async fn show(app: &App, kind: Kind, reference: &str) -> Outcome<Versioned<Value>> {
+pub async fn show(app: &App, actor: &Actor, kind: Kind, reference: &str) -> Outcome<Versioned<Value>> {
     let all = Snapshot::load(&app.store.pool).await?;
-    let found = find(&all, kind, reference)?;
+    let found = find(&all, actor, kind, reference)?;
     Ok(Versioned(found.version, found.shown()?))
 }
 
-fn find<'a>(all: &'a Snapshot, kind: Kind, reference: &str) -> Outcome<&'a Definition> {
-    all.find(kind, reference).ok_or_else(|| Failure::not_found(kind_name(kind), reference))
+fn find<'a>(all: &'a Snapshot, actor: &Actor, kind: Kind, reference: &str) -> Outcome<&'a Definition> {
+    Sight::new(actor, Action::ReadPolicy, all).find(all, kind, reference).ok_or_else(|| Failure::not_found(kind_name(kind), reference))
 }
 
 /// Adds one.
@@ -53,6 +56,7 @@ fn find<'a>(all: &'a Snapshot, kind: Kind, reference: &str) -> Outcome<&'a Defin
 pub async fn create(app: &App, actor: &Actor, content: Content) -> Outcome<Response> {
     let mut change = Change::begin(app).await?;
     let all = Snapshot::load(change.tx()).await?;
+    Sight::new(actor, Action::ChangePolicy, &all).refuse_change(&content)?;
     write::refuse_if_wrong(&content, &all, "")?;
     let id = write::create(&change, actor, content).await?;
     publish::publish(&mut change).await?;
@@ -90,9 +94,12 @@ pub async fn modify(
 ) -> Outcome<Versioned<Value>> {
     let mut change = Change::begin(app).await?;
     let all = Snapshot::load(change.tx()).await?;
-    let old = find(&all, kind, reference)?;
+    let old = find(&all, actor, kind, reference)?;
+    let sight = Sight::new(actor, Action::ChangePolicy, &all);
+    sight.refuse_change(&old.content)?;
     refuse_other_version(old, expected)?;
     let (content, reason) = next(&old.content)?;
+    sight.refuse_change(&content)?;
     if content == old.content && reason != Reason::Renewed {
         return Ok(Versioned(old.version, old.shown()?));
     }
@@ -127,7 +134,8 @@ fn refuse_other_version(old: &Definition, expected: Option<u64>) -> Outcome<()> 
 pub async fn delete(app: &App, actor: &Actor, kind: Kind, reference: &str, expected: Option<u64>) -> Outcome<StatusCode> {
     let mut change = Change::begin(app).await?;
     let all = Snapshot::load(change.tx()).await?;
-    let old = find(&all, kind, reference)?;
+    let old = find(&all, actor, kind, reference)?;
+    Sight::new(actor, Action::ChangePolicy, &all).refuse_change(&old.content)?;
     refuse_other_version(old, expected)?;
     refuse_in_use(old, &all)?;
     write::remove(&change, actor, old).await?;
@@ -163,8 +171,13 @@ fn refuse_in_use(old: &Definition, all: &Snapshot) -> Outcome<()> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn history(app: &App, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<HistoryItem>> {
+pub async fn history(app: &App, actor: &Actor, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<HistoryItem>> {
     let all = Snapshot::load(&app.store.pool).await?;
+    let sight = Sight::new(actor, Action::ReadPolicy, &all);
+    // Of what is deleted it is not known any more which computers it was for.
+    if !sight.is_whole() {
+        find(&all, actor, kind, reference)?;
+    }
     let id = all.find(kind, reference).map_or_else(|| reference.to_owned(), |d| d.id.clone());
     let rows = definition_change::Entity::find()
         .filter(definition_change::Column::Id.eq(id))

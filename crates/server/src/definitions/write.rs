@@ -11,7 +11,7 @@ use crate::access::Actor;
 use crate::audit::{By, NewEvent, record};
 use crate::http::failure::{Failure, Outcome};
 use crate::store::Change;
-use crate::store::entities::{definition, definition_change};
+use crate::store::entities::{computer_group, definition, definition_change};
 
 /// Why a new version is made: the word in history and event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +119,9 @@ pub async fn replace(change: &Change, by: By<'_>, old: &Definition, content: Con
 /// # Errors
 /// `version_mismatch` when it changed meanwhile.
 pub async fn remove(change: &Change, actor: &Actor, old: &Definition) -> Outcome<()> {
+    if old.content.kind() == Kind::Group {
+        crate::people::scopes::refuse_in_use(change.tx(), &old.id).await?;
+    }
     let version = old.version.saturating_add(1);
     let changed = definition::Entity::update_many()
         .col_expr(definition::Column::Version, Expr::value(signed(version)))
@@ -165,6 +168,10 @@ async fn note(
     content: &Content,
     because: Option<&str>,
 ) -> Outcome<()> {
+    if let Content::Group(group) = content {
+        let members = group.computers.as_deref().filter(|_| reason != Reason::Deleted).unwrap_or_default();
+        members_are(change, id, members).await?;
+    }
     let who = match by {
         By::Person(actor) => actor.name.clone(),
         By::Computer(_, name) => name.to_owned(),
@@ -192,6 +199,17 @@ async fn note(
         event.policy = Some((PolicyId::parse(id)?.to_string(), content.name().to_owned()));
     }
     record(change, by, event).await
+}
+
+/// Who is in a group, in the form that queries use.
+async fn members_are(change: &Change, group: &str, names: &[String]) -> Outcome<()> {
+    computer_group::Entity::delete_many().filter(computer_group::Column::Grp.eq(group)).exec(change.tx()).await?;
+    // A statement takes only so many values.
+    for some in names.chunks(1000) {
+        let rows = some.iter().map(|name| computer_group::ActiveModel { grp: Set(group.to_owned()), name: Set(name.clone()) });
+        computer_group::Entity::insert_many(rows).exec_without_returning(change.tx()).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a definition that is wrong by itself, or that breaks the set.

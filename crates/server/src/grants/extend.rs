@@ -13,7 +13,7 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::issue::send;
 use super::{OPEN, shown};
-use crate::access::Actor;
+use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::definitions::write::signed;
@@ -33,6 +33,8 @@ pub async fn extend(app: &App, actor: &Actor, id: &str, body: Extend) -> Outcome
     }
     let mut change = Change::begin(app).await?;
     let row = grant::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::not_found("grant", id))?;
+    let unseen = || Failure::not_found("grant", id);
+    actor.refuse_beyond(change.tx(), (Action::ReadGrants, Action::Decide), &row.computer, unseen).await?;
     let asked = extendable(&change, actor, &row).await?;
     let old: GrantDocument = serde_json::from_str(&row.body)?;
     let terms = terms(change.tx(), &asked).await?;

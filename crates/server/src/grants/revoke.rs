@@ -8,7 +8,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::{OPEN, shown};
-use crate::access::Actor;
+use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::documents::sequence::append;
@@ -26,6 +26,8 @@ pub async fn revoke(app: &App, actor: &Actor, id: &str, body: Revoke) -> Outcome
     }
     let mut change = Change::begin(app).await?;
     let row = grant::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::not_found("grant", id))?;
+    let unseen = || Failure::not_found("grant", id);
+    actor.refuse_beyond(change.tx(), (Action::ReadGrants, Action::Revoke), &row.computer, unseen).await?;
     let detail = if body.comment.is_empty() { format!("by {}", actor.name) } else { format!("by {}: {}", actor.name, body.comment) };
     let moved = grant::Entity::update_many()
         .col_expr(grant::Column::State, Expr::value("revoked"))

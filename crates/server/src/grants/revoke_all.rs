@@ -7,9 +7,8 @@ use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _
 
 use super::OPEN;
 use super::revoke::revoke;
-use crate::access::Actor;
+use crate::access::{Action, Actor};
 use crate::app::App;
-use crate::computers::find as computer_named;
 use crate::http::failure::{Failure, Outcome};
 use crate::requests::show::computer_ref;
 use crate::store::entities::grant;
@@ -26,7 +25,7 @@ pub async fn revoke_all(app: &App, actor: &Actor, body: RevokeAll) -> Outcome<Re
     if !(1..=MOST).contains(&limit) {
         return Err(Failure::field("limit", format!("from 1 to {MOST}")));
     }
-    let named = named(app, &body).await?;
+    let named = named(app, actor, &body).await?;
     let open = || grant::Entity::find().filter(named.clone());
     let rows = open().order_by_asc(grant::Column::Id).limit(u64::from(limit)).all(&app.store.pool).await?;
     let all = open().count(&app.store.pool).await?;
@@ -38,16 +37,19 @@ pub async fn revoke_all(app: &App, actor: &Actor, body: RevokeAll) -> Outcome<Re
     Ok(RevokedAll { dry_run: body.dry_run, items, left })
 }
 
-async fn named(app: &App, body: &RevokeAll) -> Outcome<Condition> {
+async fn named(app: &App, actor: &Actor, body: &RevokeAll) -> Outcome<Condition> {
     if body.user.is_none() && body.computer.is_none() && body.policy.is_none() {
         return Err(Failure::field("user", "say whose: a user, a computer or a policy, or several of them"));
     }
     let mut named = Condition::all().add(grant::Column::State.is_in(OPEN));
+    for action in [Action::ReadGrants, Action::Revoke] {
+        named = named.add(actor.reach(action).within(grant::Column::Computer));
+    }
     if let Some(user) = &body.user {
         named = named.add(grant::Column::User.eq(user));
     }
     if let Some(computer) = &body.computer {
-        named = named.add(grant::Column::Computer.eq(computer_named(&app.store.pool, computer).await?.id));
+        named = named.add(grant::Column::Computer.eq(actor.reach(Action::ReadGrants).computer(&app.store.pool, computer).await?.id));
     }
     if let Some(policy) = &body.policy {
         let id = crate::requests::policy_id(app, policy).await?;

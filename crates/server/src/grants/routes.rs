@@ -9,7 +9,6 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use super::{extend, origin_named, revoke, revoke_all, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
-use crate::computers::find as computer_named;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -56,10 +55,12 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<GrantQuery>) -> Outcome<Json<Page<GrantItem>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQuery>) -> Outcome<Json<Page<GrantItem>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let pool = &app.store.pool;
-    let mut select = grant::Entity::find().order_by_desc(grant::Column::Id).limit(slice.ask());
+    let reach = actor.reach(Action::ReadGrants);
+    let mut select =
+        grant::Entity::find().filter(reach.within(grant::Column::Computer)).order_by_desc(grant::Column::Id).limit(slice.ask());
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(grant::Column::State.eq(state));
@@ -69,7 +70,7 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<GrantQu
         select = select.filter(grant::Column::Origin.eq(origin));
     }
     if let Some(name) = &query.computer {
-        select = select.filter(grant::Column::Computer.eq(computer_named(pool, name).await?.id));
+        select = select.filter(grant::Column::Computer.eq(reach.computer(pool, name).await?.id));
     }
     if let Some(user) = &query.user {
         select = select.filter(grant::Column::User.eq(user));
@@ -88,8 +89,11 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<GrantQu
     Ok(Json(Page { items, next: page.next }))
 }
 
-async fn show(State(app): State<App>, _actor: Actor, Path(id): Path<String>) -> Outcome<Json<GrantItem>> {
+async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<GrantItem>> {
     let row = grant::Entity::find_by_id(&id).one(&app.store.pool).await?.ok_or_else(|| Failure::not_found("grant", &id))?;
+    if !actor.reach(Action::ReadGrants).covers(&app.store.pool, &row.computer).await? {
+        return Err(Failure::not_found("grant", &id));
+    }
     Ok(Json(shown(&app.store.pool, row).await?))
 }
 

@@ -58,9 +58,9 @@ pub fn routes(table: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    Ok(Json(routes::list(&app, Kind::Group, &slice, |_| true).await?))
+    Ok(Json(routes::list(&app, &actor, Kind::Group, &slice, |_| true).await?))
 }
 
 async fn history(
@@ -77,8 +77,8 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<Group>) -
     routes::create(&app, &actor, Content::Group(body)).await
 }
 
-async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
-    routes::show(&app, Kind::Group, &reference).await
+async fn show(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
+    routes::show(&app, &actor, Kind::Group, &reference).await
 }
 
 async fn replace(

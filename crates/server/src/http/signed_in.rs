@@ -9,7 +9,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
 
 use super::failure::{Failure, Outcome};
-use crate::access::{Actor, roles_from_text};
+use crate::access::{Actor, Scopes, roles_from_text};
 use crate::app::App;
 use crate::store::entities::{console_session, person, token};
 
@@ -46,6 +46,7 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
         person: PersonId::parse(&person.id)?,
         name: person.name,
         roles,
+        scopes: Scopes::from_text(&person.scopes)?.narrowed(&Scopes::from_text(&row.scopes)?),
         token: Some(TokenId::parse(&row.id)?),
         decides: row.decides,
     })
@@ -63,7 +64,24 @@ pub async fn identify_cookie(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
     let row = console_session::Entity::find_by_id(hash(secret).to_string()).one(&app.store.pool).await?;
     let row = row.filter(|row| row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
     let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;
-    Ok(Actor { person: PersonId::parse(&person.id)?, name: person.name, roles: roles_from_text(&person.roles), token: None, decides: true })
+    Actor::signed_in(person)
+}
+
+impl Actor {
+    /// A person with everything that is theirs, without a token.
+    ///
+    /// # Errors
+    /// When their row cannot be read.
+    pub fn signed_in(person: person::Model) -> Outcome<Self> {
+        Ok(Self {
+            person: PersonId::parse(&person.id)?,
+            name: person.name,
+            roles: roles_from_text(&person.roles),
+            scopes: Scopes::from_text(&person.scopes)?,
+            token: None,
+            decides: true,
+        })
+    }
 }
 
 async fn enabled_person(app: &App, id: &str) -> Outcome<Option<person::Model>> {

@@ -11,8 +11,8 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use serde::{Deserialize, Serialize};
 
-use super::store;
-use crate::access::{Action, Actor, roles_from_text, roles_to_text};
+use super::{scopes, store};
+use crate::access::{Action, Actor, Scopes, roles_from_text, roles_to_text};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{self, Match, Tagged};
@@ -107,7 +107,8 @@ async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<Strin
 
 async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewPerson>) -> Outcome<Response> {
     let change = Change::begin(&app).await?;
-    let id = store::create(&change, &body.name, &body.roles, false).await?;
+    let narrowed = scopes::resolve(change.tx(), &body.scopes, &body.roles).await?;
+    let id = store::create(&change, &body.name, (&body.roles, &narrowed), false).await?;
     let row = store::find(change.tx(), id.as_str()).await?;
     for os_user in &body.os_users {
         store::link(&change, &row, os_user).await?;
@@ -164,13 +165,18 @@ async fn roles(
     if !body.roles.contains(&Role::Owner) {
         refuse_last_owner(&change, &row).await?;
     }
+    let narrowed = scopes::resolve(change.tx(), &body.scopes, &body.roles).await?;
+    let before = scopes::shown(change.tx(), &Scopes::from_text(&row.scopes)?).await?;
     person::Entity::update_many()
         .col_expr(person::Column::Roles, Expr::value(roles_to_text(&body.roles)))
+        .col_expr(person::Column::Scopes, Expr::value(narrowed.to_text()?))
         .filter(person::Column::Id.eq(&row.id))
         .exec(change.tx())
         .await?;
     let summary = format!("person {:?} now has the roles {}", row.name, roles_to_text(&body.roles));
-    let said = serde_json::json!({ "roles": body.roles, "before": roles_from_text(&row.roles) });
+    let said = serde_json::json!({
+        "roles": body.roles, "scopes": body.scopes, "before": roles_from_text(&row.roles), "scopes_before": before,
+    });
     finish(change, &actor, "person.roles_changed", summary, &said, &row.id).await.and_then(tagged)
 }
 

@@ -6,7 +6,7 @@ use brevet_core::id::PersonId;
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
-use crate::access::{roles_from_text, roles_to_text};
+use crate::access::{Scopes, roles_from_text, roles_to_text};
 use crate::clock;
 use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
@@ -47,6 +47,7 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: person::Model) -> Ou
         id: PersonId::parse(&row.id)?,
         name: row.name,
         roles: roles_from_text(&row.roles),
+        scopes: super::scopes::shown(connection, &Scopes::from_text(&row.scopes)?).await?,
         enabled: row.enabled,
         os_users,
         no_os_user: row.no_os_user,
@@ -58,7 +59,7 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: person::Model) -> Ou
 ///
 /// # Errors
 /// `name_taken`, `invalid`.
-pub async fn create(change: &Change, name: &str, roles: &[Role], no_os_user: bool) -> Outcome<PersonId> {
+pub async fn create(change: &Change, name: &str, (roles, scopes): (&[Role], &Scopes), no_os_user: bool) -> Outcome<PersonId> {
     crate::definitions::check::check_name(name).map_err(|reason| Failure::field("name", reason))?;
     if roles.is_empty() {
         return Err(Failure::field("roles", "a person needs at least one role"));
@@ -74,6 +75,7 @@ pub async fn create(change: &Change, name: &str, roles: &[Role], no_os_user: boo
         enabled: Set(true),
         no_os_user: Set(no_os_user),
         created: Set(change.now.millis()),
+        scopes: Set(scopes.to_text()?),
     };
     person::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(id)

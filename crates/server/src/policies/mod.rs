@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::definitions::write::Reason;
-use crate::definitions::{Content, Kind, Snapshot, mistakes, routes};
+use crate::definitions::{Content, Kind, Sight, Snapshot, mistakes, routes};
 use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -94,18 +94,18 @@ pub fn routes(table: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PolicyQuery>) -> Outcome<Json<Page<Value>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PolicyQuery>) -> Outcome<Json<Page<Value>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     refuse_unknown::<Mode>("mode", query.mode.as_deref())?;
-    Ok(Json(routes::list(&app, Kind::Policy, &slice, |content| matches(content, &query)).await?))
+    Ok(Json(routes::list(&app, &actor, Kind::Policy, &slice, |content| matches(content, &query)).await?))
 }
 
 async fn create(State(app): State<App>, actor: Actor, Body(body): Body<Policy>) -> Outcome<Response> {
     routes::create(&app, &actor, Content::Policy(Box::new(body))).await
 }
 
-async fn show(State(app): State<App>, _actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
-    routes::show(&app, Kind::Policy, &reference).await
+async fn show(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
+    routes::show(&app, &actor, Kind::Policy, &reference).await
 }
 
 async fn replace(
@@ -157,23 +157,24 @@ async fn renew(State(app): State<App>, actor: Actor, Path(reference): Path<Strin
 
 async fn history(
     State(app): State<App>,
-    _actor: Actor,
+    actor: Actor,
     Path(reference): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Outcome<Json<Page<HistoryItem>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    Ok(Json(routes::history(&app, Kind::Policy, &reference, &slice).await?))
+    Ok(Json(routes::history(&app, &actor, Kind::Policy, &reference, &slice).await?))
 }
 
 async fn warnings(
     State(app): State<App>,
-    _actor: Actor,
+    actor: Actor,
     Path(reference): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Outcome<Json<Page<Mistake>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let all = Snapshot::load(&app.store.pool).await?;
-    let policy = all.find(Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
+    let sight = Sight::new(&actor, Action::ReadPolicy, &all);
+    let policy = sight.find(&all, Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
     let known = mistakes::Known::load(&app.store.pool, &all).await?;
     let found = mistakes::of(&policy.content, &all, &known, app.clock.now());
     let numbered: Vec<(usize, Mistake)> = found.into_iter().enumerate().collect();
@@ -183,13 +184,14 @@ async fn warnings(
 
 async fn computers(
     State(app): State<App>,
-    _actor: Actor,
+    actor: Actor,
     Path(reference): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Outcome<Json<Page<OnComputer>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let all = Snapshot::load(&app.store.pool).await?;
-    let policy = all.find(Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
-    let states = crate::computers::policies::of_policy(&app, &policy.id).await?;
+    let sight = Sight::new(&actor, Action::ReadPolicy, &all);
+    let policy = sight.find(&all, Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
+    let states = crate::computers::policies::of_policy(&app, &policy.id, &actor.reach(Action::ReadComputers)).await?;
     Ok(Json(slice.page_of(states, |state| state.name.clone())))
 }

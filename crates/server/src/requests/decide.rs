@@ -5,7 +5,7 @@
 use brevet_api::rest::Code;
 use brevet_api::rest::request::{Approve, Decline as DeclineBody, RequestItem};
 use brevet_core::document::{Decline, Kind, SCHEMA, seal};
-use brevet_core::id::{ComputerId, PersonId, RequestId};
+use brevet_core::id::{ComputerId, RequestId};
 use brevet_core::policy::{Binds, RequestTerms};
 use brevet_core::request::{Request, RequestState};
 use brevet_core::time::Length;
@@ -14,7 +14,8 @@ use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter 
 
 use super::received::terms;
 use super::{shown, state_name};
-use crate::access::{Action, Actor, role_named, roles_from_text};
+use crate::access::reach::{beyond, groups_of};
+use crate::access::{Action, Actor, role_named};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::definitions::write::signed;
@@ -44,6 +45,9 @@ struct Decidable {
 
 async fn decidable(change: &Change, actor: &Actor, id: &str) -> Outcome<Decidable> {
     let row = request::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Failure::not_found("request", id))?;
+    if !actor.reach(Action::ReadRequests).covers(change.tx(), &row.computer).await? {
+        return Err(Failure::not_found("request", id));
+    }
     let body: Request = serde_json::from_str(&row.body)?;
     if row.state != state_name(RequestState::Pending) {
         return Err(Failure::new(Code::WrongState).because(format!("the request is {}", row.state)));
@@ -74,8 +78,12 @@ pub fn approvers(row: &request::Model, terms: &RequestTerms) -> Vec<String> {
 /// # Errors
 /// The code that says why not.
 pub async fn may_decide(change: &Change, actor: &Actor, body: &Request, approvers: &[String], machine: &computer::Model) -> Outcome<()> {
+    let groups = groups_of(change.tx(), &machine.name).await?;
+    if !actor.reach(Action::Decide).includes(&groups) {
+        return Err(beyond());
+    }
     let named = approvers.iter().any(|approver| match approver.split_once(':') {
-        Some(("role", role)) => role_named(role).is_some_and(|role| actor.is(role)),
+        Some(("role", role)) => role_named(role).is_some_and(|role| actor.is_for(role, &groups)),
         Some(("person", name)) => name == actor.name || name == actor.person.as_str(),
         _ => false,
     });
@@ -122,8 +130,7 @@ async fn recheck(change: &Change, found: &Decidable) -> Outcome<()> {
         let person = person::Entity::find_by_id(&one.person).one(change.tx()).await?;
         let holds = match person.filter(|person| person.enabled) {
             Some(person) => {
-                let roles = roles_from_text(&person.roles);
-                let then = Actor { person: PersonId::parse(&person.id)?, name: person.name, roles, token: None, decides: true };
+                let then = Actor::signed_in(person)?;
                 then.may(Action::Decide) && may_decide(change, &then, &found.body, &named, &found.computer).await.is_ok()
             }
             None => false,

@@ -9,7 +9,6 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 use super::{decide, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
-use crate::computers::find as computer_named;
 use crate::definitions::{Kind, Snapshot};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
@@ -48,16 +47,18 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<RequestQuery>) -> Outcome<Json<Page<RequestItem>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQuery>) -> Outcome<Json<Page<RequestItem>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let pool = &app.store.pool;
-    let mut select = request::Entity::find().order_by_desc(request::Column::Id).limit(slice.ask());
+    let reach = actor.reach(Action::ReadRequests);
+    let mut select =
+        request::Entity::find().filter(reach.within(request::Column::Computer)).order_by_desc(request::Column::Id).limit(slice.ask());
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(request::Column::State.eq(state));
     }
     if let Some(name) = &query.computer {
-        select = select.filter(request::Column::Computer.eq(computer_named(pool, name).await?.id));
+        select = select.filter(request::Column::Computer.eq(reach.computer(pool, name).await?.id));
     }
     if let Some(user) = &query.user {
         select = select.filter(request::Column::User.eq(user));
@@ -85,8 +86,11 @@ pub async fn policy_id(app: &App, reference: &str) -> Outcome<String> {
     Ok(all.find(Kind::Policy, reference).map_or_else(|| reference.to_owned(), |policy| policy.id.clone()))
 }
 
-async fn show(State(app): State<App>, _actor: Actor, Path(id): Path<String>) -> Outcome<Json<RequestItem>> {
+async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<RequestItem>> {
     let row = request::Entity::find_by_id(&id).one(&app.store.pool).await?.ok_or_else(|| Failure::not_found("request", &id))?;
+    if !actor.reach(Action::ReadRequests).covers(&app.store.pool, &row.computer).await? {
+        return Err(Failure::not_found("request", &id));
+    }
     Ok(Json(shown(&app.store.pool, row).await?))
 }
 

@@ -10,7 +10,6 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder a
 
 use crate::access::{Action, Actor};
 use crate::app::App;
-use crate::computers::find as computer_named;
 use crate::http::extract::{Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -32,13 +31,15 @@ pub fn routes(routes: Routes) -> Routes {
         .on(Method::GET, "/sessions/{id}", Action::ReadSessions, doc("One session").answer::<SessionItem>(200), show)
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<SessionQuery>) -> Outcome<Json<Page<SessionItem>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQuery>) -> Outcome<Json<Page<SessionItem>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let pool = &app.store.pool;
     refuse_unknown::<SessionState>("state", query.state.as_deref())?;
-    let mut select = session::Entity::find().order_by_desc(session::Column::Id).limit(slice.ask());
+    let reach = actor.reach(Action::ReadSessions);
+    let mut select =
+        session::Entity::find().filter(reach.within(session::Column::Computer)).order_by_desc(session::Column::Id).limit(slice.ask());
     if let Some(name) = &query.computer {
-        select = select.filter(session::Column::Computer.eq(computer_named(pool, name).await?.id));
+        select = select.filter(session::Column::Computer.eq(reach.computer(pool, name).await?.id));
     }
     if let Some(policy) = &query.policy {
         select = select.filter(session::Column::Policy.eq(policy_id(&app, policy).await?));
@@ -63,8 +64,11 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<Session
     Ok(Json(Page { items, next: page.next }))
 }
 
-async fn show(State(app): State<App>, _actor: Actor, Path(id): Path<String>) -> Outcome<Json<SessionItem>> {
+async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<SessionItem>> {
     let row = session::Entity::find_by_id(&id).one(&app.store.pool).await?.ok_or_else(|| Failure::not_found("session", &id))?;
+    if !actor.reach(Action::ReadSessions).covers(&app.store.pool, &row.computer).await? {
+        return Err(Failure::not_found("session", &id));
+    }
     Ok(Json(shown(&app, row).await?))
 }
 

@@ -83,8 +83,9 @@ async fn show_instance(State(app): State<App>, _actor: Actor) -> Outcome<Json<In
     }))
 }
 
-async fn me(actor: Actor) -> Json<Me> {
-    Json(Me { id: actor.person, name: actor.name, roles: actor.roles, decides: actor.decides })
+async fn me(State(app): State<App>, actor: Actor) -> Outcome<Json<Me>> {
+    let scopes = crate::people::scopes::shown(&app.store.pool, &actor.scopes).await?;
+    Ok(Json(Me { id: actor.person, name: actor.name, roles: actor.roles, scopes, decides: actor.decides }))
 }
 
 /// This feature's routes.

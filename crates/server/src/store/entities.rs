@@ -7,8 +7,10 @@ mod people;
 mod policy;
 mod records;
 mod rights;
+mod scope;
 
 pub use people::*;
 pub use policy::*;
 pub use records::*;
 pub use rights::*;
+pub use scope::*;

@@ -8,6 +8,7 @@ pub mod entities;
 mod first;
 mod lock;
 mod m0030_idempotency;
+mod m0031_scopes;
 mod m0040_decisions;
 pub mod once;
 
@@ -30,7 +31,8 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         // A line each, so that branches can be put together.
         let first: Box<dyn MigrationTrait> = Box::new(first::First);
-        let later: [Box<dyn MigrationTrait>; 2] = [Box::new(m0030_idempotency::IdempotencyOwner), Box::new(m0040_decisions::Decisions)];
+        let later: [Box<dyn MigrationTrait>; 3] =
+            [Box::new(m0030_idempotency::IdempotencyOwner), Box::new(m0031_scopes::Scopes), Box::new(m0040_decisions::Decisions)];
         std::iter::once(first).chain(later).collect()
     }
 }

@@ -13,14 +13,14 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::store::{self, New};
-use crate::access::{Action, Actor, roles_from_text};
+use crate::access::{Action, Actor, Scopes, roles_from_text};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
-use crate::people::store as people;
+use crate::people::{scopes, store as people};
 use crate::store::Change;
 use crate::store::entities::{person, token};
 
@@ -71,6 +71,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuer
             person: PersonId::parse(&row.person)?,
             person_name: name,
             roles: roles_from_text(&row.roles),
+            scopes: scopes::shown(&app.store.pool, &Scopes::from_text(&row.scopes)?).await?,
             decides: row.decides,
             created: Timestamp::from_millis(row.created),
             expires: Timestamp::from_millis(row.expires),
@@ -100,14 +101,16 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     if roles.is_empty() || roles.iter().any(|role| !most.contains(role)) {
         return Err(Failure::field("roles", "at least one, and at most those of the person and of the token that asks"));
     }
+    let held = if own { actor.scopes.clone() } else { Scopes::from_text(&whose.scopes)? };
+    let scopes = narrower(&held, &scopes::resolve(change.tx(), &body.scopes, &roles).await?, &roles)?;
     if body.decides && !actor.decides {
         return Err(Failure::field("decides", "a token that may not decide makes none that may"));
     }
     let made_by = if own { maker(&change, &actor).await? } else { Some(actor.person.clone()) };
-    let new = New { name: body.name, person: PersonId::parse(&whose.id)?, roles, decides: body.decides, lives, made_by };
+    let new = New { name: body.name, person: PersonId::parse(&whose.id)?, roles, scopes, decides: body.decides, lives, made_by };
     let (id, text) = store::create(&change, &new).await?;
     let expires = change.now.plus(lives);
-    let said = serde_json::json!({ "id": id, "name": new.name, "roles": new.roles, "decides": new.decides, "expires": expires, "made_by": new.made_by });
+    let said = serde_json::json!({ "id": id, "name": new.name, "roles": new.roles, "scopes": new.scopes.0, "decides": new.decides, "expires": expires, "made_by": new.made_by });
     let mut event = NewEvent::new("person.token_created", format!("a token for {:?} was made", whose.name), &said)?;
     event.person = Some(new.person);
     record(&change, By::Person(&actor), event).await?;
@@ -120,6 +123,19 @@ async fn maker(change: &Change, actor: &Actor) -> Outcome<Option<PersonId>> {
     let Some(token) = &actor.token else { return Ok(None) };
     let row = token::Entity::find_by_id(token.as_str()).one(change.tx()).await?;
     Ok(row.and_then(|row| row.made_by).map(|id| PersonId::parse(&id)).transpose()?)
+}
+
+/// What was asked for, where the token and person that ask have as much; what they have, where nothing was asked.
+fn narrower(held: &Scopes, asked: &Scopes, roles: &[Role]) -> Outcome<Scopes> {
+    for (role, groups) in &asked.0 {
+        if held.of(*role).is_some_and(|own| !groups.is_subset(own)) {
+            let field = format!("scopes.{}", crate::access::role_name(*role));
+            return Err(Failure::field(field, "at most the computer groups of the person and of the token that asks"));
+        }
+    }
+    let mut scopes = held.narrowed(asked);
+    scopes.0.retain(|role, _| roles.contains(role));
+    Ok(scopes)
 }
 
 async fn revoke(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<StatusCode> {

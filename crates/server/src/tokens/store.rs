@@ -6,7 +6,7 @@ use brevet_core::id::{PersonId, TokenId};
 use brevet_core::time::Length;
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
 
-use crate::access::roles_to_text;
+use crate::access::{Scopes, roles_to_text};
 use crate::clock;
 use crate::http::failure::Outcome;
 use crate::http::signed_in::hash;
@@ -20,6 +20,7 @@ pub struct New {
     pub name: String,
     pub person: PersonId,
     pub roles: Vec<Role>,
+    pub scopes: Scopes,
     pub decides: bool,
     pub lives: Length,
     /// Who makes it, where that is somebody else.
@@ -39,6 +40,7 @@ pub async fn create(change: &Change, new: &New) -> Outcome<(TokenId, String)> {
         name: Set(new.name.clone()),
         person: Set(new.person.to_string()),
         roles: Set(roles_to_text(&new.roles)),
+        scopes: Set(new.scopes.to_text()?),
         decides: Set(new.decides),
         created: Set(change.now.millis()),
         expires: Set(change.now.plus(new.lives).millis()),

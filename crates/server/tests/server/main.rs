@@ -28,4 +28,12 @@ mod postgres;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
+mod schemathesis;
+#[cfg(test)]
+mod scopes;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod versions;

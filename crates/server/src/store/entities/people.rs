@@ -57,6 +57,8 @@ pub mod person {
         pub enabled: bool,
         pub no_os_user: bool,
         pub created: i64,
+        #[sea_orm(column_type = "Text")]
+        pub scopes: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -140,6 +142,8 @@ pub mod token {
         pub expires: i64,
         pub last_used: Option<i64>,
         pub revoked: bool,
+        #[sea_orm(column_type = "Text")]
+        pub scopes: String,
         /// The person who made it, where that was somebody else.
         pub made_by: Option<String>,
     }
