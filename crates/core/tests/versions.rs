@@ -2,6 +2,8 @@
 //!
 //! `recorded/policy-document-1.json` is the payload of a policy document as the first version signed it: never change it.
 
+#![expect(clippy::unwrap_used, reason = "a test's part that fails is a failed test")]
+
 use brevet_core::decide::unsupported;
 use brevet_core::document::PolicyDocument;
 use serde_json::{Value, json};

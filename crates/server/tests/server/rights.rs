@@ -15,6 +15,8 @@ use crate::support::Actor;
 
 const HEAD: &str = "\
 # Each route with each role, for something in scope and for something beyond it.
+# Calls in scope have a wrong body or version, so that nothing changes: yes is that role and scope do not stand in the way of trying;
+# what a right body may say is tested in scopes.rs.
 # yes: the call is let through; no: refused (403); -: as if it were not there (404); 401: not known.
 # \"of web\" are roles narrowed to the computer group web; the others hold for every computer.
 ";
@@ -28,7 +30,7 @@ fn snapshot() -> std::path::PathBuf {
 /// A session on each computer, under the grant that its request became.
 async fn sessions(two: &mut Two) -> [[String; 2]; 2] {
     let mut out = [[String::new(), String::new()], [String::new(), String::new()]];
-    for at in 0..2 {
+    for (at, made) in out.iter_mut().enumerate() {
         let path = format!("/requests/{}", two.requests[at]);
         let asked = two.server.owner.post(&format!("{path}/approve"), serde_json::json!({})).await.ok();
         let grant = asked["grant"].as_str().unwrap().to_owned();
@@ -50,7 +52,7 @@ async fn sessions(two: &mut Two) -> [[String; 2]; 2] {
         let record = agent.record(&Body::SessionStarted(Box::new(body)));
         agent.deliver(vec![record]).await;
         two.requests[at] = agent.ask("alice", &policy, "30m").await.id.to_string();
-        out[at] = [grant, session.to_string()];
+        *made = [grant, session.to_string()];
     }
     out
 }

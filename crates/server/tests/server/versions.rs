@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use brevet_api::agent::Enrolled;
+use brevet_api::agent::{Batch, Enrolled};
 use brevet_core::document::{Key, Trust, open};
 use brevet_core::id::{Incarnation, PolicyId};
-use brevet_core::journal::{Chain, Record};
+use brevet_core::journal::Chain;
 use brevet_core::record::{AuthenticationFailed, Body, BrokerStarted, ClockJumped, PolicyApplied, RequestClosed};
 use brevet_core::request::PolicyRef;
 use brevet_core::time::{BootTime, Now, Timestamp};
@@ -98,7 +98,7 @@ fn assert_same_shape(what: &str, now: &Value, recorded: &Value) {
     assert_eq!(ours, theirs, "{what}: the older agent reads exactly these fields");
 }
 
-fn batches(agent: &mut Agent) -> Vec<Vec<Record>> {
+fn batches(agent: &mut Agent) -> [Batch; 2] {
     let at = Now { wall: agent.now, boot: BootTime { boot: "8f14e45f".into(), millis: 1_000 } };
     let policy = PolicyRef { id: PolicyId::new(1_764_000_000_000, [7; 10]), version: 3, name: "Web team".into() };
     let shown = json!({ "id": policy.id, "version": 3, "name": "Web team", "request": { "max_duration": "1h" } });
@@ -114,13 +114,14 @@ fn batches(agent: &mut Agent) -> Vec<Vec<Record>> {
         agent.record_raw("quantum.entangled", &json!({ "pair": [1, 2], "note": "na\u{ef}ve \u{2603}", "nothing": null })),
         agent.record_raw("session.started", &json!({ "schema": 9, "shape": "nobody knows yet" })),
     ];
+    let first = agent.batch(first);
     let withdrawn = RequestClosed { request: request.id };
     let second = vec![
         agent.record(&Body::ClockJumped(jumped)),
         agent.record(&Body::AuthenticationFailed(failed)),
         agent.record(&Body::RequestWithdrawn(withdrawn)),
     ];
-    vec![first, second]
+    [first, agent.batch(second)]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,8 +139,7 @@ async fn record_a_conversation() {
     let digests: Vec<_> = wanted.iter().map(|digest| digest.as_str().unwrap().parse_digest()).collect();
     let missing: Vec<Value> = agent.missing(&digests).await.iter().map(|envelope| said(&serde_json::to_value(envelope).unwrap())).collect();
     let mut sent = Vec::new();
-    for records in batches(&mut agent) {
-        let batch = agent.batch(records);
+    for batch in batches(&mut agent) {
         let (status, answer) = agent.send(&batch).await;
         assert_eq!(status, StatusCode::OK);
         sent.push(json!({ "request": batch, "answer": answer, "says": said(&answer["acknowledgement"])["payload"] }));
