@@ -167,7 +167,10 @@ async fn same_id(server: &Server, agent: &mut Agent, id: &str) {
     let (pool, before) = (&server.app.store.pool, agent.id.to_string());
     let computers = computer::Entity::update_many().col_expr(computer::Column::Id, Expr::value(id));
     computers.filter(computer::Column::Id.eq(&before)).exec(pool).await.unwrap();
+    // A chain begins with the computer's id.
+    let begins = Chain::new(brevet_core::id::ComputerId::parse(id).unwrap(), agent.chain.incarnation.clone());
     let journals = journal::Entity::update_many().col_expr(journal::Column::Computer, Expr::value(id));
+    let journals = journals.col_expr(journal::Column::Head, Expr::value(begins.head.to_string()));
     journals.filter(journal::Column::Computer.eq(&before)).exec(pool).await.unwrap();
     agent.id = brevet_core::id::ComputerId::parse(id).unwrap();
 }
