@@ -74,6 +74,7 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()))).collect())?;
     let known = Known::load(change.tx(), &after).await?;
     let warnings = wanted.iter().flat_map(|content| mistakes::of(content, &after, &known, change.now)).take(MOST_WARNINGS).collect();
+    let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
     if body.dry_run {
         for change in changes.iter_mut().filter(|c| c.change == AppliedAction::Created) {
             change.id = None;

@@ -72,6 +72,15 @@ pub fn of(content: &Content, all: &Snapshot, known: &Known, now: Timestamp) -> V
     found.out
 }
 
+/// The same for somebody whose role is narrowed: what it means instead may be the name of what lies beyond.
+#[must_use]
+pub fn narrowed(mut found: Vec<Mistake>) -> Vec<Mistake> {
+    for mistake in found.iter_mut().filter(|mistake| ["unknown_computer", "unknown_user"].contains(&mistake.code.as_str())) {
+        mistake.hint = None;
+    }
+    found
+}
+
 struct Found<'a> {
     content: &'a Content,
     all: &'a Snapshot,

@@ -65,12 +65,12 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuer
 
 async fn history(
     State(app): State<App>,
-    _actor: Actor,
+    actor: Actor,
     Path(reference): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Outcome<Json<Page<HistoryItem>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    Ok(Json(routes::history(&app, Kind::List, &reference, &slice).await?))
+    Ok(Json(routes::history(&app, &actor, Kind::List, &reference, &slice).await?))
 }
 
 async fn create(State(app): State<App>, actor: Actor, Body(body): Body<List>) -> Outcome<Response> {

@@ -186,6 +186,14 @@ async fn a_narrowed_administrator_changes_only_what_lies_within() {
     admin.post("/apply", file(policy_for("p-all", json!(["group:web"])))).await.refused("forbidden");
     admin.post("/apply", file(policy_for("p-db", json!(["group:web"])))).await.refused("name_taken");
     admin.post("/apply", json!({ "file": {}, "prune": true })).await.refused("forbidden");
+    // A slip is told without the name that it is near to: that may be beyond.
+    two.server.owner.put("/groups/web", json!({ "name": "web", "computers": ["web-1", "db-11"] })).await.ok();
+    let near = json!({ "file": { "policy": [policy_for("near", json!(["db-11"]))] }, "dry_run": true });
+    let told = [admin.post("/apply", near.clone()).await.ok(), two.server.owner.post("/apply", near).await.ok()];
+    assert!(told[0]["warnings"].to_string().contains("db-11"), "{}", told[0]);
+    assert!(!told[0].to_string().contains("\\\"db-1\\\"") && told[1].to_string().contains("\\\"db-1\\\""), "{told:?}");
+    two.server.owner.put("/groups/web", json!({ "name": "web", "computers": ["web-1"] })).await.ok();
+    admin.read("/policies/p-db/warnings").await.refused("not_found");
     // What they are shown they can apply: nothing of it changes.
     let shown = admin.read("/file").await.ok();
     admin.post("/apply", json!({ "file": shown })).await.ok();
