@@ -18,6 +18,7 @@ mod enrolment;
 mod flow;
 #[cfg(test)]
 mod journal;
+#[cfg(test)]
 mod many;
 #[cfg(test)]
 mod mistakes;
