@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use brevet_core::id::{PolicyId, RequestId};
+use brevet_core::id::RequestId;
 use brevet_core::request::{Request, RequestState};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use crate::app::App;
-use crate::audit::{By, NewEvent, record};
+use crate::audit::{By, record};
 use crate::http::failure::Outcome;
-use crate::requests::{received, show, state_name};
+use crate::requests::{event, received, state_name};
 use crate::store::Change;
 use crate::store::entities::request;
 
@@ -53,12 +53,8 @@ async fn lapse(app: &App) -> Outcome<()> {
         }
         let body: Request = serde_json::from_str(&row.body)?;
         let said = serde_json::json!({ "request": id, "lapses": body.lapses });
-        let mut event = NewEvent::new("request.lapsed", format!("nobody decided what {} asked", row.user), &said)?;
-        event.computer = Some((row.computer.clone(), show::computer_ref(change.tx(), &row.computer).await?.name));
-        event.user = Some(row.user);
-        event.policy = Some((PolicyId::parse(&row.policy)?.to_string(), body.policy.name));
-        event.request = Some(id);
-        record(&change, By::Server, event).await?;
+        let summary = format!("nobody decided what {} asked", row.user);
+        record(&change, By::Server, event::about(&change, &row, "request.lapsed", summary, &said).await?).await?;
         change.commit().await?;
     }
     Ok(())

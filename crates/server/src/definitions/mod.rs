@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod check;
 pub mod content;
+pub mod defined;
 pub mod mistakes;
 pub mod routes;
 mod sight;

@@ -1,96 +1,23 @@
 //! Application lists: named sets of rules.
 
-use axum::extract::State;
-use axum::http::{Method, StatusCode};
-use axum::response::Response;
-use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::policy::Change as HistoryItem;
-use brevet_api::rest::{Code, Page};
 use brevet_core::file::List;
-use serde_json::Value;
 
-use crate::access::{Action, Actor};
-use crate::app::App;
-use crate::definitions::{Content, Kind, routes};
-use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned};
-use crate::http::failure::Outcome;
-use crate::http::page::Slice;
-use crate::http::routes::{Routes, doc};
+use crate::definitions::defined::{Defined, kept, listed, remembered};
+use crate::definitions::{Content, Kind};
+use crate::http::routes::Routes;
+
+impl Defined for List {
+    const KIND: Kind = Kind::List;
+    const SCHEMAS: (&'static str, &'static str) = ("List", "StoredList");
+    const PLACES: (&'static str, &'static str) = ("/lists", "/lists/{reference}");
+    const HISTORY: &'static str = "/lists/{reference}/history";
+
+    fn content(self) -> Content {
+        Content::List(self)
+    }
+}
 
 /// This feature's routes.
 pub fn routes(table: Routes) -> Routes {
-    let one = "/lists/{reference}";
-    table
-        .on(
-            Method::GET,
-            "/lists",
-            Action::ReadPolicy,
-            doc("All of them, by name").answer_named(200, "StoredList").page(&[]).filters::<PageQuery>(),
-            list,
-        )
-        .on(
-            Method::POST,
-            "/lists",
-            Action::ChangePolicy,
-            doc("Add one").body_named("List").answer_named(201, "StoredList").creates().tagged().fails(&[Code::NameTaken]),
-            create,
-        )
-        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredList").tagged(), show)
-        .on(
-            Method::PUT,
-            one,
-            Action::ChangePolicy,
-            doc("Replace it")
-                .body_named("List")
-                .answer_named(200, "StoredList")
-                .tagged()
-                .needs_match()
-                .fails(&[Code::NameTaken, Code::InUse]),
-            replace,
-        )
-        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it").needs_match().fails(&[Code::InUse]), delete)
-        .on(
-            Method::GET,
-            "/lists/{reference}/history",
-            Action::ReadPolicy,
-            doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]).filters::<PageQuery>(),
-            history,
-        )
-}
-
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    Ok(Json(routes::list(&app, &actor, Kind::List, &slice, |_| true).await?))
-}
-
-async fn history(
-    State(app): State<App>,
-    actor: Actor,
-    Path(reference): Path<String>,
-    Query(query): Query<PageQuery>,
-) -> Outcome<Json<Page<HistoryItem>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    Ok(Json(routes::history(&app, &actor, Kind::List, &reference, &slice).await?))
-}
-
-async fn create(State(app): State<App>, actor: Actor, Body(body): Body<List>) -> Outcome<Response> {
-    routes::create(&app, &actor, Content::List(body)).await
-}
-
-async fn show(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
-    routes::show(&app, &actor, Kind::List, &reference).await
-}
-
-async fn replace(
-    State(app): State<App>,
-    actor: Actor,
-    Path(reference): Path<String>,
-    Expected(version): Expected,
-    Body(body): Body<List>,
-) -> Outcome<Versioned<Value>> {
-    routes::replace(&app, &actor, &reference, version, Content::List(body)).await
-}
-
-async fn delete(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Expected(version): Expected) -> Outcome<StatusCode> {
-    routes::delete(&app, &actor, Kind::List, &reference, version).await
+    table.with(listed::<List>).with(kept::<List>).with(remembered::<List>)
 }

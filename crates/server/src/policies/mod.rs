@@ -1,26 +1,36 @@
 //! Policies: who may run what, where, how and when.
 
 use axum::extract::State;
-use axum::http::{Method, StatusCode};
-use axum::response::Response;
+use axum::http::Method;
 use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::policy::{Change as HistoryItem, Mistake, OnComputer, PolicyQuery};
+use brevet_api::rest::policy::{Mistake, OnComputer, PolicyQuery};
 use brevet_api::rest::{Code, Page};
 use brevet_core::policy::{Mode, Policy, Validity};
 use serde_json::Value;
 
 use crate::access::{Action, Actor};
 use crate::app::App;
+use crate::definitions::defined::{Defined, kept, remembered};
 use crate::definitions::write::Reason;
 use crate::definitions::{Content, Kind, Sight, Snapshot, mistakes, routes};
-use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned, refuse_unknown};
+use crate::http::extract::{Expected, Json, Path, Query, Versioned, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
 
+impl Defined for Policy {
+    const KIND: Kind = Kind::Policy;
+    const SCHEMAS: (&'static str, &'static str) = ("Policy", "StoredPolicy");
+    const PLACES: (&'static str, &'static str) = ("/policies", "/policies/{reference}");
+    const HISTORY: &'static str = "/policies/{reference}/history";
+
+    fn content(self) -> Content {
+        Content::Policy(Box::new(self))
+    }
+}
+
 /// This feature's routes.
 pub fn routes(table: Routes) -> Routes {
-    let one = "/policies/{reference}";
     table
         .on(
             Method::GET,
@@ -29,27 +39,7 @@ pub fn routes(table: Routes) -> Routes {
             doc("All of them, by name").answer_named(200, "StoredPolicy").page(&[]).filters::<PolicyQuery>(),
             list,
         )
-        .on(
-            Method::POST,
-            "/policies",
-            Action::ChangePolicy,
-            doc("Add one").body_named("Policy").answer_named(201, "StoredPolicy").creates().tagged().fails(&[Code::NameTaken]),
-            create,
-        )
-        .on(Method::GET, one, Action::ReadPolicy, doc("One, by id or name").answer_named(200, "StoredPolicy").tagged(), show)
-        .on(
-            Method::PUT,
-            one,
-            Action::ChangePolicy,
-            doc("Replace it")
-                .body_named("Policy")
-                .answer_named(200, "StoredPolicy")
-                .tagged()
-                .needs_match()
-                .fails(&[Code::NameTaken, Code::InUse]),
-            replace,
-        )
-        .on(Method::DELETE, one, Action::ChangePolicy, doc("Delete it").needs_match().fails(&[Code::InUse]), delete)
+        .with(kept::<Policy>)
         .on(
             Method::POST,
             "/policies/{reference}/enable",
@@ -71,13 +61,7 @@ pub fn routes(table: Routes) -> Routes {
             doc("Start its fixed validity anew").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid]),
             renew,
         )
-        .on(
-            Method::GET,
-            "/policies/{reference}/history",
-            Action::ReadPolicy,
-            doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]).filters::<PageQuery>(),
-            history,
-        )
+        .with(remembered::<Policy>)
         .on(
             Method::GET,
             "/policies/{reference}/warnings",
@@ -98,28 +82,6 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PolicyQu
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     refuse_unknown::<Mode>("mode", query.mode.as_deref())?;
     Ok(Json(routes::list(&app, &actor, Kind::Policy, &slice, |content| matches(content, &query)).await?))
-}
-
-async fn create(State(app): State<App>, actor: Actor, Body(body): Body<Policy>) -> Outcome<Response> {
-    routes::create(&app, &actor, Content::Policy(Box::new(body))).await
-}
-
-async fn show(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Versioned<Value>> {
-    routes::show(&app, &actor, Kind::Policy, &reference).await
-}
-
-async fn replace(
-    State(app): State<App>,
-    actor: Actor,
-    Path(reference): Path<String>,
-    Expected(version): Expected,
-    Body(body): Body<Policy>,
-) -> Outcome<Versioned<Value>> {
-    routes::replace(&app, &actor, &reference, version, Content::Policy(Box::new(body))).await
-}
-
-async fn delete(State(app): State<App>, actor: Actor, Path(reference): Path<String>, Expected(version): Expected) -> Outcome<StatusCode> {
-    routes::delete(&app, &actor, Kind::Policy, &reference, version).await
 }
 
 fn matches(content: &Content, query: &PolicyQuery) -> bool {
@@ -153,16 +115,6 @@ async fn renew(State(app): State<App>, actor: Actor, Path(reference): Path<Strin
         _ => Err(Failure::field("validity", "only a policy with fixed validity can be renewed")),
     })
     .await
-}
-
-async fn history(
-    State(app): State<App>,
-    actor: Actor,
-    Path(reference): Path<String>,
-    Query(query): Query<PageQuery>,
-) -> Outcome<Json<Page<HistoryItem>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    Ok(Json(routes::history(&app, &actor, Kind::Policy, &reference, &slice).await?))
 }
 
 async fn warnings(

@@ -5,7 +5,7 @@
 use brevet_api::rest::Code;
 use brevet_api::rest::request::{Approve, Decline as DeclineBody, RequestItem};
 use brevet_core::document::{Decline, Kind, SCHEMA, seal};
-use brevet_core::id::{ComputerId, RequestId};
+use brevet_core::id::ComputerId;
 use brevet_core::policy::{Binds, RequestTerms};
 use brevet_core::request::{Request, RequestState};
 use brevet_core::time::Length;
@@ -13,11 +13,11 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::received::terms;
-use super::{shown, state_name};
+use super::{event, shown, state_name};
 use crate::access::reach::{beyond, groups_of};
 use crate::access::{Action, Actor, role_named};
 use crate::app::App;
-use crate::audit::{By, NewEvent, record};
+use crate::audit::{By, record};
 use crate::definitions::write::signed;
 use crate::documents::sequence::append;
 use crate::http::failure::{Failure, Outcome};
@@ -180,12 +180,12 @@ pub async fn approve(app: &App, actor: &Actor, id: &str, body: Approve) -> Outco
     });
     if approvals.len() < needed {
         let summary = format!("{} approved, {} of {needed}", actor.name, approvals.len());
-        record(&change, By::Person(actor), event(&found, "request.approval_recorded", summary, &said)?).await?;
+        record(&change, By::Person(actor), event::about(&change, &found.row, "request.approval_recorded", summary, &said).await?).await?;
     } else {
         let grant = crate::grants::issue::issue(&mut change, &found.body, &found.terms, approvals).await?;
         close(&change, &found.row.id, RequestState::Approved, Some(grant.as_str())).await?;
         let summary = format!("{} approved for {length} what {} asked", actor.name, found.body.user.name);
-        let mut event = event(&found, "request.approved", summary, &said)?;
+        let mut event = event::about(&change, &found.row, "request.approved", summary, &said).await?;
         event.grant = Some(grant.clone());
         record(&change, By::Person(actor), event.clone()).await?;
         event.kind = "grant.issued".into();
@@ -247,7 +247,7 @@ pub async fn decline(app: &App, actor: &Actor, id: &str, body: DeclineBody) -> O
     .await?;
     let said = serde_json::json!({ "request": id, "digest": found.body.digest, "comment": body.comment });
     let summary = format!("{} declined what {} asked: {}", actor.name, found.body.user.name, body.comment);
-    record(&change, By::Person(actor), event(&found, "request.declined", summary, &said)?).await?;
+    record(&change, By::Person(actor), event::about(&change, &found.row, "request.declined", summary, &said).await?).await?;
     finish(change, id).await
 }
 
@@ -269,15 +269,6 @@ async fn close(change: &Change, id: &str, state: RequestState, grant: Option<&st
         .exec(change.tx())
         .await?;
     if moved.rows_affected == 1 { Ok(()) } else { Err(Failure::new(Code::WrongState).because("somebody was faster")) }
-}
-
-fn event(found: &Decidable, kind: &str, summary: String, said: &serde_json::Value) -> Outcome<NewEvent> {
-    let mut event = NewEvent::new(kind, summary, said)?;
-    event.computer = Some((found.row.computer.clone(), found.computer.name.clone()));
-    event.user = Some(found.row.user.clone());
-    event.policy = Some((found.body.policy.id.to_string(), found.body.policy.name.clone()));
-    event.request = Some(RequestId::parse(&found.row.id)?);
-    Ok(event)
 }
 
 /// One person's decision, before it is kept.

@@ -1,6 +1,7 @@
 //! Requests: what computers asked, and what persons decided.
 
 pub mod decide;
+pub mod event;
 pub mod received;
 pub mod remind;
 pub mod reset;

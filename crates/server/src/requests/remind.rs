@@ -1,14 +1,13 @@
 //! Reminding approvers of a request that waits, and asking others too: once each, by the server's own clock.
 
-use brevet_core::id::{PolicyId, RequestId};
 use brevet_core::request::{Request, RequestState};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::received::terms;
-use super::{show, state_name};
+use super::{event, state_name};
 use crate::app::App;
-use crate::audit::{By, NewEvent, record};
+use crate::audit::{By, record};
 use crate::http::failure::Outcome;
 use crate::store::Change;
 use crate::store::entities::request;
@@ -77,12 +76,7 @@ impl Step {
                 ("request.escalated", format!("what {} asked may now be decided by {} too", row.user, terms.escalate_to.join(", ")))
             }
         };
-        let mut event = NewEvent::new(kind, summary, &said)?;
-        event.computer = Some((row.computer.clone(), show::computer_ref(change.tx(), &row.computer).await?.name));
-        event.user = Some(row.user.clone());
-        event.policy = Some((PolicyId::parse(&row.policy)?.to_string(), body.policy.name));
-        event.request = Some(RequestId::parse(&row.id)?);
-        record(&change, By::Server, event).await?;
+        record(&change, By::Server, event::about(&change, row, kind, summary, &said).await?).await?;
         change.commit().await?;
         Ok(())
     }

@@ -2,12 +2,11 @@
 //!
 //! INVARIANT: an approval that counts was given for exactly the request and the version of its policy that are there now.
 
-use brevet_core::id::{PolicyId, RequestId};
-use brevet_core::request::{Request, RequestState};
+use brevet_core::request::RequestState;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-use super::{show, state_name};
-use crate::audit::{By, NewEvent, record};
+use super::{event, state_name};
+use crate::audit::{By, record};
 use crate::http::failure::Outcome;
 use crate::store::Change;
 use crate::store::entities::{decision, request};
@@ -35,16 +34,10 @@ pub async fn some(change: &Change, row: &request::Model, because: &str, of: impl
         return Ok(());
     }
     decision::Entity::delete_many().filter(decision::Column::Key.is_in(taken.iter().map(|one| one.key.clone()))).exec(change.tx()).await?;
-    let body: Request = serde_json::from_str(&row.body)?;
     let persons: Vec<_> = taken.iter().map(|one| serde_json::json!({ "person": one.person, "name": one.name })).collect();
     let said = serde_json::json!({ "request": row.id, "because": because, "approvals": persons });
-    let mut event =
-        NewEvent::new("request.approvals_reset", format!("approvals of what {} asked count no more: {because}", row.user), &said)?;
-    event.computer = Some((row.computer.clone(), show::computer_ref(change.tx(), &row.computer).await?.name));
-    event.user = Some(row.user.clone());
-    event.policy = Some((PolicyId::parse(&row.policy)?.to_string(), body.policy.name));
-    event.request = Some(RequestId::parse(&row.id)?);
-    record(change, By::Server, event).await
+    let summary = format!("approvals of what {} asked count no more: {because}", row.user);
+    record(change, By::Server, event::about(change, row, "request.approvals_reset", summary, &said).await?).await
 }
 
 /// The policy has a new version, or is gone: what was approved under the old one is asked anew.
