@@ -193,14 +193,17 @@ impl Client {
     /// Makes a supervisor that waits, if none does. To be called when nobody waits for the caller. Where it fails, the next
     /// session starts one of its own.
     pub fn keep_one_waiting(&self) {
-        let wanted = self.waiting.lock().is_ok_and(|waiting| waiting.is_none());
-        if wanted && !self.filling.swap(true, Ordering::AcqRel) {
+        if self.filling.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // Only who fills puts one there, so that none is made in vain.
+        if self.waiting.lock().is_ok_and(|waiting| waiting.is_none()) {
             let made = self.start_role(Role::Waiting).ok();
             if let Ok(mut waiting) = self.waiting.lock() {
                 *waiting = made;
             }
-            self.filling.store(false, Ordering::Release);
         }
+        self.filling.store(false, Ordering::Release);
     }
 
     /// Starts a role.

@@ -1,4 +1,4 @@
-//! The two sockets: bound once, in a directory that is root's; every connection counted before it costs a thread.
+//! The two sockets: bound once, in a directory that is root's; every connection counted by its uid before it is served.
 
 use std::collections::HashMap;
 use std::fs::{self, Permissions};

@@ -13,13 +13,13 @@ use std::process::{Command, Stdio};
 const PASSWORD: &str = "correct horse 7";
 
 /// A throw-away account and PAM service, gone when dropped.
-struct Account {
-    name: String,
-    service: String,
+pub struct Account {
+    pub name: String,
+    pub service: String,
 }
 
 impl Account {
-    fn new(tag: &str) -> Self {
+    pub fn new(tag: &str) -> Self {
         assert_eq!(process::effective_uid(), 0, "this test makes a user and must run as root");
         let name = format!("bt{tag}{}", process::own_pid());
         let account = Self { service: format!("brevet-test-{name}"), name };
@@ -31,7 +31,7 @@ impl Account {
         account
     }
 
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/etc/pam.d/{}", self.service)
     }
 

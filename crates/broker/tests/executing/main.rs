@@ -14,3 +14,5 @@ mod rig;
 mod start;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod waiting;
