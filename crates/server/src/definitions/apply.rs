@@ -10,7 +10,7 @@ use brevet_core::file::File;
 
 use super::check;
 use super::content::{Content, Kind, Snapshot, kind_name, of_file};
-use super::mistakes::{self, Known};
+use super::mistakes::{self, Known, Together};
 use super::sight::Sight;
 use super::write::{self, Reason, errors_or_ok};
 use crate::access::{Action, Actor};
@@ -73,7 +73,8 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     let others = after.0.iter().filter(|d| in_file.get(&d.content.key()).is_none_or(|content| **content != d.content));
     errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()))).collect())?;
     let known = Known::load(change.tx(), &after).await?;
-    let warnings = wanted.iter().flat_map(|content| mistakes::of(content, &after, &known, change.now)).take(MOST_WARNINGS).collect();
+    let together = Together::new(&after, &known);
+    let warnings = wanted.iter().flat_map(|content| together.of(content, change.now)).take(MOST_WARNINGS).collect();
     let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
     if body.dry_run {
         for change in changes.iter_mut().filter(|c| c.change == AppliedAction::Created) {

@@ -45,31 +45,54 @@ impl Known {
 /// Most findings about one definition.
 const MOST: usize = 20;
 
-/// Everything about one definition that its author may not mean, as all of them stand together.
-#[must_use]
-pub fn of(content: &Content, all: &Snapshot, known: &Known, now: Timestamp) -> Vec<Mistake> {
-    let mut found = Found { content, all, known, out: Vec::new() };
-    match content {
-        Content::Group(group) => {
-            for (index, name) in group.computers.iter().flatten().enumerate() {
-                found.computer(&format!("computers[{index}]"), name);
-            }
-        }
-        Content::List(_) => {}
-        Content::Policy(policy) if policy.enabled => {
-            found.computers(&policy.computers);
-            found.users(&policy.users);
-            found.validity(&policy.validity, now);
-            found.denies(policy);
-        }
-        Content::Autonomous(rule) if rule.enabled => {
-            found.computers(&rule.computers);
-            found.users(&rule.users);
-        }
-        Content::Policy(_) | Content::Autonomous(_) => {}
+/// All definitions as they stand together, looked through once for all that is asked about them.
+pub struct Together<'a> {
+    all: &'a Snapshot,
+    known: &'a Known,
+    /// Enabled denies that refuse something altogether and always.
+    denies: Vec<&'a Policy>,
+    /// Enabled policies that give something.
+    giving: Vec<&'a Policy>,
+}
+
+impl<'a> Together<'a> {
+    /// Looks through them.
+    #[must_use]
+    pub fn new(all: &'a Snapshot, known: &'a Known) -> Self {
+        let policies = all.0.iter().filter_map(|definition| match &definition.content {
+            Content::Policy(policy) if policy.enabled => Some(&**policy),
+            _ => None,
+        });
+        let (denies, giving): (Vec<_>, Vec<_>) = policies.partition(|policy| policy.mode == Mode::Deny);
+        Self { all, known, denies: denies.into_iter().filter(|deny| is_whole(deny)).collect(), giving }
     }
-    found.out.truncate(MOST);
-    found.out
+
+    /// Everything about one definition that its author may not mean.
+    #[must_use]
+    pub fn of(&self, content: &Content, now: Timestamp) -> Vec<Mistake> {
+        let mut found = Found { content, together: self, out: Vec::new() };
+        match content {
+            Content::Group(group) => {
+                for (index, name) in group.computers.iter().flatten().enumerate() {
+                    found.computer(&format!("computers[{index}]"), name);
+                }
+            }
+            Content::List(_) => {}
+            Content::Policy(policy) if policy.enabled => {
+                found.computers(&policy.computers);
+                found.users(&policy.users);
+                found.validity(&policy.validity, now);
+                found.denies(policy);
+            }
+            Content::Autonomous(rule) if rule.enabled => {
+                found.computers(&rule.computers);
+                found.users(&rule.users);
+            }
+            Content::Policy(_) | Content::Autonomous(_) => {}
+        }
+        found.out.truncate(MOST);
+        found.out
+    }
 }
 
 /// The same for somebody whose role is narrowed: what it means instead may be the name of what lies beyond.
@@ -83,8 +106,7 @@ pub fn narrowed(mut found: Vec<Mistake>) -> Vec<Mistake> {
 
 struct Found<'a> {
     content: &'a Content,
-    all: &'a Snapshot,
-    known: &'a Known,
+    together: &'a Together<'a>,
     out: Vec<Mistake>,
 }
 
@@ -96,8 +118,8 @@ impl Found<'_> {
 
     /// A computer that is not there may come later; one that is nearly there is a slip.
     fn computer(&mut self, field: &str, name: &str) {
-        if self.out.len() < MOST && !self.known.computers.contains(name) {
-            let hint = nearest(name, &self.known.computers).map(|near| format!("do you mean {near:?}?"));
+        if self.out.len() < MOST && !self.together.known.computers.contains(name) {
+            let hint = nearest(name, &self.together.known.computers).map(|near| format!("do you mean {near:?}?"));
             self.add(field, "unknown_computer", format!("no computer {name:?} is enrolled"), hint);
         }
     }
@@ -109,14 +131,14 @@ impl Found<'_> {
             let field = format!("computers[{index}]");
             match entry.strip_prefix("group:") {
                 Some(group) => {
-                    let members = self.all.group(group).and_then(|group| group.computers.clone()).unwrap_or_default();
-                    any |= members.iter().any(|member| self.known.computers.contains(member));
+                    let members = self.together.all.group(group).and_then(|group| group.computers.clone()).unwrap_or_default();
+                    any |= members.iter().any(|member| self.together.known.computers.contains(member));
                     if members.is_empty() {
                         self.add(&field, "empty_group", format!("the group {group:?} has no computer"), None);
                     }
                 }
                 None => {
-                    any |= self.known.computers.contains(entry);
+                    any |= self.together.known.computers.contains(entry);
                     self.computer(&field, entry);
                 }
             }
@@ -136,11 +158,11 @@ impl Found<'_> {
         for (index, entry) in entries.iter().enumerate() {
             let field = format!("users[{index}]");
             if let Some(group) = entry.strip_prefix("group:") {
-                if self.all.group(group).is_some_and(|group| group.users.as_ref().is_some_and(Vec::is_empty)) {
+                if self.together.all.group(group).is_some_and(|group| group.users.as_ref().is_some_and(Vec::is_empty)) {
                     self.add(&field, "empty_group", format!("the group {group:?} has no user"), None);
                 }
-            } else if !entry.starts_with("os-group:") && !self.known.users.contains(entry) {
-                let near = nearest(entry, &self.known.users).filter(|near| near.chars().count() > 3);
+            } else if !entry.starts_with("os-group:") && !self.together.known.users.contains(entry) {
+                let near = nearest(entry, &self.together.known.users).filter(|near| near.chars().count() > 3);
                 if let Some(near) = near {
                     self.add(&field, "unknown_user", format!("no user {entry:?} is known here"), Some(format!("do you mean {near:?}?")));
                 }
@@ -158,40 +180,39 @@ impl Found<'_> {
 
     /// A deny that refuses everything that another policy gives.
     fn denies(&mut self, policy: &Policy) {
-        let all = self.all;
-        let others = all.0.iter().filter_map(|definition| match &definition.content {
-            Content::Policy(other) if other.enabled && other.name != policy.name => Some(&**other),
-            _ => None,
-        });
-        for other in others {
-            if policy.mode == Mode::Deny && other.mode != Mode::Deny && shadows(policy, other) {
+        let together = self.together;
+        if policy.mode != Mode::Deny {
+            for deny in together.denies.iter().filter(|deny| deny.name != policy.name && shadows(deny, policy)).take(MOST) {
+                let reason = format!("the deny {:?} refuses everything that it gives", deny.name);
+                self.add("mode", "shadowed", reason, Some("narrow the deny, or take this policy away".into()));
+            }
+        } else if is_whole(policy) {
+            for other in together.giving.iter().filter(|other| other.name != policy.name && shadows(policy, other)).take(MOST) {
                 let reason = format!("it refuses everything that the policy {:?} gives", other.name);
                 self.add("mode", "shadows", reason, Some("narrow the deny, or disable the other".into()));
-            } else if policy.mode != Mode::Deny && other.mode == Mode::Deny && shadows(other, policy) {
-                let reason = format!("the deny {:?} refuses everything that it gives", other.name);
-                self.add("mode", "shadowed", reason, Some("narrow the deny, or take this policy away".into()));
             }
         }
     }
 }
 
-/// Whether a deny certainly refuses all that a policy gives.
+/// Whether a deny holds always, and for all that it names.
+fn is_whole(deny: &Policy) -> bool {
+    deny.validity == Validity::Always && deny.exceptions.is_empty()
+}
+
+/// Whether a deny that is whole certainly refuses all that a policy gives.
 fn shadows(deny: &Policy, policy: &Policy) -> bool {
     let scope = |wide: &Scope, narrow: &Scope| match (wide, narrow) {
         (Scope::All, _) => true,
         (Scope::Named(_), Scope::All) => false,
         (Scope::Named(wide), Scope::Named(narrow)) => narrow.iter().all(|entry| wide.contains(entry)),
     };
-    let applications = match (&deny.applications, &policy.applications) {
+    let applications = || match (&deny.applications, &policy.applications) {
         (Applications::All, _) => true,
         (Applications::Rules(_), Applications::All) => false,
         (Applications::Rules(wide), Applications::Rules(narrow)) => narrow.iter().all(|rule| wide.contains(rule)),
     };
-    deny.validity == Validity::Always
-        && deny.exceptions.is_empty()
-        && scope(&deny.users, &policy.users)
-        && scope(&deny.computers, &policy.computers)
-        && applications
+    applications() && scope(&deny.users, &policy.users) && scope(&deny.computers, &policy.computers)
 }
 
 /// The name that is most like one that is not there, if it is like it.

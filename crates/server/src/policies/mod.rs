@@ -128,7 +128,7 @@ async fn warnings(
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let policy = sight.find(&all, Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
     let known = mistakes::Known::load(&app.store.pool, &all).await?;
-    let found = mistakes::of(&policy.content, &all, &known, app.clock.now());
+    let found = mistakes::Together::new(&all, &known).of(&policy.content, app.clock.now());
     let found = if sight.is_whole() { found } else { mistakes::narrowed(found) };
     let numbered: Vec<(usize, Mistake)> = found.into_iter().enumerate().collect();
     let page = slice.page_of(numbered, |(number, _)| format!("{number:04}"));
