@@ -6,12 +6,17 @@ use brevet_api::rest::policy::Change;
 use brevet_core::file::File;
 use clap::Args;
 use serde::de::DeserializeOwned;
+use similar::{ChangeTag, TextDiff};
+use std::time::Duration;
 
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::listing::{Columns, Listing};
 use crate::output::{moment, shown};
 use crate::stored::to_toml;
+
+/// After so long a difference need not be the shortest.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Which history.
 #[derive(Debug, Args)]
@@ -90,40 +95,13 @@ pub fn version<T: DeserializeOwned>(session: &Session, kind: &str, name: &str, v
 #[must_use]
 pub fn differing(before: &str, after: &str) -> Vec<String> {
     let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
-    // The longest common subsequence. What people write is short; anything longer is shown as taken away and added as a whole.
-    if before.len().saturating_mul(after.len()) > 4_000_000 {
-        return before.iter().map(|line| format!("- {line}")).chain(after.iter().map(|line| format!("+ {line}"))).collect();
-    }
-    let width = after.len() + 1;
-    let mut common = vec![0u32; (before.len() + 1) * width];
-    let at = |row: usize, column: usize| row * width + column;
-    for (row, old) in before.iter().enumerate().rev() {
-        for (column, new) in after.iter().enumerate().rev() {
-            let value = |place: usize| common.get(place).copied().unwrap_or(0);
-            let longest =
-                if old == new { value(at(row + 1, column + 1)) + 1 } else { value(at(row + 1, column)).max(value(at(row, column + 1))) };
-            if let Some(cell) = common.get_mut(at(row, column)) {
-                *cell = longest;
-            }
-        }
-    }
-    let value = |row: usize, column: usize| common.get(at(row, column)).copied().unwrap_or(0);
-    let (mut row, mut column, mut out) = (0, 0, Vec::new());
-    loop {
-        match (before.get(row), after.get(column)) {
-            (None, None) => return out,
-            (Some(old), Some(new)) if old == new => (row, column) = (row + 1, column + 1),
-            (Some(old), new) if new.is_none() || value(row + 1, column) >= value(row, column + 1) => {
-                out.push(format!("- {old}"));
-                row += 1;
-            }
-            (_, Some(new)) => {
-                out.push(format!("+ {new}"));
-                column += 1;
-            }
-            (Some(_), None) => return out,
-        }
-    }
+    let difference = TextDiff::configure().timeout(PATIENCE).diff_slices(&before, &after);
+    let line = |change: similar::Change<&str>| match change.tag() {
+        ChangeTag::Equal => None,
+        ChangeTag::Delete => Some(format!("- {}", change.value())),
+        ChangeTag::Insert => Some(format!("+ {}", change.value())),
+    };
+    difference.iter_all_changes().filter_map(line).collect()
 }
 
 #[cfg(test)]
