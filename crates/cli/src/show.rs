@@ -144,7 +144,7 @@ pub fn pending(pending: &Pending) -> Vec<String> {
 /// It was approved.
 pub fn approved(approved: &Approved) -> (String, Vec<String>) {
     let by = names(&approved.by);
-    let how = if approved.autonomous { format!("approved by the rule {by}") } else { format!("approved by {by}") };
+    let how = if approved.autonomous { format!("approved by the rule \"{by}\"") } else { format!("approved by {by}") };
     let comments = approved.comments.iter().filter(|comment| !comment.is_empty()).map(|comment| line("comment", &quoted(comment)));
     (format!("{how} for {}", approved.duration), comments.collect())
 }

@@ -106,27 +106,40 @@ impl Output {
     }
 }
 
-/// A table with these headings; the last column is the one that may be broken into lines.
+/// Cells up to this width stay whole: ids, moments and names are copied by hand.
+const WHOLE: usize = 40;
+/// Text that is broken into lines is still read when it has so much room.
+const READABLE: usize = 24;
+/// Between columns.
+const GAP: usize = 2;
+
+/// A table with these headings; the last column, and long text, may be broken into lines. On a terminal that is too narrow for
+/// that, a block of fields for each row.
 #[must_use]
 pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return "none\n".into();
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(headings.iter().map(|h| h.to_uppercase()));
-    let mut wide = vec![0usize; headings.len()];
-    for row in rows {
-        for (width, cell) in wide.iter_mut().zip(&row) {
+    let mut wide: Vec<usize> = headings.iter().map(|heading| heading.len()).collect();
+    for row in &rows {
+        for (width, cell) in wide.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
-        table.add_row(row);
     }
     let last = headings.len().saturating_sub(1);
-    for (index, column) in table.column_iter_mut().enumerate() {
+    let whole: Vec<bool> = wide.iter().enumerate().map(|(index, width)| index != last && *width <= WHOLE).collect();
+    let mut table = Table::new();
+    let room = table.width().map_or(usize::MAX, usize::from);
+    let wanted = wide.iter().zip(&whole).map(|(width, whole)| if *whole { *width } else { (*width).min(READABLE) } + GAP);
+    if wanted.sum::<usize>() > room {
+        return blocks(headings, &rows);
+    }
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(headings.iter().map(|h| h.to_uppercase()));
+    table.add_rows(rows);
+    for (column, whole) in table.column_iter_mut().zip(whole) {
         column.set_padding((0, 2));
-        // Ids, moments and names are copied by hand: they stay whole. Long text is broken to fit.
-        if index != last && wide.get(index).is_some_and(|width| *width <= 40) {
+        if whole {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
@@ -135,17 +148,18 @@ pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     text
 }
 
-/// The same as CSV (RFC 4180). A cell that a spreadsheet would take for a formula gets an apostrophe before it.
+fn blocks(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let block = |row: &Vec<String>| fields(&headings.iter().copied().zip(row.iter().cloned()).collect::<Vec<_>>());
+    rows.iter().map(block).collect::<Vec<_>>().join("\n")
+}
+
+/// The same as CSV (RFC 4180).
 #[must_use]
 pub fn csv(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let cell = |text: &str| {
-        let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
-        if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-    };
     let line = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
-    let mut text = line(headings.iter().map(|heading| cell(heading)).collect());
+    let mut text = line(headings.iter().map(|heading| escape::csv(heading)).collect());
     for row in rows {
-        text.push_str(&line(row.iter().map(|text| cell(text)).collect()));
+        text.push_str(&line(row.iter().map(|text| escape::csv(text)).collect()));
     }
     text
 }
@@ -182,6 +196,12 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_a_terminal_has_no_room_for_are_blocks_of_fields() {
+        let rows = vec![vec!["one".into(), "a".into(), "x y".into()], vec!["two".into(), String::new(), "z".into()]];
+        assert_eq!(blocks(&["name", "state", "why"], &rows), "name   one\nstate  a\nwhy    x y\n\nname  two\nwhy   z\n");
+    }
+
+    #[test]
     fn moments_are_utc_to_the_second() {
         assert_eq!(moment(Timestamp::from_millis(1_700_000_000_123)), "2023-11-14T22:13:20Z");
     }
@@ -189,7 +209,7 @@ mod tests {
     #[test]
     fn csv_quotes_what_it_must_and_disarms_formulas() {
         let rows = [vec!["a,b".to_owned(), "say \"x\"".into(), "=1+1".into()]];
-        assert_eq!(csv(&["a", "b", "c"], &rows), "a,b,c\r\n\"a,b\",\"say \"\"x\"\"\",'=1+1\r\n");
+        assert_eq!(csv(&["a", "b", "c"], &rows), "a,b,c\r\n\"a,b\",\"say \"\"x\"\"\",\"'=1+1\"\r\n");
     }
 
     #[test]

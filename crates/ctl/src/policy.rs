@@ -166,6 +166,7 @@ fn row(policy: &StoredPolicy) -> Vec<String> {
     let content = &policy.content;
     let applications = match &content.applications {
         Applications::All => "all".to_owned(),
+        Applications::Rules(rules) if rules.len() == 1 => "1 rule".into(),
         Applications::Rules(rules) => format!("{} rules", rules.len()),
     };
     vec![

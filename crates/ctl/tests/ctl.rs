@@ -416,7 +416,7 @@ fn lists_are_filtered_ordered_and_exported_by_their_columns() {
     let api = Api::start();
     api.on("GET grants", 200, &page(&[item("bob", "active"), item("alice", "expired"), item("=cmd()", "active")], None));
     let csv = api.ok(&["grant", "list", "--filter", "state=active", "--filter", "user!=bob", "--csv"]);
-    assert!(csv.starts_with("id,state,origin,") && csv.lines().count() == 2 && csv.contains(",'=cmd(),"), "{csv}");
+    assert!(csv.starts_with("id,state,origin,") && csv.lines().count() == 2 && csv.contains(",\"'=cmd()\","), "{csv}");
     let all: Value = serde_json::from_str(&api.ok(&["grant", "list", "--filter", "user=alice", "--json"])).unwrap();
     assert_eq!(all["items"].as_array().unwrap().len(), 1);
     let wrong = api.run(&["grant", "list", "--sort", "colour"]);
