@@ -1,6 +1,7 @@
 //! What every handler shares: the store, the keys, the clock, and who is connected.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use brevet_core::document::PublicKey;
@@ -12,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::keys::Keys;
+use crate::replicas::Replica;
 use crate::store::Store;
 use crate::tls::Authority;
 
@@ -43,6 +45,8 @@ pub struct Inner {
     pub limits: Limits,
     /// Nonces and tokens of computers.
     pub nonces: Nonces,
+    /// This server among those that share the database.
+    pub replica: Replica,
     /// Becomes true when the server is to stop.
     pub stopping: watch::Sender<bool>,
 }
@@ -63,9 +67,16 @@ impl std::ops::Deref for App {
 }
 
 /// Open streams, each woken when its computer has new documents. Holds nothing that the database does not.
-#[derive(Default)]
 pub struct Hub {
     streams: Mutex<HashMap<ComputerId, Open>>,
+    opened: AtomicU64,
+    news: watch::Sender<u64>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { streams: Mutex::default(), opened: AtomicU64::new(0), news: watch::channel(0).0 }
+    }
 }
 
 /// A computer's open streams. Only the newest goes on: an older one is a connection that the computer gave up, perhaps
@@ -84,7 +95,31 @@ impl Hub {
         }
     }
 
-    /// Whether a computer has a stream open.
+    /// Has every stream look for documents.
+    pub fn wake_all(&self) {
+        for open in self.lock().values() {
+            open.wake.send_modify(|n| *n = n.wrapping_add(1));
+        }
+    }
+
+    /// There are new events, here or at another server.
+    pub fn tell(&self) {
+        self.news.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Changes when there are new events.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Computers with a stream open here.
+    #[must_use]
+    pub fn here(&self) -> Vec<ComputerId> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Whether a computer has a stream open here.
     #[must_use]
     pub fn connected(&self, computer: &ComputerId) -> bool {
         self.lock().contains_key(computer)
@@ -96,7 +131,7 @@ impl Hub {
         let mut streams = self.lock();
         let open = streams.entry(computer.clone()).or_insert_with(|| Open { wake: watch::channel(0).0, newest: 0, count: 0 });
         open.count += 1;
-        open.newest += 1;
+        open.newest = self.opened.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         open.wake.send_modify(|n| *n = n.wrapping_add(1));
         Listener { app: app.clone(), computer: computer.clone(), number: open.newest, woken: open.wake.subscribe() }
     }
@@ -130,7 +165,13 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Whether no newer stream took its place.
+    /// Names this stream among those of all servers.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.app.replica.id, self.number)
+    }
+
+    /// Whether no newer stream took its place here.
     #[must_use]
     pub fn is_newest(&self) -> bool {
         self.app.hub.is_newest(&self.computer, self.number)
@@ -140,5 +181,10 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.app.hub.close(&self.computer);
+        let (app, computer, stream) = (self.app.clone(), self.computer.clone(), self.name());
+        let told = app.store.shared() && !*app.stopping.borrow();
+        if let Some(runtime) = tokio::runtime::Handle::try_current().ok().filter(|_| told) {
+            runtime.spawn(async move { crate::computers::presence::closed(&app, &computer, &stream).await });
+        }
     }
 }

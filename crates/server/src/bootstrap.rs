@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use brevet_api::rest::person::Role;
-use brevet_core::document::{Envelope, PublicKey};
+use brevet_core::document::{Envelope, Key, KeyUse, PublicKey, Trust, open as trusted};
 use brevet_core::id::InstanceId;
 use brevet_core::time::Length;
 use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _};
@@ -44,6 +44,12 @@ pub enum OpenError {
     /// No certificate.
     #[error("cannot use the certificate")]
     Tls(#[from] crate::tls::TlsError),
+    /// Keys of another installation, or of an earlier time.
+    #[error("{0} are not the keys that this database's trust document names: copy keys/ from the server that was set up first")]
+    OtherKeys(PathBuf),
+    /// The certificate authority is missing.
+    #[error("{0} has no certificate authority: copy tls/ca.pem and tls/ca.key from the server that was set up first")]
+    NoAuthority(PathBuf),
     /// No randomness.
     #[error(transparent)]
     Random(#[from] clock::NoRandomness),
@@ -184,7 +190,18 @@ async fn assembled(store: Store, data: &Path, url: String, config: Config) -> Re
     let newest = trust::Entity::find().order_by_desc(trust::Column::Version).one(&store.pool).await?.ok_or_else(not_set_up)?;
     let id = InstanceId::parse(&row.id).map_err(|error| OpenError::Step(error.to_string()))?;
     let root = PublicKey::try_from(newest.root).map_err(|error| OpenError::Step(error.into()))?;
-    let (keys, authority) = (Keys::load(data)?, Authority::open(data)?);
+    let keys = Keys::load(data)?;
+    let envelope: Envelope = serde_json::from_str(&newest.envelope).map_err(|error| OpenError::Step(error.to_string()))?;
+    let named: Trust = trusted(&envelope, std::slice::from_ref(&root)).map_err(|error| OpenError::Step(error.to_string()))?;
+    let ours = |key: &Key, usage| named.keys.iter().any(|it| it.key == key.public() && it.uses.contains(&usage));
+    if !ours(&keys.issuer, KeyUse::Issuer) || !ours(&keys.policy, KeyUse::Policy) {
+        return Err(OpenError::OtherKeys(data.join("keys")));
+    }
+    // A second server that made an authority of its own would have computers refuse it.
+    if !Authority::path(data).exists() {
+        return Err(OpenError::NoAuthority(data.join("tls")));
+    }
+    let authority = Authority::open(data)?;
     Ok(assemble(store, keys, Clock::default(), (id, root), url, authority, config)?)
 }
 
@@ -197,6 +214,7 @@ fn assemble(
     authority: Authority,
     config: Config,
 ) -> Result<App, clock::NoRandomness> {
+    let nonces = Nonces::new(&keys.issuer);
     Ok(App::new(Inner {
         store,
         keys,
@@ -208,7 +226,8 @@ fn assemble(
         config,
         hub: Hub::default(),
         limits: Limits::default(),
-        nonces: Nonces::new()?,
+        nonces,
+        replica: crate::replicas::Replica::new()?,
         stopping: tokio::sync::watch::channel(false).0,
     }))
 }

@@ -232,10 +232,15 @@ pub async fn serve_on(app: App, listener: std::net::TcpListener, handle: axum_se
     let tls = app.authority.server_config(names, app.clock.now())?;
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
     let sweeping = tokio::spawn(crate::sweep::run(app.clone()));
+    let listening = tokio::spawn(crate::replicas::run(app.clone()));
     let router = crate::http::router(&app);
     let served = bounded(axum_server::from_tcp_rustls(listener, tls)?, &app).handle(handle);
     let served = served.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
     sweeping.abort();
+    listening.abort();
+    if let Err(error) = crate::replicas::leave(&app).await {
+        tracing::warn!(%error, "the other servers will notice by themselves that this one stopped");
+    }
     app.store.pool.clone().close().await?;
     served.map_err(|error| anyhow!(error).context("the server stopped"))
 }

@@ -29,6 +29,10 @@ pub struct Config {
     pub lost_after: Length,
     /// How often lapsed requests and lost computers are looked for.
     pub sweep: Length,
+    /// On PostgreSQL: how often to look for changes of other servers, whatever notifications said.
+    pub look: Length,
+    /// On PostgreSQL: whether to listen for notifications. A pooler between may not pass them on.
+    pub notifications: bool,
     /// How often and how slowly one may call.
     pub limits: Limits,
 }
@@ -44,6 +48,8 @@ impl Default for Config {
             keep_alive: Length::from_seconds(15),
             lost_after: Length::from_minutes(5),
             sweep: Length::from_seconds(5),
+            look: Length::from_seconds(5),
+            notifications: true,
             limits: Limits::default(),
         }
     }
@@ -94,8 +100,13 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let times =
-            [("heartbeat", self.heartbeat), ("keep_alive", self.keep_alive), ("lost_after", self.lost_after), ("sweep", self.sweep)];
+        let times = [
+            ("heartbeat", self.heartbeat),
+            ("keep_alive", self.keep_alive),
+            ("lost_after", self.lost_after),
+            ("sweep", self.sweep),
+            ("look", self.look),
+        ];
         for (field, value) in times.into_iter().chain(self.limits.times()) {
             if value == Length::ZERO {
                 return Err(ConfigError::Wrong { field, reason: "must be at least 1s".into() });

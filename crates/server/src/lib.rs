@@ -23,6 +23,7 @@ pub mod keys;
 pub mod lists;
 pub mod people;
 pub mod policies;
+pub mod replicas;
 pub mod requests;
 pub mod restore;
 pub mod sessions;

@@ -1,4 +1,4 @@
-//! What time alone brings about: requests lapse, grants stay unused, computers fall silent.
+//! What time alone brings about: requests lapse, grants stay unused, computers fall silent. Of several servers one does it.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::audit::{By, record};
 use crate::http::failure::Outcome;
 use crate::requests::{event, received, state_name};
-use crate::store::Change;
 use crate::store::entities::request;
+use crate::store::{Change, Job, Turn};
 
 /// Sweeps until the server stops; a sweep that fails is tried again.
 pub async fn run(app: App) {
@@ -33,6 +33,9 @@ pub async fn run(app: App) {
 /// # Errors
 /// When the database does not answer.
 pub async fn once(app: &App) -> Outcome<()> {
+    crate::computers::presence::still_here(app).await?;
+    let Some(_turn) = Turn::take(&app.store, Job::Sweep).await? else { return Ok(()) };
+    crate::replicas::forget(app).await?;
     lapse(app).await?;
     crate::requests::remind::sweep(app).await?;
     crate::grants::unused::sweep(app).await?;

@@ -104,6 +104,7 @@ async fn add(change: &Change, id: &ComputerId, name: &str, body: &Enrol) -> Outc
         held_trust: Set(instance.trust_version),
         manifest: Set(String::new()),
         incarnation: Set(body.incarnation.to_string()),
+        stream: Set(None),
     };
     computer::Entity::insert(row).exec(change.tx()).await?;
     let chain = brevet_core::journal::Chain::new(id.clone(), body.incarnation.clone());

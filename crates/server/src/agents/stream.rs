@@ -38,14 +38,17 @@ pub(super) async fn documents(
     let computer = ComputerId::parse(&row.id)?;
     // Listening begins before reading, so that nothing falls between.
     let listener = app.hub.open(&app, &computer);
-    let change = Change::begin(&app).await?;
+    let mut change = Change::begin(&app).await?;
     presence::heard(&change, &row).await?;
     sequence::delivered(&change, &row.id, Place { epoch: position.epoch, seq: position.seq }).await?;
     computer::Entity::update_many()
         .col_expr(computer::Column::HeldTrust, Expr::value(crate::definitions::write::signed(position.trust_version)))
+        .col_expr(computer::Column::Stream, Expr::value(listener.name()))
         .filter(computer::Column::Id.eq(&row.id))
         .exec(change.tx())
         .await?;
+    // An older stream of it at another server ends.
+    change.wake(&computer);
     change.commit().await?;
     let epoch = unsigned(row.epoch);
     let sent = if position.epoch == epoch { position.seq.min(unsigned(row.sent)) } else { 0 };
@@ -97,6 +100,7 @@ impl Talk {
             self.listener.woken.mark_unchanged();
             match self.due().await {
                 Ok(events) if !events.is_empty() => return Some(events.into_iter().map(Ok).collect()),
+                Ok(_) if self.ended => return None,
                 Ok(_) => {}
                 Err(failure) => {
                     // The computer connects again and resumes; half a truth is worse than silence.
@@ -116,6 +120,11 @@ impl Talk {
         let mut out = Vec::new();
         let row = computer::Entity::find_by_id(self.computer.as_str()).one(&self.app.store.pool).await?;
         let row = row.ok_or_else(|| Failure::internal("the computer is gone"))?;
+        let newer = row.stream.as_deref().is_some_and(|stream| stream != self.listener.name());
+        if newer {
+            self.ended = true;
+            return Ok(out);
+        }
         self.ended = row.state == "removed" || unsigned(row.epoch) != self.epoch;
         if let Some(envelope) = self.newer_trust().await? {
             out.push(document(&envelope)?);

@@ -1,6 +1,7 @@
 //! Nonces, and the tokens of computers: EdDSA JWTs by the transport key, each bound to one nonce of ours.
 //!
-//! Nothing is kept for a nonce that was only asked for. After a restart a computer simply asks for a new one.
+//! Nothing is kept for a nonce that was only asked for. The key that signs nonces follows from the issuer's, so that each of several
+//! servers knows the nonces of all; which token brought one stands in their database.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,14 +23,18 @@ use crate::app::App;
 use crate::clock;
 use crate::http::extract::Json;
 use crate::http::failure::{Failure, Outcome};
+use crate::replicas::bind_nonce;
 use crate::store::entities::computer;
 
 const NONCE_MILLIS: i64 = 120_000;
+/// Servers' clocks may differ by so much.
+const SKEW_MILLIS: i64 = 5_000;
 const TOKEN_SECONDS: i64 = 600;
 /// Tokens of one computer that may live at a time: one that reconnects without end keeps out only itself.
 const MOST_TOKENS: usize = 256;
 /// Time, random bytes, signature.
 const NONCE_BYTES: usize = 8 + 16 + 64;
+const NOT_OURS: &str = "the nonce is unknown, too old, or was used in another token";
 
 /// Makes nonces and knows its own again: each carries its time and our signature, so that asking for one costs us no memory.
 /// Only those that an authenticated computer used are remembered.
@@ -55,17 +60,25 @@ struct Claim<'a> {
     until: i64,
 }
 
+/// What became of a nonce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// Bound to this token now.
+    First,
+    /// Bound to this token before.
+    Known,
+}
+
 fn signed_part(payload: &[u8]) -> [u8; 32] {
     *Fields::new("brevet nonce 1").bytes(payload).finish().as_bytes()
 }
 
 impl Nonces {
-    /// With a key that lives as long as this process.
-    ///
-    /// # Errors
-    /// When the kernel gives no random bytes.
-    pub fn new() -> Result<Self, clock::NoRandomness> {
-        Ok(Self { key: Key::from_seed(&clock::random()?), used: Mutex::default() })
+    /// With a key that every server of this installation has, and that signs nothing else.
+    #[must_use]
+    pub fn new(issuer: &Key) -> Self {
+        let seed = Fields::new("brevet nonce key 1").bytes(&issuer.seed()).finish();
+        Self { key: Key::from_seed(seed.as_bytes()), used: Mutex::default() }
     }
 
     fn make(&self, now: Timestamp) -> Outcome<String> {
@@ -88,25 +101,46 @@ impl Nonces {
     ///
     /// # Errors
     /// In words, why it is not.
-    fn take(&self, claim: &Claim<'_>, now: Timestamp) -> Result<(), &'static str> {
-        const NOT_OURS: &str = "the nonce is unknown, too old, or was used in another token";
+    fn take(&self, claim: &Claim<'_>, now: Timestamp) -> Result<Taken, &'static str> {
         let made = self.made(claim.nonce).ok_or(NOT_OURS)?;
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let used = used.entry(claim.computer.clone()).or_default();
         used.retain(|held| held.until > now.millis());
         let nonce = Digest::of(claim.nonce.as_bytes());
         if let Some(held) = used.iter().find(|held| held.nonce == nonce) {
-            return if held.token == claim.token { Ok(()) } else { Err(NOT_OURS) };
+            return if held.token == claim.token { Ok(Taken::Known) } else { Err(NOT_OURS) };
         }
-        let fresh = made <= now.millis() && now.millis().saturating_sub(made) < NONCE_MILLIS;
-        if !fresh {
+        let past = now.millis().saturating_sub(made);
+        if !(-SKEW_MILLIS..NONCE_MILLIS).contains(&past) {
             return Err(NOT_OURS);
         }
         if used.len() >= MOST_TOKENS {
             return Err("too many tokens of this computer are alive: use one until it expires");
         }
         used.push(Used { nonce, token: claim.token, until: claim.until });
-        Ok(())
+        Ok(Taken::First)
+    }
+
+    /// Another server had bound it before.
+    fn give_back(&self, claim: &Claim<'_>) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let nonce = Digest::of(claim.nonce.as_bytes());
+        if let Some(used) = used.get_mut(claim.computer) {
+            used.retain(|held| held.nonce != nonce);
+        }
+    }
+
+    /// As `take`, held against what other servers on the same database saw.
+    async fn bind(&self, app: &App, claim: &Claim<'_>, now: Timestamp) -> Outcome<()> {
+        if self.take(claim, now).map_err(refused)? == Taken::Known {
+            return Ok(());
+        }
+        let nonce = Digest::of(claim.nonce.as_bytes()).to_string();
+        let bound = bind_nonce(app, &nonce, &claim.token.to_string(), Timestamp::from_millis(claim.until)).await;
+        if !matches!(bound, Ok(true)) {
+            self.give_back(claim);
+        }
+        if bound? { Ok(()) } else { Err(refused(NOT_OURS)) }
     }
 }
 
@@ -172,7 +206,7 @@ async fn verify(app: &App, token: &str) -> Outcome<computer::Model> {
     // INVARIANT: a nonce is remembered at least as long as it could be used in another token.
     let until = claims.exp.saturating_mul(1000).max(now.millis().saturating_add(NONCE_MILLIS));
     let claim = Claim { computer: &kid, nonce: &claims.nonce, token: Digest::of(token.as_bytes()), until };
-    app.nonces.take(&claim, now).map_err(refused)?;
+    app.nonces.bind(app, &claim, now).await?;
     Ok(row)
 }
 
@@ -190,22 +224,27 @@ mod tests {
 
     #[test]
     fn a_nonce_is_ours_fresh_and_for_one_token() {
-        let (nonces, now) = (Nonces::new().unwrap(), Timestamp::from_millis(1_000));
+        let (nonces, now) = (Nonces::new(&Key::from_seed(&[1; 32])), Timestamp::from_millis(1_000));
         let computer = ComputerId::new(1, [1; 10]);
         let nonce = nonces.make(now).unwrap();
-        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now).is_ok());
-        assert!(nonces.take(&claim(&computer, &nonce, b"one"), now).is_ok(), "the same token may be shown again");
-        assert!(nonces.take(&claim(&computer, &nonce, b"two"), now).is_err());
+        let take = |nonce: &str, token: &[u8], now| nonces.take(&claim(&computer, nonce, token), now);
+        assert_eq!(take(&nonce, b"one", now), Ok(Taken::First));
+        assert_eq!(take(&nonce, b"one", now), Ok(Taken::Known), "the same token may be shown again");
+        assert!(take(&nonce, b"two", now).is_err());
         let late = Timestamp::from_millis(1_000 + NONCE_MILLIS);
-        assert!(nonces.take(&claim(&computer, &nonces.make(now).unwrap(), b"three"), late).is_err());
-        let others = Nonces::new().unwrap().make(now).unwrap();
-        assert!(nonces.take(&claim(&computer, &others, b"four"), now).is_err());
-        assert!(nonces.take(&claim(&computer, "", b"five"), now).is_err());
+        assert!(take(&nonces.make(now).unwrap(), b"three", late).is_err());
+        let ahead = nonces.make(Timestamp::from_millis(1_001 + SKEW_MILLIS)).unwrap();
+        assert!(take(&ahead, b"six", now).is_err(), "from the future");
+        let others = Nonces::new(&Key::from_seed(&[2; 32])).make(now).unwrap();
+        assert!(take(&others, b"four", now).is_err());
+        assert!(take("", b"five", now).is_err());
+        let sister = Nonces::new(&Key::from_seed(&[1; 32])).make(now).unwrap();
+        assert_eq!(take(&sister, b"seven", now), Ok(Taken::First), "each server with the same key knows the others' nonces");
     }
 
     #[test]
     fn a_computer_that_takes_many_keeps_out_only_itself_and_asking_costs_nothing() {
-        let (nonces, now) = (Nonces::new().unwrap(), Timestamp::from_millis(1_000));
+        let (nonces, now) = (Nonces::new(&Key::from_seed(&[1; 32])), Timestamp::from_millis(1_000));
         let (greedy, other) = (ComputerId::new(1, [1; 10]), ComputerId::new(1, [2; 10]));
         for n in 0..=MOST_TOKENS {
             let nonce = nonces.make(now).unwrap();

@@ -95,7 +95,8 @@ pub async fn record(change: &Change, by: By<'_>, new: NewEvent) -> Outcome<()> {
         incarnation: Set(incarnation),
         journal_seq: Set(journal_seq),
     };
-    event::Entity::insert(row).exec(change.tx()).await?;
+    event::Entity::insert(row).exec_without_returning(change.tx()).await?;
+    change.recorded();
     Ok(())
 }
 

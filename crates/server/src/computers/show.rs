@@ -29,7 +29,7 @@ pub async fn shown(app: &App, row: &computer::Model, all: &Snapshot) -> Outcome<
         _ => None,
     });
     Ok(Computer {
-        connected: app.hub.connected(&id),
+        connected: crate::replicas::connected(app, &id, row.stream.as_deref()),
         id,
         name: row.name.clone(),
         hostname: row.hostname.clone(),

@@ -115,7 +115,7 @@ async fn computers(app: &App, actor: &Actor) -> Outcome<Vec<Machine>> {
         .all(&app.store.pool)
         .await?;
     let shown = |row: computer::Model| Machine {
-        connected: ComputerId::parse(&row.id).is_ok_and(|id| app.hub.connected(&id)),
+        connected: ComputerId::parse(&row.id).is_ok_and(|id| crate::replicas::connected(app, &id, row.stream.as_deref())),
         name: row.name,
         state: row.state,
         last_contact: Timestamp::from_millis(row.last_contact),

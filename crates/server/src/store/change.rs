@@ -1,26 +1,47 @@
 //! One change: a transaction with its events, and whom to wake once it is durable.
 //!
-//! INVARIANT: everything that changes state goes through here. Dropped without `commit`, nothing happened.
+//! INVARIANT: everything that changes state goes through here. Dropped without `commit`, nothing happened. There is one writer at a
+//! time, also when several servers share a PostgreSQL: so events have the order in which they became durable, and whatever a change
+//! reads stays so until it is over.
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use brevet_core::id::ComputerId;
 use brevet_core::time::Timestamp;
-use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _};
+use sea_orm::{
+    ActiveValue::NotSet, ActiveValue::Set, ConnectionTrait as _, DbErr, EntityTrait as _, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait as _,
+};
 use tokio::sync::OwnedMutexGuard;
 
-use super::Store;
+use super::entities::woken;
+use super::{Store, Tx};
 use crate::app::App;
+
+/// The advisory lock that every writer holds until its transaction is over. PostgreSQL lets go of it after the commit is visible, and
+/// when the writer's connection ends in any way.
+const WRITER: i64 = 0x6272_6576_6574_0001;
+
+/// More computers than this are not named one by one.
+const MOST_NAMED: usize = 200;
+
+/// Where servers that share a database hear of changes.
+pub const CHANNEL: &str = "brevet_changes";
+
+/// Every computer, in the row that says which were woken.
+pub const EVERY: &str = "*";
 
 /// A running change.
 pub struct Change {
-    tx: DatabaseTransaction,
+    tx: Tx,
     /// The server.
     pub app: App,
     /// The moment of this change.
     pub now: Timestamp,
     woken: BTreeSet<ComputerId>,
+    recorded: AtomicBool,
     _writer: OwnedMutexGuard<()>,
 }
 
@@ -30,17 +51,21 @@ impl Change {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin(app: &App) -> Result<Self, DbErr> {
-        let Store { pool, writer } = &app.store;
+        let Store { pool, writer, tear, .. } = &app.store;
         let guard = writer.clone().lock_owned().await;
         let immediate =
             TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
-        let tx = pool.begin_with_options(immediate).await?;
-        Ok(Self { tx, app: app.clone(), now: app.clock.now(), woken: BTreeSet::new(), _writer: guard })
+        let tx = Tx::new(pool.begin_with_options(immediate).await?, tear.clone());
+        if app.store.shared() {
+            tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITER})")).await?;
+        }
+        let now = app.clock.now();
+        Ok(Self { tx, app: app.clone(), now, woken: BTreeSet::new(), recorded: AtomicBool::new(false), _writer: guard })
     }
 
     /// The transaction, for queries.
     #[must_use]
-    pub const fn tx(&self) -> &DatabaseTransaction {
+    pub const fn tx(&self) -> &Tx {
         &self.tx
     }
 
@@ -49,17 +74,47 @@ impl Change {
         self.woken.insert(computer.clone());
     }
 
-    /// Makes the change durable and wakes the streams that it concerns.
+    /// An event was written in this change.
+    pub(crate) fn recorded(&self) {
+        self.recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes the change durable and wakes the streams that it concerns, also those of other servers on the same database.
     ///
     /// # Errors
-    /// When the database does not take it; then nothing happened.
+    /// When the database does not take it; then nothing happened. When the connection broke while it answered, it may have.
     pub async fn commit(self) -> Result<(), DbErr> {
+        let news = self.recorded.load(Ordering::Relaxed);
+        if self.app.store.shared() && (news || !self.woken.is_empty()) {
+            self.tell_others().await?;
+        }
         let Self { tx, app, woken, .. } = self;
         super::once::mark(&tx).await?;
         tx.commit().await?;
         for computer in &woken {
             app.hub.wake(computer);
         }
+        if news {
+            app.hub.tell();
+        }
+        Ok(())
+    }
+
+    /// INVARIANT: the row stands if and only if the change does. The notification only has others look at it sooner.
+    async fn tell_others(&self) -> Result<(), DbErr> {
+        let computers = if self.woken.len() > MOST_NAMED {
+            EVERY.to_owned()
+        } else {
+            self.woken.iter().map(ComputerId::as_str).collect::<Vec<_>>().join(" ")
+        };
+        let row = woken::ActiveModel {
+            seq: NotSet,
+            replica: Set(self.app.replica.id.clone()),
+            time: Set(self.now.millis()),
+            computers: Set(computers),
+        };
+        woken::Entity::insert(row).exec_without_returning(&self.tx).await?;
+        self.tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '')")).await?;
         Ok(())
     }
 

@@ -6,11 +6,13 @@
 mod people;
 mod policy;
 mod records;
+mod replicas;
 mod rights;
 mod scope;
 
 pub use people::*;
 pub use policy::*;
 pub use records::*;
+pub use replicas::*;
 pub use rights::*;
 pub use scope::*;

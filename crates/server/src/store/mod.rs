@@ -1,7 +1,8 @@
 //! The database: SQLite by default, PostgreSQL by `--database`. One set of entities and migrations serves both.
 //!
 //! Reading goes through a pool. Writing goes through a `Change`: one transaction, one writer at a time, with its events;
-//! so a busy database never reaches a user, and no state changes without its event.
+//! so a busy database never reaches a user, and no state changes without its event. Beside it stands only what is no state: who is
+//! connected where, and which nonces were used.
 
 pub mod change;
 pub mod entities;
@@ -10,7 +11,11 @@ mod lock;
 mod m0030_idempotency;
 mod m0031_scopes;
 mod m0040_decisions;
+mod m0050_replicas;
 pub mod once;
+pub mod tear;
+mod turn;
+mod tx;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +28,8 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
 pub use change::Change;
 pub use lock::Lock;
+pub use turn::{Job, Turn};
+pub use tx::Tx;
 
 /// Every migration, in order.
 pub struct Migrator;
@@ -31,11 +38,25 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         // A line each, so that branches can be put together.
         let first: Box<dyn MigrationTrait> = Box::new(first::First);
-        let later: [Box<dyn MigrationTrait>; 3] =
-            [Box::new(m0030_idempotency::IdempotencyOwner), Box::new(m0031_scopes::Scopes), Box::new(m0040_decisions::Decisions)];
+        let later: [Box<dyn MigrationTrait>; 4] = [
+            Box::new(m0030_idempotency::IdempotencyOwner),
+            Box::new(m0031_scopes::Scopes),
+            Box::new(m0040_decisions::Decisions),
+            Box::new(m0050_replicas::Replicas),
+        ];
         std::iter::once(first).chain(later).collect()
     }
 }
+
+/// Of every PostgreSQL connection.
+const POSTGRES: [(&str, &str); 6] = [
+    ("application_name", "brevet-server"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("lock_timeout", "30s"),
+    ("tcp_keepalives_idle", "20"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "4"),
+];
 
 /// The open database.
 #[derive(Clone)]
@@ -43,6 +64,8 @@ pub struct Store {
     /// For reading.
     pub pool: DatabaseConnection,
     writer: Arc<tokio::sync::Mutex<()>>,
+    /// For tests.
+    pub tear: tear::Tear,
 }
 
 impl Store {
@@ -53,15 +76,26 @@ impl Store {
     pub async fn open(data: &Path, url: Option<&str>) -> Result<Self, DbErr> {
         let url = url.map_or_else(|| format!("sqlite://{}?mode=rwc", data.join("brevet.db").display()), str::to_owned);
         let mut options = ConnectOptions::new(url);
-        options.sqlx_logging(false).max_connections(8).map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                .foreign_keys(true)
-                .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "FULL")
-                .pragma("busy_timeout", "10000")
-                .optimize_on_close(true, None)
-        });
-        Ok(Self { pool: Database::connect(options).await?, writer: Arc::default() })
+        options
+            .sqlx_logging(false)
+            .max_connections(8)
+            .map_sqlx_sqlite_opts(|sqlite| {
+                sqlite
+                    .foreign_keys(true)
+                    .pragma("journal_mode", "WAL")
+                    .pragma("synchronous", "FULL")
+                    .pragma("busy_timeout", "10000")
+                    .optimize_on_close(true, None)
+            })
+            // A server that hangs or vanishes must not keep the others from writing.
+            .map_sqlx_postgres_opts(|postgres| postgres.options(POSTGRES));
+        Ok(Self { pool: Database::connect(options).await?, writer: Arc::default(), tear: tear::Tear::default() })
+    }
+
+    /// Whether other servers may use the same database at the same time.
+    #[must_use]
+    pub fn shared(&self) -> bool {
+        self.pool.get_database_backend() == DbBackend::Postgres
     }
 
     /// For reading several things as they stood at one moment. Changes nothing; dropping it ends it.
@@ -70,7 +104,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
         // SQLite reads in a transaction from one snapshot anyway.
-        let isolation_level = (self.pool.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let isolation_level = self.shared().then_some(IsolationLevel::RepeatableRead);
         self.pool.begin_with_options(TransactionOptions { isolation_level, ..TransactionOptions::default() }).await
     }
 
@@ -79,6 +113,7 @@ impl Store {
     /// # Errors
     /// When a migration fails.
     pub async fn migrate(&self) -> Result<(), DbErr> {
+        let _turn = Turn::wait(self, Job::Migrate).await?;
         Migrator::up(&self.pool, None).await
     }
 }

@@ -1,8 +1,9 @@
 //! Done once: a call under an idempotency key marks the key as done in the very transaction that does its work.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, DatabaseTransaction, DbErr, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _};
 
+use super::Tx;
 use super::entities::idempotency::{Column, Entity};
 
 /// Reserved, and nothing durable yet.
@@ -34,7 +35,7 @@ pub async fn within<F: Future>(running: Running, call: F) -> F::Output {
 ///
 /// # Errors
 /// When another call has the key by now: then the transaction must not happen.
-pub(super) async fn mark(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+pub(super) async fn mark(tx: &Tx) -> Result<(), DbErr> {
     let Ok(running) = CALL.try_with(Clone::clone) else { return Ok(()) };
     let marked = Entity::update_many()
         .col_expr(Column::Status, Expr::value(DONE))

@@ -18,7 +18,7 @@ use brevet_core::user::User;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::Server;
+use crate::support::{Actor, Server};
 
 pub struct Agent {
     pub http: Client,
@@ -54,21 +54,27 @@ pub fn parse_token(text: &str) -> EnrolmentToken {
 
 impl Agent {
     pub async fn enrol(server: &Server, hostname: &str) -> Self {
-        let token = parse_token(&server.enrolment_token().await);
+        let token = server.enrolment_token().await;
+        let agent = Self::enrol_at(&server.owner, &token, hostname).await;
+        Self { now: server.app.clock.now(), ..agent }
+    }
+
+    pub async fn enrol_at(actor: &Actor, token: &str, hostname: &str) -> Self {
+        let token = parse_token(token);
         let (transport, journal) = (Key::from_seed(&seed(1)), Key::from_seed(&seed(2)));
-        let now = server.app.clock.now();
+        let now = brevet_server::clock::Clock::default().now();
         let incarnation = Incarnation::new(now.millis(), random10());
         let body = json!({
             "secret": token.secret, "hostname": hostname, "transport_key": transport.public(), "journal_key": journal.public(),
             "incarnation": incarnation, "platform": "test", "version": "0",
         });
-        let answer = server.http.post(format!("{}/agent/v1/enrol", server.url)).json(&body).send().await.unwrap();
+        let answer = actor.http.post(format!("{}/agent/v1/enrol", actor.url)).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
         let enrolled: Enrolled = answer.json().await.unwrap();
         assert_eq!(token.root, enrolled.root.fingerprint());
         let trust: Trust = open(&enrolled.trust, std::slice::from_ref(&enrolled.root)).unwrap();
         let chain = Chain::new(enrolled.computer.clone(), incarnation);
-        let (http, url) = (server.http.clone(), server.url.clone());
+        let (http, url) = (actor.http.clone(), actor.url.clone());
         Self { http, url, id: enrolled.computer.clone(), enrolled, transport, journal, chain, trust, now }
     }
 

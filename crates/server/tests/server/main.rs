@@ -27,6 +27,8 @@ mod openapi;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod restore;
 #[cfg(test)]
 mod rights;
@@ -36,5 +38,7 @@ mod schemathesis;
 mod scopes;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tears;
 #[cfg(test)]
 mod versions;

@@ -26,14 +26,16 @@ pub fn wanted() -> bool {
 
 /// The address of a fresh, empty database; `None` when this run is on SQLite.
 pub fn database() -> Option<String> {
-    if !wanted() {
-        return None;
-    }
+    wanted().then(fresh)
+}
+
+/// The address of a fresh, empty database, also in a run on SQLite.
+pub fn fresh() -> String {
     let cluster = CLUSTER.get_or_init(start);
     let name = format!("brevet_{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let mut create = program("createdb", cluster.user);
     run(create.arg("-h").arg(&cluster.directory).args(["-U", "postgres", &name]));
-    Some(format!("postgres://postgres@localhost/{name}?host={}", cluster.directory.display()))
+    format!("postgres://postgres@localhost/{name}?host={}", cluster.directory.display())
 }
 
 fn start() -> Cluster {

@@ -20,6 +20,7 @@ pub struct Server {
     handle: axum_server::Handle<SocketAddr>,
     serving: Mutex<Option<tokio::task::JoinHandle<anyhow::Result<()>>>>,
     pub data: Arc<tempfile::TempDir>,
+    pub database: Option<String>,
 }
 
 impl Drop for Server {
@@ -131,6 +132,14 @@ pub fn config() -> Config {
     Config { heartbeat: "1s".parse().unwrap(), limits, ..Config::default() }
 }
 
+/// What a second server needs of the first.
+pub fn copy_keys(from: &std::path::Path, to: &std::path::Path) {
+    for name in ["keys/issuer.key", "keys/policy.key", "tls/ca.key", "tls/ca.pem"] {
+        std::fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
 fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -144,23 +153,46 @@ impl Server {
     }
 
     pub async fn with(config: Config) -> Self {
+        Self::on(crate::postgres::database(), config).await
+    }
+
+    /// On PostgreSQL, whatever this run is on.
+    pub async fn shared(config: Config) -> Self {
+        Self::on(Some(crate::postgres::fresh()), config).await
+    }
+
+    async fn on(database: Option<String>, config: Config) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let data = Arc::new(tempfile::tempdir().unwrap());
-        let database = crate::postgres::database();
         let (listener, url) = listen();
         let made = bootstrap::bootstrap(data.path(), &url, database.as_deref(), None).await.unwrap();
         let app = bootstrap::open(data.path(), url, database.as_deref(), config).await.unwrap();
-        Self::serve(app, listener, data, (made.token, made.sign_in))
+        Self::serve(app, listener, data, (made.token, made.sign_in), database)
+    }
+
+    /// Another server on the same database, with a copy of the keys and the authority.
+    pub async fn beside(&self, config: Config) -> Self {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        copy_keys(self.data.path(), data.path());
+        let (listener, url) = listen();
+        let app = bootstrap::open(data.path(), url, self.database.as_deref(), config).await.unwrap();
+        Self::serve(app, listener, data, (self.owner.token.clone(), String::new()), self.database.clone())
     }
 
     /// The same data again, after it was stopped, at another address.
     pub async fn again(data: Arc<tempfile::TempDir>, token: &str) -> Self {
         let (listener, url) = listen();
         let app = bootstrap::open(data.path(), url, None, config()).await.unwrap();
-        Self::serve(app, listener, data, (token.to_owned(), String::new()))
+        Self::serve(app, listener, data, (token.to_owned(), String::new()), None)
     }
 
-    fn serve(app: App, listener: TcpListener, data: Arc<tempfile::TempDir>, (token, sign_in): (String, String)) -> Self {
+    fn serve(
+        app: App,
+        listener: TcpListener,
+        data: Arc<tempfile::TempDir>,
+        (token, sign_in): (String, String),
+        database: Option<String>,
+    ) -> Self {
         let handle = axum_server::Handle::new();
         let serving = tokio::spawn(brevet_server::cli::serve_on(app.clone(), listener, handle.clone()));
         let ca = reqwest::Certificate::from_pem(app.authority.pem.as_bytes()).unwrap();
@@ -168,7 +200,7 @@ impl Server {
         let url = app.url.clone();
         let described = Described(Arc::new(brevet_server::http::api(&app).1));
         let owner = Actor { described, http: http.clone(), url: url.clone(), token };
-        Self { app, url, http, owner, sign_in, handle, serving: Mutex::new(Some(serving)), data }
+        Self { app, url, http, owner, sign_in, handle, serving: Mutex::new(Some(serving)), data, database }
     }
 
     /// Stops it and waits until its database is closed.

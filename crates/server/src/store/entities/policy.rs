@@ -29,6 +29,7 @@ pub mod computer {
         pub held_trust: i64,
         pub manifest: String,
         pub incarnation: String,
+        pub stream: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,62 @@
+//! The transaction of a change: every statement passes here, so that a test can tear the connection at each.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm_migration::async_trait::async_trait;
+
+use super::tear::{Tear, torn};
+
+/// A running transaction.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    tear: Tear,
+    broken: AtomicBool,
+}
+
+impl Tx {
+    pub(super) fn new(inner: DatabaseTransaction, tear: Tear) -> Self {
+        Self { inner, tear, broken: AtomicBool::new(false) }
+    }
+
+    async fn point(&self) -> Result<(), DbErr> {
+        let passed = if self.broken.load(Ordering::Relaxed) { Err(torn()) } else { self.tear.point(&self.inner).await };
+        if passed.is_err() {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+        passed
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        self.point().await?;
+        self.inner.commit().await?;
+        self.tear.point_after()
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.point().await?;
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.point().await?;
+        self.inner.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.point().await?;
+        self.inner.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.point().await?;
+        self.inner.query_all_raw(statement).await
+    }
+}
