@@ -235,7 +235,7 @@ async fn a_server_that_dies_in_the_middle_of_a_change_or_of_its_turn_keeps_nobod
     sqlx.execute_unprepared(others).await.unwrap();
     let (b, _) = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
     assert!(change.commit().await.is_err());
-    assert!(Turn::take(&b.app.store, Job::Sweep).await.unwrap().is_some());
+    assert!(until(|| async { Turn::take(&b.app.store, Job::Sweep).await.unwrap().is_some() }).await);
     drop(turn);
 }
 
