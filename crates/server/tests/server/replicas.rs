@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brevet_core::document::{GrantDocument, Kind, Manifest};
@@ -15,11 +16,12 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, Paginato
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, Stream};
-use crate::support::{Actor, Server, copy_keys, request_policy};
+use crate::support::{Actor, Described, Server, copy_keys, request_policy};
 
 /// Heartbeats are far away, so that only a change makes a stream look.
 fn config() -> Config {
-    Config { heartbeat: "1h".parse().unwrap(), sweep: "1h".parse().unwrap(), look: "1h".parse().unwrap(), ..Config::default() }
+    let far = "1h".parse().unwrap();
+    Config { heartbeat: far, sweep: far, look: far, ..crate::support::config() }
 }
 
 async fn two(config: Config) -> (Server, Server) {
@@ -44,7 +46,6 @@ async fn a_change_at_one_server_reaches_the_computer_at_the_other_by_notificatio
     let mut stream = agent.stream(0, 0).await;
     settled(&mut stream).await;
     assert_eq!(a.owner.read("/computers/web-1").await.ok()["documents"]["sent"], 1);
-    let began = Instant::now();
     let policy = a.owner.post("/policies", request_policy("p")).await.ok();
     let manifest: Manifest = agent.expect(&mut stream).await;
     assert_eq!(manifest.policies.len(), 1);
@@ -52,7 +53,6 @@ async fn a_change_at_one_server_reaches_the_computer_at_the_other_by_notificatio
     a.owner.post(&format!("/requests/{}/approve", request.id), json!({})).await.ok();
     let grant: GrantDocument = agent.expect(&mut stream).await;
     assert_eq!(grant.request, request.id);
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 /// Until the condition holds, at most ten seconds.
@@ -164,7 +164,7 @@ async fn writers_at_two_servers_are_as_exact_as_one() {
         let path = format!("/requests/{}/approve", request.id);
         let calls = approvers.iter().enumerate().map(|(n, actor)| {
             let server = if n % 2 == 0 { &a } else { &b };
-            let actor = Actor { url: server.url.clone(), http: server.http.clone(), token: actor.token.clone() };
+            let actor = Actor { token: actor.token.clone(), ..server.owner.clone() };
             let path = path.clone();
             tokio::spawn(async move { actor.post(&path, json!({})).await })
         });
@@ -199,9 +199,17 @@ async fn one_idempotency_key_at_two_servers_at_once_has_one_effect_and_one_answe
         let calls: Vec<_> = [&a, &b, &a, &b]
             .into_iter()
             .map(|server| {
-                let actor = Actor { url: server.url.clone(), http: server.http.clone(), token: a.owner.token.clone() };
+                let actor = server.owner.clone();
                 let (body, key) = (body.clone(), key.clone());
-                tokio::spawn(async move { actor.call(Method::POST, "/policies", Some(body), Some(("idempotency-key", &key))).await.ok() })
+                tokio::spawn(async move {
+                    loop {
+                        let answer = actor.call(Method::POST, "/policies", Some(body.clone()), Some(("idempotency-key", &key))).await;
+                        if answer.body["code"] != "idempotency_running" {
+                            return answer.ok();
+                        }
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                })
             })
             .collect();
         let mut ids = Vec::new();
@@ -306,10 +314,8 @@ async fn of_two_processes_one_is_killed_and_the_other_goes_on_exactly_once() {
     let (a, b) = (process(first.path(), &database), process(second.path(), &database));
     let ca = reqwest::Certificate::from_pem(&std::fs::read(&made.ca).unwrap()).unwrap();
     let http = Client::builder().tls_certs_only([ca]).build().unwrap();
-    let (at_a, at_b) = (
-        Actor { http: http.clone(), url: a.url.clone(), token: made.token.clone() },
-        Actor { http: http.clone(), url: b.url.clone(), token: made.token.clone() },
-    );
+    let actor = |url: &str| Actor { described: Described(Arc::default()), http: http.clone(), url: url.into(), token: made.token.clone() };
+    let (at_a, at_b) = (actor(&a.url), actor(&b.url));
     let policy = at_a.post("/policies", request_policy("p")).await.ok();
     let token = at_a.post("/enrolment-tokens", json!({})).await.ok();
     let mut agent = Agent::enrol_at(&at_a, token["token"].as_str().unwrap(), "web-1").await;
