@@ -150,7 +150,7 @@ fn grant_summary(ledger: &Ledger, grant: &GrantEntry, now: &Now) -> GrantSummary
         GrantState::Finished => "finished",
         GrantState::Unused => "unused",
     };
-    let left = (grant.life.state() == GrantState::Active).then(|| ledger.remaining(grant, now));
+    let left = (grant.life.state() == GrantState::Active).then(|| ledger.bounds(grant, now).least());
     GrantSummary {
         grant: grant.id.clone(),
         state: state.to_owned(),

@@ -2,11 +2,12 @@
 //!
 //! INVARIANT: a change is a record on disk first (`commit`), memory after. What cannot be recorded does not happen.
 
+mod coverage;
 mod deadline;
 mod documents;
 mod upkeep;
 
-pub use deadline::{Deadline, deadline};
+pub use deadline::{Bounds, Deadline, deadline};
 pub use documents::EffectError;
 
 use std::collections::HashMap;
@@ -95,6 +96,8 @@ pub struct Ledger {
     /// How many refused documents may still be recorded before the next refill.
     refused_documents: u32,
     watches: Vec<Watch>,
+    /// The last look for denies that match what runs.
+    look: Option<coverage::Look>,
     /// The position has an acknowledgement that is not on disk.
     unsaved: bool,
     last_saved: u64,
@@ -115,6 +118,7 @@ impl Ledger {
             cannot_rotate: None,
             refused_documents: 20,
             watches: Vec::new(),
+            look: None,
             unsaved: false,
             last_saved: 0,
             last_tidied: 0,
@@ -247,17 +251,21 @@ impl Ledger {
         };
         let grace = self.state.grants.get(grant).filter(|_| with_grace).map_or(0, |entry| entry.elevation.grace.millis());
         for session in &sessions {
-            if let Some(live) = self.live.get(session)
-                && let Err(error) = live.session.end(why, grace)
-            {
-                // Its supervisor is gone: whoever watches the session finds that out and sweeps.
-                crate::say("broker", &format!("session {session} could not be told to end: {}", crate::chain(&error)));
-            }
+            self.tell_to_end(session, why, grace);
         }
         sessions.len()
     }
 
-    /// Users who hold a grant that has not ended: their groups are wanted before `documents_changed`.
+    fn tell_to_end(&self, session: &SessionId, why: spec::EndReason, grace: u64) {
+        if let Some(live) = self.live.get(session)
+            && let Err(error) = live.session.end(why, grace)
+        {
+            // Its supervisor is gone: whoever watches the session finds that out and sweeps.
+            crate::say("broker", &format!("session {session} could not be told to end: {}", crate::chain(&error)));
+        }
+    }
+
+    /// Users who hold a grant that has not ended: their groups are wanted before `documents_changed` and `revoke_uncovered`.
     #[must_use]
     pub fn holders(&self) -> Vec<brevet_core::user::User> {
         let holds = |grant: &&crate::state::GrantEntry| grant.is_open() || !self.state.running_of(&grant.id).is_empty();

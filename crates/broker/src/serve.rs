@@ -30,7 +30,7 @@ use crate::clock::{Clock, Reading};
 use crate::documents::{Documents, StoreError};
 use crate::facts::{self, Viewer};
 use crate::journal::{Journal, JournalError, Opened};
-use crate::ledger::Ledger;
+use crate::ledger::{EffectError, Ledger, Members};
 use crate::names::Answer;
 use crate::socket::{SocketError, Sockets, take_agent};
 use crate::state::State;
@@ -269,20 +269,47 @@ fn start_threads(broker: &Arc<Broker>, taken: Vec<(SessionId, Arc<Session>)>) {
 /// What time does by itself, until the broker stops.
 fn upkeep(broker: &Broker) {
     let Ok(changed) = broker.ledger().watch() else { return };
+    let set = clock::Changes::new();
+    if let Err(error) = &set {
+        crate::say("broker", &format!("a change of the wall clock is noticed up to a minute late: {}", crate::chain(error)));
+    }
     while !broker.is_stopping() {
         changed.clear();
-        let wait = match broker.ledger().upkeep() {
-            Ok(wait) => wait,
-            Err(error) => {
-                crate::say("broker", &format!("upkeep failed: {}", crate::chain(&error)));
-                5_000
-            }
-        };
+        if let Ok(set) = &set {
+            set.clear();
+        }
+        let wait = due(broker).unwrap_or_else(|error| {
+            crate::say("broker", &format!("upkeep failed: {}", crate::chain(&error)));
+            5_000
+        });
         let wait = broker.examiner.rest().map_or(wait, |look| wait.min(look));
-        if poll::wait(&[(changed.reader.as_fd(), Interest::READ)], Some(wait.saturating_add(1))).is_err() {
+        let set = set.as_ref().ok().map(|set| (set.as_fd(), Interest::READ));
+        let descriptors: Vec<_> = std::iter::once((changed.reader.as_fd(), Interest::READ)).chain(set).collect();
+        if poll::wait(&descriptors, Some(wait.saturating_add(1))).is_err() {
             return;
         }
     }
+}
+
+/// Does what is due; answers the milliseconds until something is again.
+fn due(broker: &Broker) -> Result<u64, EffectError> {
+    let wait = broker.ledger().upkeep()?;
+    if next_look(broker) > 0 {
+        return Ok(wait);
+    }
+    // A deny begins now. What it matches whoever is in which group ends at once; the rest when a directory has answered, which may hang.
+    for members in [Members::new(), broker.members()] {
+        let mut ledger = broker.ledger();
+        let now = ledger.now();
+        ledger.revoke_uncovered(&members, &now)?;
+    }
+    Ok(0)
+}
+
+fn next_look(broker: &Broker) -> u64 {
+    let mut ledger = broker.ledger();
+    let now = ledger.now();
+    ledger.next_look(&now)
 }
 
 /// Until the broker is told to stop, or its launcher is gone. Users are served by threads of their own.

@@ -107,6 +107,15 @@ pub struct Standing {
     pub unreadable_deny: bool,
 }
 
+/// A deny that matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// What is said of it.
+    pub refusal: Refusal,
+    /// Whether it names the user for certain; otherwise their groups are in doubt.
+    pub certain: bool,
+}
+
 /// What shall happen. There is no way to elevate but `Elevate`.
 #[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]

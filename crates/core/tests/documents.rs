@@ -9,7 +9,7 @@ use brevet_core::document::{
     Decline, DocumentError, Envelope, Heartbeat, Key, KeyUse, Kind, MAX_DOCUMENT, MOST_NAMED, Manifest, ManifestEntry, PolicyDocument,
     PublicKey, SCHEMA, Signature, Trust, TrustedKey, digest_of, open, seal,
 };
-use brevet_core::id::{InstanceId, PolicyId, RequestId};
+use brevet_core::id::{AutonomousId, InstanceId, PolicyId, RequestId};
 use brevet_core::time::Timestamp;
 
 fn heartbeat() -> Heartbeat {
@@ -199,7 +199,7 @@ fn a_manifest_names_as_many_as_are_promised_and_still_fits_into_a_frame_of_the_l
     assert_eq!(open::<Manifest>(&envelope, &[one.public()]).unwrap(), manifest);
     assert_eq!(envelope.digest().unwrap(), digest_of(&manifest).unwrap());
     assert!(serde_json::to_vec(&envelope).unwrap().len() + 1024 < 4 << 20, "it must fit into a frame to the broker");
-    manifest.policies.extend((0..MOST_NAMED / 4).map(entry));
+    manifest.policies.extend((MOST_NAMED..MOST_NAMED * 5 / 4).map(entry));
     assert!(matches!(seal(&manifest, &[&one]), Err(DocumentError::TooLarge { .. })));
 }
 
@@ -220,4 +220,34 @@ fn weak_keys_are_no_keys() {
     assert!(PublicKey::try_from(STANDARD.encode([0u8; 32])).is_err());
     assert!(PublicKey::try_from("short".to_owned()).is_err());
     assert!(PublicKey::try_from(String::from(sample::key(1).public())).is_ok());
+}
+
+#[test]
+fn a_manifest_that_names_a_policy_or_a_rule_twice_is_neither_signed_nor_read() {
+    let ours = sample::key(1);
+    let id = |n| PolicyId::new(n, [0; 10]);
+    let entry = |n, content: &[u8]| ManifestEntry { id: id(n), digest: Digest::of(content) };
+    let mut manifest = Manifest {
+        schema: SCHEMA,
+        computer: sample::computer(1),
+        name: "web-1".into(),
+        epoch: 1,
+        seq: 1,
+        time: Timestamp::from_millis(0),
+        trust_version: 1,
+        policies: vec![entry(1, b"one"), entry(2, b"one")],
+        autonomous: vec![ManifestEntry { id: AutonomousId::new(1, [0; 10]), digest: Digest::of(b"rule") }],
+        settings: Digest::of(b"settings"),
+    };
+    open::<Manifest>(&seal(&manifest, &[&ours]).unwrap(), &[ours.public()]).unwrap();
+    let refused = |manifest: &Manifest, what: &str| {
+        assert!(matches!(seal(manifest, &[&ours]), Err(DocumentError::Content(why)) if why.contains(what)));
+        let careless = signed(&serde_json::to_string(manifest).unwrap(), Kind::Manifest, &ours);
+        assert!(matches!(open::<Manifest>(&careless, &[ours.public()]), Err(DocumentError::Content(why)) if why.contains(what)));
+    };
+    manifest.policies.push(entry(1, b"another version"));
+    refused(&manifest, "policies");
+    manifest.policies.pop();
+    manifest.autonomous.push(manifest.autonomous[0].clone());
+    refused(&manifest, "autonomous");
 }

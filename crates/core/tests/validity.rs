@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected fails")]
 
-use brevet_core::decide::{Fixed, Holds, holds};
-use brevet_core::policy::{ClockTime, Validity, Weekday};
-use brevet_core::time::Timestamp;
+#[path = "sample/mod.rs"]
+mod sample;
+
+use std::sync::Arc;
+
+use brevet_core::decide::{Fixed, Holds, Policies, holds};
+use brevet_core::policy::{ClockTime, FixedFrom, Policy, Validity, Weekday};
+use brevet_core::time::{Length, Timestamp};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -35,6 +40,34 @@ fn left(validity: &Validity, millis: i64) -> Option<u64> {
         Holds::For(left) => Some(left),
         Holds::No(_) => None,
     }
+}
+
+/// Of a set of denies with these validities, with a policy beside it that is none.
+fn next_denial(validities: &[Validity], millis: i64) -> Option<u64> {
+    let toml = |mode| format!("name = \"P\"\nmode = \"{mode}\"\ncomputers = \"all\"\nusers = \"all\"\napplications = \"all\"");
+    let denies = validities.iter().map(|validity| Policy { validity: validity.clone(), ..sample::policy(&toml("deny")) });
+    let soon = Timestamp::from_millis(millis + 1);
+    let other =
+        Policy { validity: Validity::Window { start: soon, end: Timestamp::from_millis(millis + 2) }, ..sample::policy(&toml("request")) };
+    let documents = (1..).zip(denies.chain([other])).map(|(id, policy)| Arc::new(sample::document(id, policy))).collect();
+    Policies::compile(documents).next_denial(Timestamp::from_millis(millis))
+}
+
+#[test]
+fn of_several_denies_the_next_that_does_not_hold_yet_counts() {
+    let at = |text: &str| Timestamp::parse(text).unwrap();
+    let window = |start, end| Validity::Window { start: at(start), end: at(end) };
+    let soon = window("2026-01-05T10:00:00Z", "2026-01-05T11:00:00Z");
+    let later = window("2026-01-05T12:00:00Z", "2026-01-05T13:00:00Z");
+    let daily = Hours { days: DAYS.to_vec(), start: 690, end: 700, zone: "UTC" }.validity();
+    let fixed = Validity::Fixed { duration: Length::from_hours(1), from: FixedFrom::Delivery };
+    let all = [Validity::Always, fixed, later, soon.clone(), daily.clone(), daily];
+    let hours = |text: &str| next_denial(&all, at(text).millis()).map(|millis| millis as f64 / 3_600_000.0);
+    assert_eq!(hours("2026-01-05T09:00:00Z"), Some(1.0), "the window");
+    assert_eq!(hours("2026-01-05T10:00:00Z"), Some(1.5), "the window holds; the daily one is next");
+    assert_eq!(hours("2026-01-05T11:30:00Z"), Some(0.5), "the daily one holds; the other window is next");
+    assert_eq!(hours("2026-01-05T13:00:00Z"), Some(22.5), "tomorrow");
+    assert_eq!(next_denial(&[Validity::Always, soon], at("2026-01-06T00:00:00Z").millis()), None, "none is left");
 }
 
 #[derive(Debug, Clone)]
@@ -120,6 +153,26 @@ proptest! {
         prop_assert_eq!(left(&validity, end), None, "at its end");
         let later = millis / 1000 * part / 1000;
         prop_assert_eq!(left(&validity, now + i64::try_from(later).unwrap()), Some(millis - later), "in between");
+    }
+
+    /// When a deny begins is when it first holds: at that moment, not a millisecond before, and at no moment between; through every
+    /// clock change.
+    #[test]
+    fn the_next_denial_is_when_it_first_holds(hours in hours(), moment in moment(), part in 0u64..1_000_000) {
+        let validity = hours.validity();
+        let now = place(&hours, moment);
+        let denial = next_denial(&[validity.clone()], now);
+        if left(&validity, now).is_some() {
+            prop_assert_eq!(denial, None, "it holds already");
+            return Ok(());
+        }
+        // A window of which the clocks leave nothing comes again; no zone here jumps over it twice within two weeks.
+        let begins = denial.unwrap();
+        prop_assert!(begins > 0);
+        let at = |millis: u64| left(&validity, now + i64::try_from(millis).unwrap());
+        prop_assert!(at(begins).is_some(), "at its beginning");
+        prop_assert_eq!(at(begins - 1), None, "just before its beginning");
+        prop_assert_eq!(at(begins / 1_000_000 * part), None, "before its beginning");
     }
 
     #[test]

@@ -79,10 +79,62 @@ impl AsFd for Timer {
     }
 }
 
+/// Readable in a poll once somebody has set the wall clock (`TFD_TIMER_CANCEL_ON_SET`, timerfd_create(2)).
+#[derive(Debug)]
+pub struct Changes(OwnedFd);
+
+impl Changes {
+    /// Watches from now on.
+    ///
+    /// # Errors
+    /// When the kernel makes no timer.
+    pub fn new() -> Result<Self> {
+        let flags = libc::TFD_CLOEXEC | libc::TFD_NONBLOCK;
+        // SAFETY: plain call; the descriptor is checked and ours.
+        let fd = check("watch the wall clock", unsafe { libc::timerfd_create(libc::CLOCK_REALTIME, flags) })?;
+        // SAFETY: a fresh descriptor that nothing else owns.
+        let watched = Self(unsafe { OwnedFd::from_raw_fd(fd) });
+        watched.arm()?;
+        Ok(watched)
+    }
+
+    /// For a moment that never comes: only a change of the clock makes it readable.
+    fn arm(&self) -> Result<()> {
+        let never = libc::timespec { tv_sec: i64::MAX / 1_000_000_000, tv_nsec: 0 };
+        let when = libc::itimerspec { it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 }, it_value: never };
+        let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
+        // SAFETY: `when` is valid for reading; no old value is asked for.
+        let set = unsafe { libc::timerfd_settime(self.0.as_raw_fd(), flags, &raw const when, std::ptr::null_mut()) };
+        check("watch the wall clock", set).map(drop)
+    }
+
+    /// Takes the readiness away once seen.
+    pub fn clear(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: the buffer has the eight bytes that a timer gives. A change gives `ECANCELED` and the timer goes on.
+        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+impl AsFd for Changes {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::poll::{self, Interest};
+
+    /// The clock of the computer that tests run on is left alone: that a change wakes is the kernel's promise, not seen here.
+    #[test]
+    fn the_kernel_watches_the_wall_clock_and_says_nothing_while_nobody_sets_it() {
+        let changes = Changes::new().unwrap();
+        assert!(poll::wait(&[(changes.as_fd(), Interest::READ)], Some(0)).unwrap().first().unwrap().is_empty());
+        changes.clear();
+        assert!(poll::wait(&[(changes.as_fd(), Interest::READ)], Some(0)).unwrap().first().unwrap().is_empty());
+    }
 
     #[test]
     fn a_past_moment_is_due_at_once_and_an_unset_timer_never() {

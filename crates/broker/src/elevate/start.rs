@@ -17,7 +17,7 @@ use super::descriptors::Standard;
 use super::{Attempt, Refusal};
 use crate::broker::id_parts;
 use crate::environment::{self, Parts};
-use crate::ledger::{Deadline, Ledger, Live, deadline};
+use crate::ledger::{Bounds, Deadline, Ledger, Live, deadline};
 use crate::names::Answer as Named;
 use crate::spec::{self, NamedUser, Requester, SessionSpec, Target};
 use crate::supervisor::client::{Descriptors, Prepared, Preparing, StartError, begin};
@@ -127,19 +127,18 @@ impl Attempt<'_> {
             return Err(Refusal::new("busy", format!("{MOST_SESSIONS} sessions of yours are running")));
         }
         let (grant, origin, command) = self.grant_of(ledger, &elevate, before, &now)?;
-        let left = ledger.state.grants.get(&grant).map_or(u64::MAX, |entry| ledger.remaining(entry, &now));
-        let age = ledger.standing(&now).heartbeat_age_millis.unwrap_or(u64::MAX);
+        let left = ledger.state.grants.get(&grant).map_or(u64::MAX, |entry| ledger.bounds(entry, &now).expiry);
         let wanted = self.run.duration.filter(|_| origin.is_some()).map_or(u64::MAX, Length::millis);
         let lasts = elevate.longest_millis.min(wanted).min(left);
-        let runs = lasts.min(elevate.staleness.millis().saturating_sub(age));
-        if runs == 0 {
+        let bounds = Bounds { expiry: lasts, staleness: ledger.fresh_millis(elevate.staleness, &now) };
+        if bounds.least() == 0 {
             return Err(Refusal::new("expired", "no time is left for it").under(&elevate.policy));
         }
         let same = |before: &Right| before.elevate.policy == elevate.policy && before.grant == grant && before.command == command;
         if !before.is_none_or(same) {
             return Err(Refusal::new("no_policy", "the right to run this changed meanwhile").hint("run the command again"));
         }
-        let deadline = deadline(runs, &elevate.elevation, &now);
+        let deadline = deadline(bounds, &elevate.elevation, &now);
         Ok(Right { elevate, grant, origin, command, deadline, lasts })
     }
 

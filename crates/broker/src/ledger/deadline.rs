@@ -3,7 +3,7 @@
 use brevet_core::decide::{Holds, holds};
 use brevet_core::id::SessionId;
 use brevet_core::policy::{AtExpiry, Elevation};
-use brevet_core::time::Now;
+use brevet_core::time::{Length, Now};
 
 use super::Ledger;
 use crate::state::GrantEntry;
@@ -17,31 +17,61 @@ pub struct Deadline {
     pub warn_at: Vec<u64>,
 }
 
-/// A deadline so many milliseconds from now.
+/// What bounds a session, in milliseconds from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Of its grant and its policy's validity: at this expiry it may be let finish.
+    pub expiry: u64,
+    /// Of its staleness, which nothing runs beyond.
+    pub staleness: u64,
+}
+
+impl Bounds {
+    /// The nearer of both.
+    #[must_use]
+    pub fn least(self) -> u64 {
+        self.expiry.min(self.staleness)
+    }
+}
+
+/// The deadline that these bounds give.
 #[must_use]
-pub fn deadline(remaining: u64, elevation: &Elevation, now: &Now) -> Deadline {
+pub fn deadline(bounds: Bounds, elevation: &Elevation, now: &Now) -> Deadline {
     let finish = match elevation.at_expiry {
         AtExpiry::Terminate => 0,
         AtExpiry::LetFinish => elevation.finish_within.map_or(0, brevet_core::time::Length::millis),
     };
-    let at = now.boot.millis.saturating_add(remaining).saturating_add(finish);
+    let at = now.boot.millis.saturating_add(bounds.expiry.saturating_add(finish).min(bounds.staleness));
     let warn = at.saturating_sub(elevation.warn_before.millis());
     let warn_at = if warn > now.boot.millis { vec![warn] } else { Vec::new() };
     Deadline { at, warn_at }
 }
 
 impl Ledger {
-    /// Milliseconds for which a session under this grant may still run.
+    /// What bounds a session under this grant.
     #[must_use]
-    pub fn remaining(&self, grant: &GrantEntry, now: &Now) -> u64 {
+    pub fn bounds(&self, grant: &GrantEntry, now: &Now) -> Bounds {
         let own = grant.life.remaining_millis(now);
-        let Some(document) = self.documents.in_force().policy(&grant.policy.id) else { return own };
-        let valid = match holds(&document.policy.validity, self.fixed(document, grant.user.uid, now), now.wall) {
+        let Some(document) = self.documents.in_force().policy(&grant.policy.id) else {
+            return Bounds { expiry: own, staleness: u64::MAX };
+        };
+        Bounds { expiry: own.min(self.valid_millis(grant, now)), staleness: self.fresh_millis(document.policy.staleness, now) }
+    }
+
+    /// Milliseconds for which a policy with this staleness may still be used without the server.
+    #[must_use]
+    pub fn fresh_millis(&self, staleness: Length, now: &Now) -> u64 {
+        let age = self.documents.position.heartbeat.as_ref().map_or(u64::MAX, |heartbeat| now.millis_since(heartbeat));
+        staleness.millis().saturating_sub(age)
+    }
+
+    /// Milliseconds for which the policy of a grant still holds; of one that is not in force that is not said here.
+    pub(super) fn valid_millis(&self, grant: &GrantEntry, now: &Now) -> u64 {
+        let Some(document) = self.documents.in_force().policy(&grant.policy.id) else { return u64::MAX };
+        match holds(&document.policy.validity, self.fixed(document, grant.user.uid, now), now.wall) {
             Holds::For(millis) => millis,
             Holds::No(_) => 0,
-        };
-        let age = self.documents.position.heartbeat.as_ref().map_or(u64::MAX, |heartbeat| now.millis_since(heartbeat));
-        own.min(valid).min(document.policy.staleness.millis().saturating_sub(age))
+        }
     }
 
     /// Tells every session whose end has moved.
@@ -53,7 +83,7 @@ impl Ledger {
                 let grant = self.state.grants.get(&self.state.sessions.get(id)?.started.grant)?;
                 // A grant that ended has given its sessions their order already.
                 grant.is_open().then_some(())?;
-                let deadline = deadline(self.remaining(grant, now), &grant.elevation, now);
+                let deadline = deadline(self.bounds(grant, now), &grant.elevation, now);
                 (deadline.at.abs_diff(live.deadline) > 1_000).then(|| (id.clone(), deadline))
             })
             .collect();
@@ -65,5 +95,25 @@ impl Ledger {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brevet_core::time::{BootTime, Timestamp};
+
+    #[test]
+    fn what_may_finish_does_so_after_its_expiry_and_never_beyond_its_staleness() {
+        let now = Now { wall: Timestamp::from_millis(0), boot: BootTime { boot: "b".into(), millis: 1_000_000 } };
+        let terminate = Elevation::default();
+        let finish = Elevation { at_expiry: AtExpiry::LetFinish, finish_within: Some(Length::from_hours(1)), ..Elevation::default() };
+        let at = |expiry, staleness, elevation: &Elevation| deadline(Bounds { expiry, staleness }, elevation, &now).at - 1_000_000;
+        assert_eq!(at(60_000, u64::MAX, &terminate), 60_000);
+        assert_eq!(at(60_000, 30_000, &terminate), 30_000);
+        assert_eq!(at(60_000, u64::MAX, &finish), 3_660_000);
+        assert_eq!(at(60_000, 30_000, &finish), 30_000, "staleness is no expiry");
+        assert_eq!(at(60_000, 90_000, &finish), 90_000);
+        assert_eq!(at(0, 0, &finish), 0);
     }
 }

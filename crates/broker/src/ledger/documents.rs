@@ -1,8 +1,6 @@
 //! What documents do: a verified document becomes records, and what it takes away ends.
 
-use brevet_core::decide::{Launch, Standing, covers};
 use brevet_core::document::{Acknowledgement, Decline, EndReason, Envelope, GrantDocument, Kind, Revocation};
-use brevet_core::id::GrantId;
 use brevet_core::policy::{FixedFrom, Uses, Validity};
 use brevet_core::record::{Body, DocumentConfirmed, DocumentRefused, PolicyApplied, PolicyRefused, RevocationReceived, ValidityStarted};
 use brevet_core::request::{PolicyRef, RequestState};
@@ -12,7 +10,6 @@ use super::{Ledger, Members};
 use crate::documents::{NotAccepted, Received, StoreError};
 use crate::fault;
 use crate::journal::JournalError;
-use crate::state::GrantEntry;
 
 /// A document's effect could not be made durable.
 #[derive(Debug, thiserror::Error)]
@@ -261,51 +258,10 @@ impl Ledger {
             }
         }
         self.commit(&bodies)?;
-        if in_force.missing.is_empty() {
-            self.revoke_uncovered(members, now)?;
-        }
+        self.revoke_uncovered(members, now)?;
         self.reschedule(now);
         self.wake();
         Ok(())
-    }
-
-    fn revoke_uncovered(&mut self, members: &Members, now: &Now) -> Result<(), JournalError> {
-        let standing = self.standing(now);
-        let uncovered: Vec<(GrantId, String)> = self
-            .state
-            .grants
-            .values()
-            // One that expired may have sessions that were let finish: they end too.
-            .filter(|grant| grant.is_open() || !self.state.running_of(&grant.id).is_empty())
-            .filter_map(|grant| Some((grant.id.clone(), self.uncovered(grant, members, now, &standing)?)))
-            .collect();
-        for (grant, why) in uncovered {
-            self.end_grant(&grant, EndReason::Revoked, &why, true)?;
-        }
-        Ok(())
-    }
-
-    /// Why a grant is no longer covered, if so.
-    fn uncovered(&self, grant: &GrantEntry, members: &Members, now: &Now, standing: &Standing) -> Option<String> {
-        let in_force = self.documents.in_force();
-        let Some(document) = in_force.policy(&grant.policy.id) else {
-            return Some(format!("policy \"{}\" was disabled, deleted or is not in force any more", grant.policy.name));
-        };
-        // Groups that nobody could tell end nothing that runs; the next change looks again.
-        let member = members.get(&grant.user.uid).cloned()?;
-        let launch = Launch {
-            member,
-            facts: grant.command.application.clone(),
-            arguments: grant.command.arguments.iter().skip(1).cloned().collect(),
-            directory: grant.command.directory.clone(),
-            target_user: Some(grant.command.target.name.clone()),
-        };
-        let view = self.view(grant, now);
-        if let Err(why) = covers(document, &view, &launch, standing) {
-            return Some(format!("policy \"{}\" was changed: {why}", grant.policy.name));
-        }
-        let denied = in_force.policies.denied(|document| self.fixed(document, grant.user.uid, now), &launch, standing);
-        denied.map(|refusal| refusal.reason)
     }
 }
 

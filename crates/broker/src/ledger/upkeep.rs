@@ -30,13 +30,16 @@ impl Ledger {
     /// # Errors
     /// When something could not be recorded.
     pub fn upkeep(&mut self) -> Result<u64, EffectError> {
-        if let Some(jumped) = self.clock.jump(Self::reading()) {
-            self.commit(&[Body::ClockJumped(jumped)])?;
-        }
+        let jumped = self.clock.jump(Self::reading());
         let now = self.now();
+        if let Some(jumped) = jumped {
+            self.commit(&[Body::ClockJumped(jumped)])?;
+            self.reschedule(&now);
+        }
         let mut next = self.lapse_requests(&now)?;
         next = next.min(self.end_grants(&now)?);
         self.settle_receipts()?;
+        next = next.min(self.next_look(&now));
         let since_saved = now.boot.millis.saturating_sub(self.last_saved);
         if self.unsaved && since_saved >= SAVE_ACKNOWLEDGED_MS {
             self.last_saved = now.boot.millis;
@@ -83,10 +86,13 @@ impl Ledger {
             let running = !self.state.running_of(&grant.id).is_empty();
             // Made for one session, or for one use: over with it.
             let used = grant.is_single() && !running && grant.life.launches() > 0;
+            let valid = self.valid_millis(grant, now);
             match grant.life.due(now) {
                 Some(reason) => due.push((grant.id.clone(), reason, "its time was up")),
                 None if used => due.push((grant.id.clone(), EndReason::Finished, "its session ended")),
-                None => next = next.min(next_look(&grant.life, now)),
+                // WHY not only kept from use until the policy holds again: what was given for tonight is not for tomorrow night.
+                None if valid == 0 => due.push((grant.id.clone(), time_up(&grant.life), "the time of its policy was up")),
+                None => next = next.min(due_in(&grant.life, now)).min(valid),
             }
         }
         for (id, reason, detail) in due {
@@ -156,8 +162,13 @@ impl Ledger {
     }
 }
 
+/// What the end of its time is to a grant.
+fn time_up(life: &GrantLife) -> EndReason {
+    if life.state() == GrantState::Issued { EndReason::Unused } else { EndReason::Expired }
+}
+
 /// Milliseconds until a grant's end may be due.
-fn next_look(life: &GrantLife, now: &Now) -> u64 {
+fn due_in(life: &GrantLife, now: &Now) -> u64 {
     let left = life.remaining_millis(now);
     if life.state() == GrantState::Issued { left.min(life.terms().use_before.millis_since(now.wall)) } else { left }
 }

@@ -1,6 +1,6 @@
 //! Documents that are not to be believed, and what follows from those that are missing.
 
-use brevet_core::document::{Key, seal};
+use brevet_core::document::{Envelope, Key, Kind, Manifest, Signature, seal};
 use brevet_core::id::ComputerId;
 use brevet_core::time::Length;
 
@@ -192,6 +192,38 @@ fn a_policy_that_cannot_be_enforced_is_refused_alone_and_an_unreadable_deny_refu
     agent.enforce(&[(fine.clone(), computer.policy(&fine, 1, TRUE)), (deny.clone(), computer.policy(&deny, 1, denies))]);
     let code = Client::start(&computer, &user, run(&["true"])).expect_refused().code;
     assert_eq!(code, "unreadable_policy");
+}
+
+#[test]
+fn a_manifest_that_names_a_policy_twice_is_refused_and_the_one_before_stays_in_force() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let policy = id();
+    let (allows, denies) = (computer.policy(&policy, 1, TRUE), computer.policy(&policy, 2, "mode = \"deny\"\napplications = \"all\""));
+    agent.enforce(&[(policy.clone(), allows.clone())]);
+    agent.send(&denies);
+    let named = [(policy.clone(), &allows), (policy.clone(), &denies)];
+    let twice = computer.manifest(&named, &[], &computer.settings(false));
+    agent.send(&carelessly_signed(&twice, &computer.issuer));
+    agent.wait_refused_document("unreadable");
+    Client::start(&computer, &user, run(&["true"])).expect_success();
+    // It took no place: the next manifest has it.
+    computer.seq.store(twice.seq - 1, std::sync::atomic::Ordering::Relaxed);
+    agent.enforce(&[(policy, denies)]);
+    assert_eq!(Client::start(&computer, &user, run(&["true"])).expect_refused().code, "denied");
+}
+
+/// Properly signed, although no server of ours would.
+fn carelessly_signed(manifest: &Manifest, key: &Key) -> Envelope {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let (payload, kind) = (serde_json::to_vec(manifest).unwrap(), Kind::Manifest.payload_type());
+    let mut message = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
+    message.extend_from_slice(&payload);
+    let signature = Signature { keyid: key.public().id(), sig: STANDARD.encode(key.sign(&message)) };
+    Envelope { payload_type: kind.into(), payload: STANDARD.encode(payload), signatures: vec![signature] }
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod user;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 #[cfg(feature = "fault-points")]
 mod crash;
 #[cfg(test)]

@@ -3,19 +3,21 @@
 //! Nothing here judges a policy: what the index leaves over is judged by the plain evaluation's own functions, in an order in which the
 //! first that fits is the one that decides. A property test holds both forms against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::evaluate::{allowed_by, by_grant, denied_by, refused_at_once, refused_by, target_of};
 use super::fit::{self, Stage, Unfit};
 use super::index::{Filing, Index, filed, keys_for, loose, near};
 use super::rights::Rights;
+use super::validity::begins_in;
 use super::whom::{People, Whom};
-use super::{Decision, Fixed, GrantView, Held, Launch, Refusal, Standing};
+use super::{Decision, Denied, Fixed, GrantView, Held, Launch, Refusal, Standing};
 use crate::application::{Side, Specificity, specificity};
 use crate::document::PolicyDocument;
 use crate::id::PolicyId;
-use crate::policy::Mode;
+use crate::policy::{Mode, Validity};
+use crate::time::Timestamp;
 
 /// A set of policies, compiled. Cloning it is cheap where it stands in an `Arc`; a change of any policy compiles the set anew.
 #[derive(Debug)]
@@ -118,17 +120,34 @@ impl Policies {
         let mut nearest = Nearest::default();
         let allowed = by_grant(find, grants, launch, standing).or_else(|| self.by_policy(hold, &wanted, &mut nearest));
         // INVARIANT: nothing is allowed past this line that a deny matches.
-        if let Some(refusal) = self.denied_for(hold, &wanted, target_of(allowed.as_ref(), launch)) {
-            return Decision::Refuse(refusal);
+        if let Some(denied) = self.denied_for(hold, &wanted, target_of(allowed.as_ref(), launch)) {
+            return Decision::Refuse(denied.refusal);
         }
         allowed.unwrap_or_else(|| Decision::Refuse(self.nearest(hold, &wanted, nearest)))
     }
 
     /// The deny that matches a launch, for whom and as whom it runs already: what a decision over the denies of the set alone would say.
     #[must_use]
-    pub fn denied(&self, fixed: impl Fn(&PolicyDocument) -> Fixed, launch: &Launch, standing: &Standing) -> Option<Refusal> {
+    pub fn denied(&self, fixed: impl Fn(&PolicyDocument) -> Fixed, launch: &Launch, standing: &Standing) -> Option<Denied> {
         let hold = |document| Held { document, fixed: fixed(document) };
         self.denied_for(hold, &self.wanted(launch, standing), target_of(None, launch))
+    }
+
+    /// Milliseconds from a moment until the next deny of the set begins that does not hold then; `None` where none does within the next
+    /// two weeks. Until it, time alone lets no deny match anything more.
+    #[must_use]
+    pub fn next_denial(&self, wall: Timestamp) -> Option<u64> {
+        let mut next = None;
+        let mut hours = BTreeSet::new();
+        for document in self.denying.iter().filter_map(|place| self.at(*place)) {
+            let validity = &document.policy.validity;
+            // Of ten thousand that open with the office, one is looked at.
+            let seen = matches!(validity, Validity::Recurring { days, start, end, zone } if !hours.insert((days, start, end, zone)));
+            if let Some(begins) = (!seen).then(|| begins_in(validity, wall)).flatten() {
+                next = Some(next.map_or(begins, |found: u64| found.min(begins)));
+            }
+        }
+        next
     }
 
     fn wanted<'a>(&self, launch: &'a Launch, standing: &'a Standing) -> Wanted<'a> {
@@ -156,7 +175,7 @@ impl Policies {
         None
     }
 
-    fn denied_for<'a>(&'a self, hold: impl Fn(&'a PolicyDocument) -> Held<'a>, wanted: &Wanted<'_>, target: &str) -> Option<Refusal> {
+    fn denied_for<'a>(&'a self, hold: impl Fn(&'a PolicyDocument) -> Held<'a>, wanted: &Wanted<'_>, target: &str) -> Option<Denied> {
         if self.denying.is_empty() {
             return None;
         }
@@ -167,12 +186,12 @@ impl Policies {
             let Some(document) = self.denying.get(at(rank)).and_then(|place| self.at(*place)) else { continue };
             let held = hold(document);
             match fit::denies(document, held.fixed, wanted.launch, target, wanted.standing.wall) {
-                Ok(denial) if denial.names_user => return Some(denied_by(document, denial)),
+                Ok(denial) if denial.names_user => return Some(Denied { refusal: denied_by(document, denial), certain: true }),
                 Ok(denial) => in_doubt = in_doubt.or(Some((document, denial))),
                 Err(_) => {}
             }
         }
-        in_doubt.map(|(document, denial)| denied_by(document, denial))
+        in_doubt.map(|(document, denial)| Denied { refusal: denied_by(document, denial), certain: false })
     }
 
     /// The refusal where nothing allows; the candidates were seen by `by_policy` already.

@@ -69,6 +69,30 @@ pub(crate) fn recurring_holds(recurring: &Recurring<'_>, wall: Timestamp) -> Hol
     }
 }
 
+/// Milliseconds from a moment at which a validity does not hold until it begins to. `None` where it holds, where it never will again,
+/// and where it does not within the next two weeks. A fixed one never begins later than with what it is part of.
+pub(crate) fn begins_in(validity: &Validity, wall: Timestamp) -> Option<u64> {
+    match validity {
+        Validity::Always | Validity::Fixed { .. } => None,
+        Validity::Window { start, .. } => Some(start.millis_since(wall)).filter(|millis| *millis > 0),
+        Validity::Recurring { days, start, end, zone } => {
+            let recurring = Recurring { days, start: *start, end: *end, zone };
+            let zone = find_zone(recurring.zone)?;
+            let today = jiff::Timestamp::from_millisecond(wall.millis()).ok()?.to_zoned(zone.clone()).date();
+            if held_until(&recurring, &zone, wall).is_some() {
+                return None;
+            }
+            // From the day before: a zone that skipped a day. A window that the clocks jumped over is none.
+            let dates = (-1..=SEARCHED_DAYS).filter_map(|offset| today.checked_add(jiff::Span::new().days(offset)).ok());
+            let mut windows = dates.filter_map(|date| window_on(&recurring, &zone, date));
+            windows.find(|(start, end)| *start > wall && start < end).map(|(start, _)| start.millis_since(wall))
+        }
+    }
+}
+
+/// How many days ahead the next window is looked for: a weekly one that the clocks jump over once.
+const SEARCHED_DAYS: i32 = 15;
+
 /// The end of the window that holds at a moment, joined with those that begin before it ends.
 fn held_until(recurring: &Recurring<'_>, zone: &TimeZone, wall: Timestamp) -> Option<Timestamp> {
     let today = jiff::Timestamp::from_millisecond(wall.millis()).ok()?.to_zoned(zone.clone()).date();

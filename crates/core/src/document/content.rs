@@ -1,6 +1,6 @@
 //! What each kind of document says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,6 @@ contents!(
     PolicyDocument = Policy,
     AutonomousDocument = Autonomous,
     SettingsDocument = Settings,
-    Manifest = Manifest,
     GrantDocument = Grant,
     Decline = Decline,
     Revocation = Revocation,
@@ -153,6 +152,23 @@ pub struct Manifest {
     pub autonomous: Vec<ManifestEntry<AutonomousId>>,
     /// The settings document.
     pub settings: Digest,
+}
+
+impl Content for Manifest {
+    const KIND: Kind = Kind::Manifest;
+
+    /// WHY: of two versions of one policy, which is in force would be anybody's guess, and two readers may guess differently.
+    fn check(&self) -> Result<(), String> {
+        fn twice<Id: Ord + std::fmt::Display>(field: &str, entries: &[ManifestEntry<Id>]) -> Result<(), String> {
+            let mut seen = BTreeSet::new();
+            match entries.iter().find(|entry| !seen.insert(&entry.id)) {
+                Some(entry) => Err(format!("{field}: {} is named twice", entry.id)),
+                None => Ok(()),
+            }
+        }
+        twice("policies", &self.policies)?;
+        twice("autonomous", &self.autonomous)
+    }
 }
 
 /// One document that a manifest names.

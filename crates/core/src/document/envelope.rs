@@ -121,6 +121,14 @@ pub struct Signature {
 pub trait Content: Serialize + DeserializeOwned {
     /// That kind.
     const KIND: Kind;
+
+    /// What the types cannot say; neither signed nor read where it does not hold.
+    ///
+    /// # Errors
+    /// What is wrong with it, naming the field.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// Why a document is refused.
@@ -163,8 +171,9 @@ fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 /// Signs a document's content with every key given.
 ///
 /// # Errors
-/// When the content has no JSON form, or is larger than anybody would read.
+/// When the content does not hold, has no JSON form, or is larger than anybody would read.
 pub fn seal<C: Content>(content: &C, keys: &[&Key]) -> Result<Envelope, DocumentError> {
+    content.check().map_err(DocumentError::Content)?;
     let payload = serde_json::to_vec(content).map_err(|e| DocumentError::Content(e.to_string()))?;
     let payload_type = C::KIND.payload_type();
     let message = pre_authentication(payload_type, &payload);
@@ -197,7 +206,9 @@ pub fn open<C: Content>(envelope: &Envelope, keys: &[PublicKey]) -> Result<C, Do
     if version.schema > SCHEMA {
         return Err(DocumentError::Schema(version.schema));
     }
-    crate::json::parse(&payload).map_err(|e| DocumentError::Content(e.to_string()))
+    let content: C = crate::json::parse(&payload).map_err(|e| DocumentError::Content(e.to_string()))?;
+    content.check().map_err(DocumentError::Content)?;
+    Ok(content)
 }
 
 impl Envelope {
