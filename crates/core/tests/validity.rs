@@ -161,7 +161,7 @@ proptest! {
     fn the_next_denial_is_when_it_first_holds(hours in hours(), moment in moment(), part in 0u64..1_000_000) {
         let validity = hours.validity();
         let now = place(&hours, moment);
-        let denial = next_denial(&[validity.clone()], now);
+        let denial = next_denial(std::slice::from_ref(&validity), now);
         if left(&validity, now).is_some() {
             prop_assert_eq!(denial, None, "it holds already");
             return Ok(());
