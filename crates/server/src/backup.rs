@@ -1,23 +1,25 @@
-//! A copy of the database while the server runs.
+//! A copy of the database while the server runs: an SQLite file, whichever database the server has.
 //!
 //! It holds no keys: those do not change, and a copy of everything in one file would be a copy of the right to sign.
 
 use std::path::{Path, PathBuf};
 
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait as _, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait as _, Statement,
+    TransactionTrait as _,
+};
 
 use crate::keys::write_private;
 use crate::store::Store;
+use crate::store::copy::{self, CopyError, Say};
 use crate::store::entities::instance;
 
 /// Why there is no backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// Not an SQLite database.
-    #[error(
-        "the database is PostgreSQL, which has its own backup: use pg_dump or a base backup, then `brevet-server restore --database URL`"
-    )]
-    NotOurs,
+    /// PostgreSQL cannot be read, or the copy is not the same.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// Nothing to copy.
     #[error("there is no database in {0}")]
     Nothing(PathBuf),
@@ -50,18 +52,22 @@ pub const KEPT_APART: [&str; 4] = ["keys/issuer.key", "keys/policy.key", "tls/ca
 ///
 /// # Errors
 /// When the file exists already or cannot be written, or the database cannot be read.
-pub async fn backup(data: &Path, database: Option<&str>, to: &Path) -> Result<(), BackupError> {
-    if database.is_some() {
-        return Err(BackupError::NotOurs);
-    }
-    if !data.join("brevet.db").exists() {
+pub async fn backup(data: &Path, database: Option<&str>, to: &Path, say: Say<'_>) -> Result<(), BackupError> {
+    if database.is_none() && !data.join("brevet.db").exists() {
         return Err(BackupError::Nothing(data.into()));
     }
     let failed = |source| BackupError::Write { path: to.into(), source };
     write_private(to, b"").map_err(failed)?;
-    let made = copy(data, to).await;
+    let made = match database {
+        Some(database) => copy_postgres(data, database, to, say).await,
+        None => copy(data, to).await,
+    };
     if made.is_err() {
-        let _ = std::fs::remove_file(to);
+        for suffix in ["", "-journal"] {
+            let mut path = to.as_os_str().to_owned();
+            path.push(suffix);
+            let _ = std::fs::remove_file(path);
+        }
     }
     made?;
     std::fs::File::open(to).and_then(|file| file.sync_all()).map_err(failed)
@@ -72,6 +78,27 @@ async fn copy(data: &Path, to: &Path) -> Result<(), BackupError> {
     let path = to.to_str().ok_or_else(|| not_a_backup(to, "its name is not UTF-8"))?;
     let statement = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [path.into()]);
     let copied = store.pool.execute_raw(statement).await;
+    store.pool.close().await?;
+    copied?;
+    check(to).await
+}
+
+/// As PostgreSQL stands at one moment, of which the servers that use it notice nothing.
+async fn copy_postgres(data: &Path, database: &str, to: &Path, say: Say<'_>) -> Result<(), BackupError> {
+    let path = to.to_str().ok_or_else(|| not_a_backup(to, "its name is not UTF-8"))?;
+    let store = Store::open(data, Some(database)).await?;
+    // In one file, with nothing beside it.
+    let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rw"));
+    let file = Database::connect(options.sqlx_logging(false).max_connections(1).to_owned()).await?;
+    let copied = async {
+        let (from, to) = (store.snapshot().await?, file.begin().await?);
+        copy::make_tables(&from, &to).await?;
+        copy::copy(&from, &to, say).await?;
+        to.commit().await?;
+        Ok::<_, CopyError>(())
+    };
+    let copied = copied.await;
+    file.close().await?;
     store.pool.close().await?;
     copied?;
     check(to).await

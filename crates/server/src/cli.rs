@@ -1,5 +1,7 @@
 //! The command line.
 
+mod kept;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +13,7 @@ use hyper_util::rt::TokioTimer;
 use crate::app::App;
 use crate::bootstrap;
 use crate::config::{Config, ConfigError, check_url};
-use crate::store::{Lock, Store};
+use crate::store::Lock;
 
 /// Holds policy, routes requests, signs documents, keeps the audit log.
 #[derive(Debug, Parser)]
@@ -47,15 +49,21 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Bring the database up to this version
+    /// Bring the database up to this version, or move it from SQLite to PostgreSQL
+    ///
+    /// With --to, while the server is stopped: copies everything into an empty PostgreSQL database in one transaction, compares each
+    /// table by number of rows and content, and sets the SQLite database aside. Computers, persons and tokens notice nothing.
     Migrate {
         #[command(flatten)]
         place: Place,
+        /// An empty PostgreSQL database to move everything to, postgres://USER@HOST/NAME
+        #[arg(long, value_name = "URL", conflicts_with = "database")]
+        to: Option<String>,
     },
     /// Copy the database to a new file, also while the server runs
     ///
     /// The file holds everything but the keys and the certificate authority, which do not change: keep a copy of those apart.
-    /// It is SQLite only; for PostgreSQL use its own tools.
+    /// It is an SQLite database, also of a PostgreSQL one.
     Backup {
         #[command(flatten)]
         place: Place,
@@ -66,17 +74,18 @@ enum Command {
     /// Put a backup in place while the server is stopped, and begin a new epoch that computers believe
     ///
     /// Needs the keys and the certificate authority in the data directory, and the root key. Run it as the server's user.
-    /// With --database, for a PostgreSQL database that its own tools have put back, it only begins the new epoch.
+    /// With --database the backup is put into PostgreSQL; without --from it only begins the new epoch there, after PostgreSQL's own
+    /// tools have put the database back.
     Restore {
         #[command(flatten)]
         place: Place,
         /// What `backup` wrote
-        #[arg(long, value_name = "FILE", required_unless_present = "database", conflicts_with = "database")]
+        #[arg(long, value_name = "FILE", required_unless_present = "database")]
         from: Option<PathBuf>,
         /// Where the root key is, when it is not with the data
         #[arg(long, value_name = "FILE")]
         root_key: Option<PathBuf>,
-        /// Set the database that is there aside
+        /// Set the database that is there aside; in PostgreSQL its tables, to a schema of their own
         #[arg(long)]
         replace: bool,
     },
@@ -132,14 +141,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             eprintln!("brevet-server: the configuration is right");
             Ok(())
         }
-        Command::Migrate { place } => {
-            let Said { data, config } = place.read()?;
-            let store = Store::open(&data, config.database.as_deref()).await.context("cannot open the database")?;
-            store.migrate().await.context("cannot migrate the database")
-        }
-        Command::Backup { place, to } => make_backup(&place.read()?, &to).await,
+        Command::Migrate { place, to } => kept::migrate(&place.read()?, to.as_deref()).await,
+        Command::Backup { place, to } => kept::backup(&place.read()?, &to).await,
         Command::Restore { place, from, root_key, replace } => {
-            put_back(&place.read()?, from.as_deref(), root_key.as_deref(), replace).await
+            kept::restore(&place.read()?, from.as_deref(), root_key.as_deref(), replace).await
         }
     }
 }
@@ -161,33 +166,6 @@ async fn set_up(said: Said, root_to: Option<&Path>, json: bool) -> anyhow::Resul
         println!();
         println!("take the root key off this machine: only new keys need it (--root-key-to FILE puts it elsewhere at once)");
     }
-    Ok(())
-}
-
-async fn make_backup(said: &Said, to: &Path) -> anyhow::Result<()> {
-    crate::backup::backup(&said.data, said.config.database.as_deref(), to).await?;
-    println!("the database is in {}", to.display());
-    println!("not in it, and needed to restore it; they do not change, keep a copy of them apart:");
-    for name in crate::backup::KEPT_APART {
-        println!("  {}", said.data.join(name).display());
-    }
-    println!("  the root key, wherever you keep it");
-    Ok(())
-}
-
-async fn put_back(said: &Said, from: Option<&Path>, root_key: Option<&Path>, replace: bool) -> anyhow::Result<()> {
-    let done = match (said.config.database.as_deref(), from) {
-        (Some(database), None) => crate::restore::after_restore(&said.data, database, root_key).await?,
-        (None, Some(from)) => crate::restore::restore(&crate::restore::Restore { data: &said.data, from, root_key, replace }).await?,
-        (Some(_), Some(_)) => return Err(anyhow!("--from is for SQLite: put a PostgreSQL database back with its own tools first")),
-        (None, None) => return Err(anyhow!("--from is needed, the file that `backup` wrote")),
-    };
-    println!("epoch {} begins, with version {} of the trust document", done.epoch, done.trust_version);
-    println!("{} computers get everything anew when they connect, and send again what the server lacks of their journals", done.computers);
-    if let Some(aside) = done.set_aside {
-        println!("what was there before is in {}", aside.display());
-    }
-    println!("look through tokens, policies and grants: what was revoked or changed after the backup is as it was before");
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub mod groups;
 pub mod http;
 pub mod keys;
 pub mod lists;
+pub mod migrate;
 pub mod people;
 pub mod policies;
 pub mod replicas;

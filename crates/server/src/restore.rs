@@ -1,5 +1,6 @@
 //! Putting the server back to a backup: a new epoch, in which computers that had seen more believe it again.
 //!
+//! The epoch begins in a copy of the backup. What was there before gives way to that copy in one step: a rename, or one transaction.
 //! INVARIANT: epoch and trust version are higher than any that a computer can have seen, also when the same backup is restored twice.
 
 use std::path::{Path, PathBuf};
@@ -19,8 +20,10 @@ use crate::documents::publish::publish;
 use crate::documents::sequence::{Place, append, kind_name, unsigned};
 use crate::http::failure::{Failure, Outcome};
 use crate::keys::{self, KeysError};
+use crate::store::copy::{CopyError, Say};
 use crate::store::entities::{computer, console_session, instance, sequence, sign_in, trust};
-use crate::store::{Change, Lock};
+use crate::store::target::{self, Target};
+use crate::store::{Change, Lock, Store};
 
 /// Why nothing was restored. What was there before is untouched.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +34,21 @@ pub enum RestoreError {
     /// A database is there already.
     #[error("{0} has a database already: with --replace it is set aside and the backup takes its place")]
     NotEmpty(PathBuf),
+    /// Tables are there already.
+    #[error("the PostgreSQL database has tables already: with --replace they are set aside and the backup takes their place")]
+    TablesThere,
     /// The server runs.
     #[error("the server on {0} is running: stop it first")]
     Running(PathBuf),
+    /// A server runs on PostgreSQL.
+    #[error("a brevet-server uses the PostgreSQL database: stop every one first")]
+    InUse,
+    /// The PostgreSQL database cannot be used.
+    #[error("cannot use the PostgreSQL database")]
+    Postgres(#[source] sea_orm::DbErr),
+    /// Not everything came into PostgreSQL.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// A key or the certificate authority is missing.
     #[error("{0} is missing: put back the keys and the certificate authority that belong to this backup first")]
     Missing(PathBuf),
@@ -77,6 +92,8 @@ impl From<sea_orm::DbErr> for RestoreError {
 pub struct Restore<'a> {
     /// The data directory.
     pub data: &'a Path,
+    /// The PostgreSQL database that the backup is to be put into, instead of the data directory.
+    pub database: Option<&'a str>,
     /// The backup.
     pub from: &'a Path,
     /// Where the root key is, when not with the data.
@@ -94,16 +111,28 @@ pub struct NewEpoch {
     pub trust_version: u64,
     /// Computers that get a new manifest.
     pub computers: u64,
-    /// Where the database that was there before is now.
-    pub set_aside: Option<PathBuf>,
+    /// Where the database that was there before is now: a file, or a schema in PostgreSQL.
+    pub set_aside: Option<String>,
 }
 
 /// Puts a backup in place and begins a new epoch in it.
 ///
 /// # Errors
 /// When the server runs, something is there already, or the backup or a key cannot be used.
-pub async fn restore(wanted: &Restore<'_>) -> Result<NewEpoch, RestoreError> {
-    let Restore { data, from, replace, .. } = *wanted;
+pub async fn restore(wanted: &Restore<'_>, say: Say<'_>) -> Result<NewEpoch, RestoreError> {
+    let Restore { data, from, .. } = *wanted;
+    if let Some(missing) = KEPT_APART.iter().map(|name| data.join(name)).find(|path| !path.exists()) {
+        return Err(RestoreError::Missing(missing));
+    }
+    backup::check(from).await?;
+    match wanted.database {
+        Some(database) => into_postgres(wanted, database, say).await,
+        None => into_data(wanted).await,
+    }
+}
+
+async fn into_data(wanted: &Restore<'_>) -> Result<NewEpoch, RestoreError> {
+    let Restore { data, replace, .. } = *wanted;
     let _lock = Lock::take(data)
         .map_err(|source| RestoreError::File { path: data.into(), source })?
         .ok_or_else(|| RestoreError::Running(data.into()))?;
@@ -111,15 +140,12 @@ pub async fn restore(wanted: &Restore<'_>) -> Result<NewEpoch, RestoreError> {
     if place.exists() && !replace {
         return Err(RestoreError::NotEmpty(data.into()));
     }
-    if let Some(missing) = KEPT_APART.iter().map(|name| data.join(name)).find(|path| !path.exists()) {
-        return Err(RestoreError::Missing(missing));
-    }
-    backup::check(from).await?;
     // Everything happens on a copy, so that a failure leaves what is there as it is.
     let staging = data.join("restoring");
     let _ = std::fs::remove_dir_all(&staging);
     let done = begin(wanted, &staging).await.and_then(|mut done| {
-        done.set_aside = if place.exists() { Some(set_aside(data, &done)?) } else { None };
+        let aside = format!("brevet.db.before-epoch-{}", done.epoch);
+        done.set_aside = if place.exists() { Some(set_aside(data, &aside)?.display().to_string()) } else { None };
         rename(&staging.join("brevet.db"), &place)?;
         std::fs::File::open(data)
             .and_then(|folder| folder.sync_all())
@@ -130,11 +156,46 @@ pub async fn restore(wanted: &Restore<'_>) -> Result<NewEpoch, RestoreError> {
     done
 }
 
+async fn into_postgres(wanted: &Restore<'_>, database: &str, say: Say<'_>) -> Result<NewEpoch, RestoreError> {
+    let data = wanted.data;
+    let target = Target::open(data, database).await.map_err(RestoreError::Postgres)?.ok_or(RestoreError::InUse)?;
+    let there = !target.is_empty().await.map_err(RestoreError::Postgres)?;
+    if there && !wanted.replace {
+        return Err(RestoreError::TablesThere);
+    }
+    let staging = data.join("restoring");
+    let _ = std::fs::remove_dir_all(&staging);
+    let done = async {
+        let mut done = begin(wanted, &staging).await?;
+        if there {
+            let aside = format!("before_epoch_{}", done.epoch);
+            target.set_aside(&aside).await.map_err(RestoreError::Postgres)?;
+            done.set_aside = Some(format!("schema {aside}"));
+        }
+        let from = Store::open(&staging, None).await?;
+        let snapshot = from.snapshot().await?;
+        target.fill(&snapshot, say).await?;
+        drop(snapshot);
+        from.pool.close().await?;
+        target.commit().await.map_err(RestoreError::Postgres)?;
+        Ok(done)
+    };
+    let done = done.await;
+    let _ = std::fs::remove_dir_all(&staging);
+    done
+}
+
 /// A PostgreSQL database that its own tools put back: begins a new epoch in it.
 ///
 /// # Errors
-/// When it cannot be opened, or the root key cannot be used.
+/// When it cannot be opened, a server uses it, or the root key cannot be used.
 pub async fn after_restore(data: &Path, database: &str, root_key: Option<&Path>) -> Result<NewEpoch, RestoreError> {
+    let store = Store::open(data, Some(database)).await.map_err(RestoreError::Postgres)?;
+    let in_use = target::in_use(&store).await.map_err(RestoreError::Postgres)?;
+    store.pool.close().await.map_err(RestoreError::Postgres)?;
+    if in_use {
+        return Err(RestoreError::InUse);
+    }
     let app = bootstrap::open(data, String::new(), Some(database), Config::default()).await?;
     let done = new_epoch(&app, &root(data, root_key, &app.root)?).await?;
     app.store.pool.clone().close().await?;
@@ -171,8 +232,11 @@ fn rename(from: &Path, to: &Path) -> Result<(), RestoreError> {
 }
 
 /// The database that is there, with what SQLite keeps beside it, under a name that nothing reads.
-fn set_aside(data: &Path, done: &NewEpoch) -> Result<PathBuf, RestoreError> {
-    let aside = |suffix: &str| data.join(format!("brevet.db.before-epoch-{}{suffix}", done.epoch));
+///
+/// # Errors
+/// When it cannot be renamed.
+pub fn set_aside(data: &Path, name: &str) -> Result<PathBuf, RestoreError> {
+    let aside = |suffix: &str| data.join(format!("{name}{suffix}"));
     for suffix in ["-wal", "-shm", ""] {
         let from = data.join(format!("brevet.db{suffix}"));
         if from.exists() {

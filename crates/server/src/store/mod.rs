@@ -5,6 +5,7 @@
 //! connected where, and which nonces were used.
 
 pub mod change;
+pub mod copy;
 pub mod entities;
 mod first;
 mod lock;
@@ -13,6 +14,7 @@ mod m0031_scopes;
 mod m0040_decisions;
 mod m0050_replicas;
 pub mod once;
+pub mod target;
 pub mod tear;
 mod turn;
 mod tx;
@@ -30,6 +32,7 @@ pub use change::Change;
 pub use lock::Lock;
 pub use turn::{Job, Turn};
 pub use tx::Tx;
+use tx::without_nul;
 
 /// Every migration, in order.
 pub struct Migrator;

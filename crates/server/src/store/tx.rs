@@ -1,8 +1,9 @@
-//! The transaction of a change: every statement passes here, so that a test can tear the connection at each.
+//! The transaction of a change: every statement passes here, so that a test can tear the connection at each, and so that no text has
+//! a NUL in it, which PostgreSQL takes nowhere: whoever can put one into a reason must not keep a computer's journal from being stored.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement, Value};
 use sea_orm_migration::async_trait::async_trait;
 
 use super::tear::{Tear, torn};
@@ -42,7 +43,7 @@ impl ConnectionTrait for Tx {
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.point().await?;
-        self.inner.execute_raw(statement).await
+        self.inner.execute_raw(plain(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
@@ -52,11 +53,25 @@ impl ConnectionTrait for Tx {
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         self.point().await?;
-        self.inner.query_one_raw(statement).await
+        self.inner.query_one_raw(plain(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.point().await?;
-        self.inner.query_all_raw(statement).await
+        self.inner.query_all_raw(plain(statement)).await
     }
+}
+
+/// The text with U+FFFD where it had a NUL. What is kept byte for byte is JSON text, which writes a NUL in other characters.
+pub(super) fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
+fn plain(mut statement: Statement) -> Statement {
+    for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
+        if let Value::String(Some(text)) = value {
+            *text = without_nul(std::mem::take(text));
+        }
+    }
+    statement
 }

@@ -175,3 +175,20 @@ async fn events_say_in_words_what_happened() {
     agent.deliver(vec![record]).await;
     assert_eq!(server.owner.read("/events?limit=1").await.ok()["items"][0]["summary"], "something new");
 }
+
+/// PostgreSQL takes a NUL in no text: a user who puts one into a reason must not keep the computer's later records out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nul_in_a_reason_keeps_no_record_from_being_stored() {
+    let server = Server::start().await;
+    let policy = server.owner.post("/policies", request_policy("p")).await.ok();
+    let mut agent = Agent::enrol(&server, "web-1").await;
+    let mut request = agent.request("alice", &policy, "30m");
+    request.reason = "be\0fore".into();
+    request.digest = request.compute_digest().unwrap();
+    let record = agent.record(&Body::RequestCreated(Box::new(request.clone())));
+    agent.deliver(vec![record]).await;
+    let shown = server.owner.read(&format!("/requests/{}", request.id)).await.ok();
+    assert_eq!(shown["reason"], "be\0fore", "what was signed is kept as it is");
+    let found = server.owner.read("/events?kind=request.created").await.ok();
+    assert_eq!(found["items"].as_array().unwrap().len(), 1);
+}

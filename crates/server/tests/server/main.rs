@@ -23,6 +23,8 @@ mod many;
 #[cfg(test)]
 mod mistakes;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod postgres;

@@ -163,7 +163,8 @@ impl Server {
         Self::on(Some(crate::postgres::fresh()), config).await
     }
 
-    async fn on(database: Option<String>, config: Config) -> Self {
+    /// On the database that is named, else on SQLite, whatever this run is on.
+    pub async fn on(database: Option<String>, config: Config) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let data = Arc::new(tempfile::tempdir().unwrap());
         let (listener, url) = listen();
@@ -182,10 +183,10 @@ impl Server {
     }
 
     /// The same data again, after it was stopped, at another address.
-    pub async fn again(data: Arc<tempfile::TempDir>, token: &str) -> Self {
+    pub async fn again(data: Arc<tempfile::TempDir>, database: Option<&str>, token: &str) -> Self {
         let (listener, url) = listen();
-        let app = bootstrap::open(data.path(), url, None, config()).await.unwrap();
-        Self::serve(app, listener, data, (token.to_owned(), String::new()), None)
+        let app = bootstrap::open(data.path(), url, database, config()).await.unwrap();
+        Self::serve(app, listener, data, (token.to_owned(), String::new()), database.map(str::to_owned))
     }
 
     fn serve(

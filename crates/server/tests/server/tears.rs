@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use brevet_core::record::Body;
 use brevet_server::config::Config;
 use reqwest::Method;
-use sea_orm::{ConnectionTrait as _, DbBackend, FromQueryResult as _, JsonValue, Statement};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, FromQueryResult as _, JsonValue, Statement};
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, parse_token, random10, seed};
@@ -14,7 +14,10 @@ use crate::support::{Actor, Server, request_policy};
 
 /// Everything that the database holds, table by table; except what is no state.
 async fn content(server: &Server) -> BTreeMap<String, Vec<String>> {
-    let pool = &server.app.store.pool;
+    content_of(&server.app.store.pool).await
+}
+
+pub async fn content_of(pool: &DatabaseConnection) -> BTreeMap<String, Vec<String>> {
     let backend = pool.get_database_backend();
     let names = match backend {
         DbBackend::Postgres => "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'",
