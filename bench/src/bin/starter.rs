@@ -45,10 +45,12 @@ fn main() -> Result<()> {
     let plan: Plan = serde_json::from_str(&text).context("the plan")?;
     let mut samples: Vec<Samples> = plan.contenders.iter().map(|c| Samples { name: c.name.clone(), micros: Vec::new() }).collect();
     let mut commands = plan.contenders.iter().map(command).collect::<Result<Vec<_>>>()?;
+    let mut order: Vec<usize> = (0..commands.len()).collect();
+    let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
     for round in 0..plan.warm_up + plan.rounds {
-        // Each round starts with another contender, so that none always follows the same one.
-        for step in 0..commands.len() {
-            let index = (round + step) % commands.len();
+        // Each round has an order of its own, so that none always follows the same one and has what that one left behind.
+        (1..order.len()).rev().for_each(|last| order.swap(last, chance.below(last + 1)));
+        for index in order.clone() {
             std::thread::sleep(Duration::from_millis(plan.rest_millis));
             let micros = once(&mut commands[index]).with_context(|| plan.contenders[index].name.clone())?;
             if round >= plan.warm_up {
@@ -58,6 +60,18 @@ fn main() -> Result<()> {
     }
     println!("{}", serde_json::to_string(&samples)?);
     Ok(())
+}
+
+/// The same numbers in every run (xorshift64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
 }
 
 fn command(contender: &Contender) -> Result<Command> {

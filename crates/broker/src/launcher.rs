@@ -12,7 +12,7 @@
 //! launcher::Client::start(program: &Path, ahead: Option<(&str, &Path)>) -> Result<launcher::Client, launcher::Error>     // Send + Sync; share by Arc
 //! client.start_role(Role::Supervisor | Role::Authn | Role::Names) -> Result<launcher::Started, launcher::Error>
 //!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream }; used by the three below
-//! client.supervisor() -> Result<launcher::Started, launcher::Error>; client.keep_one_waiting()   // when nobody waits for us
+//! client.supervisor() -> Result<launcher::Started, launcher::Error>; client.keep_waiting()   // when nobody waits for us
 //!
 //! // sessions (module supervisor::client); spec.cgroup_parent: brevet_sys::cgroup::Group::ensure(&cgroup::own()?.join("…"))
 //! let prepared = supervisor::client::prepare(&client, &spec, &Descriptors { executable, directory, client, passed })?;
@@ -53,11 +53,13 @@ mod role;
 
 pub use role::run;
 
+use brevet_sys::clock;
 use brevet_sys::exec::{self, Child, Program, Session};
 use brevet_sys::fdpass::{self, Kind, PassError};
 use brevet_sys::pidfd;
 use brevet_sys::poll::{self, Interest};
 use brevet_sys::process::{self, Scheduling};
+use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -147,12 +149,48 @@ pub enum Error {
     Poisoned,
 }
 
+/// Sessions that begin within this follow each other closely.
+const CLOSE_MS: u64 = 500;
+/// For how long after such sessions a second supervisor waits.
+const CALM_MS: u64 = 5_000;
+
+/// The supervisors that wait for their sessions, oldest first: one, and another while sessions follow each other closely, so
+/// that the next need not wait for one to be made.
+#[derive(Debug, Default)]
+struct Waiting {
+    ready: VecDeque<Started>,
+    /// When the last session began, and the last that followed another closely; milliseconds of `CLOCK_BOOTTIME`.
+    last: Option<u64>,
+    close: Option<u64>,
+}
+
+impl Waiting {
+    /// The one for a session that begins now.
+    fn take(&mut self, now: u64) -> Option<Started> {
+        if self.last.is_some_and(|last| now.saturating_sub(last) <= CLOSE_MS) {
+            self.close = Some(now);
+        }
+        self.last = Some(now);
+        self.ready.pop_front()
+    }
+
+    /// Milliseconds until no second one is wanted any more.
+    fn calm_in(&self, now: u64) -> u64 {
+        self.close.map_or(0, |close| CALM_MS.saturating_sub(now.saturating_sub(close)))
+    }
+
+    fn lacks(&self, now: u64) -> bool {
+        let wanted = if self.calm_in(now) > 0 { 2 } else { 1 };
+        self.ready.len() < wanted
+    }
+}
+
 /// The broker's connection to its launcher.
 #[derive(Debug)]
 pub struct Client {
     socket: Mutex<OwnedFd>,
     launcher: Child,
-    waiting: Mutex<Option<Started>>,
+    waiting: Mutex<Waiting>,
     /// Somebody is making the one that is to wait.
     filling: AtomicBool,
 }
@@ -167,7 +205,7 @@ impl Client {
         let executable = File::open(program).map_err(Error::Program)?;
         let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
         let launcher = start_self(executable.as_fd(), "launcher", ahead, theirs.as_fd())?;
-        Ok(Self { socket: Mutex::new(ours), launcher, waiting: Mutex::new(None), filling: AtomicBool::new(false) })
+        Ok(Self { socket: Mutex::new(ours), launcher, waiting: Mutex::default(), filling: AtomicBool::new(false) })
     }
 
     /// The launcher's process, to notice its end.
@@ -181,7 +219,7 @@ impl Client {
     /// # Errors
     /// As `start_role`.
     pub fn supervisor(&self) -> Result<Started, Error> {
-        let waiting = self.waiting.lock().map_err(|_| Error::Poisoned)?.take();
+        let waiting = self.waiting.lock().map_err(|_| Error::Poisoned)?.take(clock::boottime_ms());
         // WHY patient: it makes ready while the record is written, and must not keep us from writing it. It ends that itself.
         let usable = |one: &Started| pidfd::is_alive(one.pidfd.as_fd()) && process::schedule(one.pid, Scheduling::Patient).is_ok();
         match waiting.filter(usable) {
@@ -190,20 +228,34 @@ impl Client {
         }
     }
 
-    /// Makes a supervisor that waits, if none does. To be called when nobody waits for the caller. Where it fails, the next
-    /// session starts one of its own.
-    pub fn keep_one_waiting(&self) {
+    /// Makes supervisors that wait, as many as are wanted and lacking. To be called when nobody waits for the caller. Where it
+    /// fails, the next session starts one of its own.
+    pub fn keep_waiting(&self) {
         if self.filling.swap(true, Ordering::AcqRel) {
             return;
         }
-        // Only who fills puts one there, so that none is made in vain.
-        if self.waiting.lock().is_ok_and(|waiting| waiting.is_none()) {
-            let made = self.start_role(Role::Waiting).ok();
-            if let Ok(mut waiting) = self.waiting.lock() {
-                *waiting = made;
-            }
+        // Only who fills puts some there, so that none is made in vain.
+        while self.waiting.lock().is_ok_and(|waiting| waiting.lacks(clock::boottime_ms())) {
+            let Ok(made) = self.start_role(Role::Waiting) else { break };
+            let Ok(mut waiting) = self.waiting.lock() else { break };
+            waiting.ready.push_back(made);
         }
         self.filling.store(false, Ordering::Release);
+    }
+
+    /// Lets go of one that is not wanted any more; milliseconds until another look is worth it.
+    pub fn rest(&self) -> Option<u64> {
+        let mut waiting = self.waiting.lock().ok()?;
+        let now = clock::boottime_ms();
+        if waiting.ready.len() <= 1 {
+            return None;
+        }
+        let left = waiting.calm_in(now);
+        if left == 0 {
+            // Its socket closes with this, and it ends.
+            waiting.ready.pop_back();
+        }
+        Some(left.max(1))
     }
 
     /// Starts a role.
@@ -253,5 +305,6 @@ fn start_self(executable: BorrowedFd<'_>, role: &str, ahead: Option<(&str, &Path
         cgroup: None,
         login_uid: None,
         death_signal: None,
+        gate: None,
     })?)
 }

@@ -134,7 +134,7 @@ pub fn run(config_path: Option<&Path>) -> Result<(), ServeError> {
     let signals = signal::SignalFd::new(&[signal::TERMINATE, signal::INTERRUPT])?;
     seccomp::confine_to_unix_sockets()?;
     start_threads(&broker, taken);
-    broker.launcher.keep_one_waiting();
+    broker.launcher.keep_waiting();
     let served = serve(&broker, sockets, agent, &signals);
     broker.ledger().journal.close();
     served
@@ -282,7 +282,7 @@ fn upkeep(broker: &Broker) {
             crate::say("broker", &format!("upkeep failed: {}", crate::chain(&error)));
             5_000
         });
-        let wait = broker.examiner.rest().map_or(wait, |look| wait.min(look));
+        let wait = [broker.examiner.rest(), broker.launcher.rest()].into_iter().flatten().fold(wait, u64::min);
         let set = set.as_ref().ok().map(|set| (set.as_fd(), Interest::READ));
         let descriptors: Vec<_> = std::iter::once((changed.reader.as_fd(), Interest::READ)).chain(set).collect();
         if poll::wait(&descriptors, Some(wait.saturating_add(1))).is_err() {

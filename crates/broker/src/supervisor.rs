@@ -77,17 +77,31 @@ fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
         Ok(prepared) => prepared,
         Err(failure) => return Ok(spec::send_with(&broker, &Report::from(failure), &[])?),
     };
-    if !prepared.spec().go {
-        spec::send_with(&broker, &Report::Prepared {}, &[])?;
-        if !start::wait_for_go(&broker) {
+    let go = match go_ahead(&broker, prepared.spec()) {
+        Ok(go) => go,
+        Err(error) => {
             prepared.abandon();
-            return Ok(());
+            return Err(error);
         }
-    }
-    // INVARIANT: the program competes as every other; where that cannot be, nothing runs.
-    process::schedule(0, Scheduling::Normal)?;
-    match prepared.launch() {
-        Ok(running) => session::Session::new(running, signals, broker)?.run(),
+    };
+    match prepared.launch(go.as_ref()) {
+        Ok(running) => {
+            broker.set_read_timeout(None).map_err(FrameError::Io)?;
+            session::Session::new(running, signals, broker)?.run()
+        }
         Err(failure) => Ok(spec::send_with(&broker, &Report::from(failure), &[])?),
     }
+}
+
+/// Tells the broker that everything is ready; what it must say before the program is executed.
+fn go_ahead<'a>(broker: &'a UnixStream, spec: &SessionSpec) -> Result<Option<start::Go<'a>>, Error> {
+    let go = if spec.go {
+        None
+    } else {
+        spec::send_with(broker, &Report::Prepared {}, &[])?;
+        Some(start::Go::from(broker)?)
+    };
+    // INVARIANT: the program competes as every other; where that cannot be, nothing runs.
+    process::schedule(0, Scheduling::Normal)?;
+    Ok(go)
 }

@@ -16,14 +16,15 @@ struct Stack([u8; STACK]);
 /// `entry` and everything that it reaches through `argument` must be sound in a process that shares our memory while
 /// this thread is held: no locks, no allocation, no unwinding. All signals must be blocked.
 pub(crate) unsafe fn vfork_into(entry: Entry, argument: *mut libc::c_void, cgroup: Option<RawFd>) -> Result<(i32, OwnedFd), i32> {
-    let mut stack = Box::new(Stack([0; STACK]));
+    // WHY not zeroed: that would touch all of it, and the child needs a page or two.
+    let mut stack = Box::<Stack>::new_uninit();
     let mut pidfd: libc::c_int = -1;
     let flags = u64::try_from(libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD).unwrap_or(0);
     let arguments = Arguments {
         flags: flags | cgroup.map_or(0, |_| INTO_CGROUP),
         pidfd: (&raw mut pidfd) as u64,
         exit_signal: u64::try_from(libc::SIGCHLD).unwrap_or(0),
-        stack: stack.0.as_mut_ptr() as u64,
+        stack: stack.as_mut_ptr() as u64,
         stack_size: STACK as u64,
         cgroup: cgroup.and_then(|fd| u64::try_from(fd).ok()).unwrap_or(0),
         ..Arguments::default()

@@ -58,6 +58,22 @@ pub struct Program<'a> {
     pub login_uid: Option<u32>,
     /// Sent to it when we end.
     pub death_signal: Option<i32>,
+    /// Everything is made ready, and then this is waited for before it takes its identity and is executed.
+    pub gate: Option<Gate<'a>>,
+}
+
+/// A word without which the program is not executed. Its receive time-out bounds the wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate<'a> {
+    /// The stream socket that it comes through. What follows the word stays in it.
+    pub socket: BorrowedFd<'a>,
+    /// Exactly these bytes.
+    pub word: &'a [u8],
+}
+
+impl Gate<'_> {
+    /// The longest word.
+    pub const LONGEST: usize = 64;
 }
 
 /// A started child.
@@ -99,6 +115,8 @@ pub enum Step {
     DeathSignal,
     /// Signal mask and dispositions.
     Signals,
+    /// The word to execute did not come.
+    Gate,
     /// `execveat`.
     Exec,
 }
@@ -121,12 +139,13 @@ impl Step {
             Self::Identity => "confirm the identity",
             Self::DeathSignal => "bind the program's life to its supervisor",
             Self::Signals => "reset signals",
+            Self::Gate => "hear that it may execute",
             Self::Exec => "execute the program",
         }
     }
 
     fn from_number(number: i32) -> Self {
-        const ALL: [Step; 14] = [
+        const ALL: [Step; 15] = [
             Step::Clone,
             Step::Session,
             Step::Foreground,
@@ -140,6 +159,7 @@ impl Step {
             Step::Identity,
             Step::DeathSignal,
             Step::Signals,
+            Step::Gate,
             Step::Exec,
         ];
         ALL.into_iter().find(|step| *step as i32 == number).unwrap_or(Self::Exec)
@@ -201,6 +221,9 @@ impl<'a> Plan<'a> {
     fn new(program: &'a Program<'a>) -> Result<Self, ExecError> {
         if program.arguments.is_empty() {
             return Err(ExecError::new(Step::Exec, libc::EINVAL));
+        }
+        if program.gate.is_some_and(|gate| gate.word.is_empty() || gate.word.len() > Gate::LONGEST) {
+            return Err(ExecError::new(Step::Gate, libc::EINVAL));
         }
         let pointers = |list: &[CString]| list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect();
         let groups = program.identity.map_or(0, |identity| identity.groups.len());
@@ -264,11 +287,16 @@ fn become_program(plan: &mut Plan<'_>) -> Done<std::convert::Infallible> {
         set_login_uid(uid)?;
     }
     reset_oom_score()?;
-    let executable = place_descriptors(plan)?;
+    let (executable, gate) = place_descriptors(plan)?;
     enter_session(program.session)?;
     if let Some(umask) = program.umask {
         // SAFETY: plain call that cannot fail.
         unsafe { libc::umask(umask) };
+    }
+    if let Some(Gate { word, .. }) = program.gate {
+        // Before the wait too: a parent that is killed meanwhile must not leave us waiting.
+        bind_life(program.death_signal, plan.parent)?;
+        hear(gate, word)?;
     }
     if let Some(identity) = program.identity {
         take_identity(identity, &mut plan.groups_back)?;
@@ -372,8 +400,22 @@ fn reset_oom_score() -> Done<()> {
     if read == 1 && first == *b"-" { write_proc(c"/proc/self/oom_score_adj", 0, Step::OomScore) } else { Ok(()) }
 }
 
-/// Puts each descriptor at its place and marks everything above close-on-exec; returns where the executable is.
-fn place_descriptors(plan: &mut Plan<'_>) -> Done<RawFd> {
+/// Waits for exactly these bytes.
+fn hear(socket: RawFd, word: &[u8]) -> Done<()> {
+    let mut heard = [0u8; Gate::LONGEST];
+    // SAFETY: `word` is no longer than the buffer, which was checked before.
+    let got = unsafe { libc::recv(socket, heard.as_mut_ptr().cast(), word.len(), libc::MSG_WAITALL) };
+    ok(Step::Gate, i64::try_from(got).unwrap_or(-1))?;
+    if usize::try_from(got) == Ok(word.len()) && heard.get(..word.len()) == Some(word) {
+        return Ok(());
+    }
+    // SAFETY: this thread's errno.
+    unsafe { *libc::__errno_location() = libc::ECANCELED };
+    Err(Step::Gate)
+}
+
+/// Puts each descriptor at its place and marks everything above close-on-exec; returns where the executable and the gate are.
+fn place_descriptors(plan: &mut Plan<'_>) -> Done<(RawFd, RawFd)> {
     let program = plan.program;
     let count = RawFd::try_from(program.descriptors.len()).map_err(|_| Step::Descriptors)?;
     let floor = count.saturating_add(2).max(10);
@@ -387,6 +429,11 @@ fn place_descriptors(plan: &mut Plan<'_>) -> Done<RawFd> {
     unsafe {
         let mut executable = libc::fcntl(program.executable.as_raw_fd(), libc::F_DUPFD_CLOEXEC, floor);
         ok(Step::Descriptors, i64::from(executable))?;
+        let mut gate = -1;
+        if let Some(Gate { socket, .. }) = program.gate {
+            gate = libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, floor);
+            ok(Step::Descriptors, i64::from(gate))?;
+        }
         if let Some(directory) = program.directory {
             ok(Step::Directory, i64::from(libc::fchdir(directory.as_raw_fd())))?;
         }
@@ -402,7 +449,7 @@ fn place_descriptors(plan: &mut Plan<'_>) -> Done<RawFd> {
         }
         let marked = libc::syscall(libc::SYS_close_range, place, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
         ok(Step::Descriptors, marked)?;
-        Ok(executable)
+        Ok((executable, gate))
     }
 }
 
@@ -452,4 +499,56 @@ fn bind_life(signal: Option<i32>, parent: i32) -> Done<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::os::fd::AsFd as _;
+    use std::os::unix::net::UnixStream;
+    use std::time::Duration;
+
+    /// What came of a start whose gate heard `said`, and whether the program ran.
+    fn through_a_gate(said: &[u8], close: bool) -> (Result<(), Step>, bool) {
+        let directory = tempfile::tempdir().unwrap();
+        let marker = directory.path().join("ran");
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        theirs.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        ours.write_all(said).unwrap();
+        let kept = (!close).then_some(ours);
+        let executable = File::open("/usr/bin/touch").unwrap();
+        let null = File::open("/dev/null").unwrap();
+        let arguments = ["touch", marker.to_str().unwrap()].map(|text| CString::new(text).unwrap());
+        let started = spawn(&Program {
+            executable: executable.as_fd(),
+            keep_executable: true,
+            arguments: &arguments,
+            environment: &[],
+            descriptors: &[null.as_fd(); 3],
+            directory: None,
+            identity: None,
+            session: Session::New,
+            umask: None,
+            cgroup: None,
+            login_uid: None,
+            death_signal: Some(libc::SIGKILL),
+            gate: Some(Gate { socket: theirs.as_fd(), word: b"go ahead" }),
+        });
+        drop(kept);
+        let came = started.map_err(|error| error.step).map(|child| drop(crate::pidfd::wait(child.pidfd.as_fd())));
+        (came, marker.exists())
+    }
+
+    #[test]
+    fn a_program_behind_a_gate_is_executed_for_the_word_alone() {
+        assert_eq!(through_a_gate(b"go ahead", false), (Ok(()), true));
+        assert_eq!(through_a_gate(b"go ahead and more", false), (Ok(()), true));
+        for (said, close) in
+            [(&b"go aheaD"[..], false), (b"stop that", false), (b"go ahe", true), (b"", true), (b"go ahe", false), (b"", false)]
+        {
+            assert_eq!(through_a_gate(said, close), (Err(Step::Gate), false), "{said:?}, closed: {close}");
+        }
+    }
 }

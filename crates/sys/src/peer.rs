@@ -5,7 +5,8 @@
 use crate::error::{Doing, Error, Result, check};
 use crate::{pidfd, process};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// `SO_PEERPIDFD` of `asm-generic/socket.h`, kernel 6.5 and later.
 const SO_PEERPIDFD: libc::c_int = 77;
@@ -75,12 +76,12 @@ impl Peer {
     /// # Errors
     /// When `/proc` cannot be read or the peer ended meanwhile.
     pub fn same_namespaces(&self) -> Result<SameNamespaces> {
-        let same = |kind: &str| -> Result<bool> {
+        let [user, mount, pid] = own_namespaces()?;
+        let same = |kind: &str, ours: &Path| -> Result<bool> {
             let theirs = std::fs::read_link(format!("/proc/{}/ns/{kind}", self.pid)).doing("read the peer's namespaces")?;
-            let ours = std::fs::read_link(format!("/proc/self/ns/{kind}")).doing("read our namespaces")?;
             Ok(theirs == ours)
         };
-        let found = SameNamespaces { user: same("user")?, mount: same("mnt")?, pid: same("pid")? };
+        let found = SameNamespaces { user: same("user", user)?, mount: same("mnt", mount)?, pid: same("pid", pid)? };
         self.still("read the peer's namespaces", found)
     }
 
@@ -124,6 +125,17 @@ impl Peer {
     fn still<T>(&self, doing: &'static str, value: T) -> Result<T> {
         if pidfd::is_alive(self.pidfd.as_fd()) { Ok(value) } else { Err(Error::other(doing, "the peer has ended")) }
     }
+}
+
+/// Ours, user, mount and pid: read once, since no process of ours that compares them ever changes them.
+fn own_namespaces() -> Result<&'static [PathBuf; 3]> {
+    static OURS: OnceLock<[PathBuf; 3]> = OnceLock::new();
+    if let Some(ours) = OURS.get() {
+        return Ok(ours);
+    }
+    let read = |kind: &str| std::fs::read_link(format!("/proc/self/ns/{kind}")).doing("read our namespaces");
+    let ours = [read("user")?, read("mnt")?, read("pid")?];
+    Ok(OURS.get_or_init(|| ours))
 }
 
 fn peer_pidfd(socket: BorrowedFd<'_>) -> Result<OwnedFd> {

@@ -30,9 +30,16 @@ struct Samples {
 pub fn measure(stage: &Stage, peers: &Configured) -> Result<Vec<Part>> {
     let spaced = rounds(stage, peers, REST_MILLIS)?;
     let tight = rounds(stage, peers, 0)?;
+    let looped = loops(stage, peers)?;
     Ok(vec![
         part("Elevation, spaced", format!("{REST_MILLIS} ms of rest before each start."), &spaced, true)?,
-        part("Elevation, back to back", "No rest.".into(), &tight, true)?,
+        part("Elevation, back to back", "No rest, in an order that changes with each round.".into(), &tight, true)?,
+        part(
+            "Elevation, in a loop",
+            "No rest, and nothing but itself before and after it, as a script would start it.".into(),
+            &looped,
+            true,
+        )?,
     ])
 }
 
@@ -52,14 +59,31 @@ pub fn measure_many(stage: &Stage, peers: &Configured) -> Result<Vec<Part>> {
 }
 
 fn rounds(stage: &Stage, peers: &Configured, rest_millis: u64) -> Result<Vec<Samples>> {
+    start(stage, &contenders(stage, peers), rest_millis)
+}
+
+/// Each alone.
+fn loops(stage: &Stage, peers: &Configured) -> Result<Vec<Samples>> {
+    let mut samples = Vec::new();
+    for contender in contenders(stage, peers) {
+        samples.extend(start(stage, &[contender], 0)?);
+    }
+    Ok(samples)
+}
+
+fn contenders(stage: &Stage, peers: &Configured) -> Vec<(String, Vec<String>)> {
     let brevet = stage.brevet.bin.join("brevet").to_string_lossy().into_owned();
     let run =
         |arguments: &[&str]| [&[brevet.as_str(), "run", "--", "/bin/true"], arguments].concat().iter().map(|a| (*a).to_owned()).collect();
     let ours: [(&str, Vec<String>); 3] = [("true", vec!["/bin/true".into()]), (OURS, run(&[])), (ALONE, run(&["namespace"]))];
+    ours.iter().chain(&peers.commands).map(|(name, command)| ((*name).to_owned(), command.clone())).collect()
+}
+
+fn start(stage: &Stage, contenders: &[(String, Vec<String>)], rest_millis: u64) -> Result<Vec<Samples>> {
     let environment = json!([["PATH", "/usr/local/bin:/usr/bin:/bin"], ["LANG", "C.UTF-8"], ["BREVET_SOCKET", stage.brevet.socket]]);
-    let contender = |(name, command): &(&str, Vec<String>)| json!({ "name": name, "command": command, "environment": environment });
+    let contender = |(name, command): &(String, Vec<String>)| json!({ "name": name, "command": command, "environment": environment });
     let plan = json!({
-        "contenders": ours.iter().chain(&peers.commands).map(contender).collect::<Vec<_>>(),
+        "contenders": contenders.iter().map(contender).collect::<Vec<_>>(),
         "rounds": stage.rounds,
         "warm_up": 5,
         "rest_millis": rest_millis,

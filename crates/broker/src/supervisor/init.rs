@@ -5,7 +5,7 @@
 //! can be uncovered from inside.
 
 use crate::spec::Exit;
-use brevet_sys::exec::{self, Program};
+use brevet_sys::exec::{self, Program, Step};
 use brevet_sys::pidfd::Change;
 use brevet_sys::poll::{self, Interest};
 use brevet_sys::{fdpass, mount, open, pidfd, process, pty, signal};
@@ -24,6 +24,8 @@ pub(super) enum Said {
         /// The kernel's reason.
         errno: i32,
     },
+    /// Nothing runs: the broker did not say that it may.
+    NotTold,
     /// Nothing runs: the working directory is not the same one in here.
     Unreachable {
         /// The kernel's reason, 0 where its path leads to another directory.
@@ -73,7 +75,9 @@ pub(super) fn hear<T: for<'de> Deserialize<'de>>(channel: BorrowedFd<'_>) -> Opt
 
 /// What the forked process does, for good.
 pub(super) fn run(program: &Program<'_>, terminal: Option<BorrowedFd<'_>>, channel: BorrowedFd<'_>) -> ! {
-    let kept: Vec<BorrowedFd<'_>> = program.descriptors.iter().copied().chain([program.executable, channel]).chain(terminal).collect();
+    let gate = program.gate.map(|gate| gate.socket);
+    let kept: Vec<BorrowedFd<'_>> =
+        program.descriptors.iter().copied().chain([program.executable, channel]).chain(terminal).chain(gate).collect();
     let directory = match set_up(program.directory, &kept, terminal) {
         Ok(directory) => directory,
         Err(said) => {
@@ -82,6 +86,10 @@ pub(super) fn run(program: &Program<'_>, terminal: Option<BorrowedFd<'_>>, chann
         }
     };
     match exec::spawn(&Program { directory: directory.as_ref().map(AsFd::as_fd), ..*program }) {
+        Err(error) if error.step == Step::Gate => {
+            say(channel, &Said::NotTold);
+            process::exit_now(1)
+        }
         Err(error) => {
             say(channel, &Said::Failed { step: error.step.doing().to_owned(), errno: error.source.raw_os_error().unwrap_or(0) });
             process::exit_now(1)

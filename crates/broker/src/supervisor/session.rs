@@ -187,7 +187,7 @@ impl Session {
             match init::hear::<Said>(channel.as_fd()) {
                 Some(Said::Exited(exit)) => self.exited(exit),
                 Some(Said::Stopped(number)) => self.relay.stopped(number, &self.leader, self.started.pid),
-                Some(Said::Started(_) | Said::Failed { .. } | Said::Unreachable { .. }) => {}
+                Some(Said::Started(_) | Said::NotTold | Said::Failed { .. } | Said::Unreachable { .. }) => {}
                 None => return,
             }
         }

@@ -7,11 +7,11 @@ use super::pam_session::{Loaded, PamSession};
 use super::passed;
 use super::state::StateDirectory;
 use crate::spec::{Containment, Identity, Order, Report, SessionSpec, Started};
-use brevet_api::frame;
+use brevet_api::frame::{self, FrameError};
 use brevet_core::escape;
 use brevet_core::text::OsText;
 use brevet_sys::cgroup::Group;
-use brevet_sys::exec::{self, Child, Program, Session};
+use brevet_sys::exec::{self, Child, Gate, Program, Session, Step};
 use brevet_sys::fdpass::{self, Kind};
 use brevet_sys::mount::{self, Fork};
 use brevet_sys::pty::{self, Pty, WindowSize};
@@ -39,6 +39,11 @@ pub(super) struct Failure {
 impl Failure {
     fn new(step: &str, source: io::Error) -> Self {
         Self { step: step.to_owned(), source }
+    }
+
+    /// The broker did not say that the record is on disk.
+    fn not_told() -> Self {
+        Self::because(Step::Gate.doing(), "the broker did not say so")
     }
 
     /// INVARIANT: `step` and `why` are shown to the person: what somebody else chose in them has been escaped (`escape::terminal`).
@@ -215,13 +220,17 @@ fn unreachable_directory(directory: BorrowedFd<'_>, errno: i32) -> Failure {
     Failure::because(&step, &format!("{why}; change to another directory and run the command again"))
 }
 
-/// Waits for `Go`. Anything else, silence or a broker that is gone means no.
-pub(super) fn wait_for_go(broker: &UnixStream) -> bool {
-    if broker.set_read_timeout(Some(PATIENCE)).is_err() {
-        return false;
+/// What the broker must say before anything is executed. Anything else, silence or a broker that is gone means no.
+pub(super) struct Go<'a> {
+    broker: &'a UnixStream,
+    word: Vec<u8>,
+}
+
+impl<'a> Go<'a> {
+    pub(super) fn from(broker: &'a UnixStream) -> Result<Self, FrameError> {
+        broker.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { broker, word: frame::encode_control(&Order::Go {})? })
     }
-    let mut from = broker;
-    matches!(frame::read_control::<Order>(&mut from, frame::MAX_CLIENT), Ok(Order::Go {})) && broker.set_read_timeout(None).is_ok()
 }
 
 impl Prepared {
@@ -238,8 +247,9 @@ impl Prepared {
         drop(self.state.remove());
     }
 
-    pub(super) fn launch(self) -> Result<Running, Failure> {
-        match self.execute() {
+    /// Executes the program, with `go` once that was said. All but the last step is done before.
+    pub(super) fn launch(self, go: Option<&Go<'_>>) -> Result<Running, Failure> {
+        match self.execute(go) {
             Ok((leader, started, identity)) => Ok(Running {
                 background: self.begins_in_background(),
                 spec: self.spec,
@@ -265,7 +275,7 @@ impl Prepared {
         }
     }
 
-    fn execute(&self) -> Result<(Leader, Started, Identity), Failure> {
+    fn execute(&self, go: Option<&Go<'_>>) -> Result<(Leader, Started, Identity), Failure> {
         if clock::boottime_ms() >= self.spec.deadline_ms {
             return Err(Failure::because("start the program", "its time is over already"));
         }
@@ -286,6 +296,7 @@ impl Prepared {
             cgroup: (!namespaced).then_some(self.group.as_fd()),
             login_uid: self.spec.login_uid,
             death_signal: Some(signal::KILL),
+            gate: go.map(|go| Gate { socket: go.broker.as_fd(), word: &go.word }),
         };
         let (leader, pid, audit) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
         let own = process::audit_session(process::own_pid());
@@ -299,7 +310,10 @@ impl Prepared {
         if let Some(pty) = &self.pty {
             pty::make_controlling(pty.slave.as_fd())?;
         }
-        let child = exec::spawn(program).map_err(|error| Failure::new(error.step.doing(), error.source))?;
+        let child = exec::spawn(program).map_err(|error| match error.step {
+            Step::Gate => Failure::not_told(),
+            step => Failure::new(step.doing(), error.source),
+        })?;
         let pid = child.pid;
         Ok((Leader::Program(child), pid, process::audit_session(pid)))
     }
@@ -315,6 +329,7 @@ impl Prepared {
         let audit = match init::hear::<Said>(ours.as_fd()) {
             Some(Said::Started(audit)) => audit,
             Some(Said::Failed { step, errno }) => return Err(Failure::new(&step, io::Error::from_raw_os_error(errno))),
+            Some(Said::NotTold) => return Err(Failure::not_told()),
             Some(Said::Unreachable { errno }) => return Err(unreachable_directory(self.descriptors.directory.as_fd(), errno)),
             Some(Said::Exited(_) | Said::Stopped(_)) | None => {
                 return Err(Failure::because("start the program", "the session's init ended first"));

@@ -67,19 +67,24 @@ fn the_person_gets_the_programs_own_status_and_the_state_goes_with_the_acknowled
 #[test]
 fn nothing_runs_before_go_and_nothing_is_left_without_it() {
     let rig = Rig::new();
-    let marker = rig.directory.path().join("ran");
-    let spec = rig.root(&["/usr/bin/touch", marker.to_str().unwrap()]);
-    let (prepared, _person) = rig.prepare(&spec).unwrap();
-    assert!(spec.state_directory.exists());
-    assert_eq!(spec.state_directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    drop(prepared);
-    wait_until("the supervisor took everything back", || !spec.state_directory.exists());
-    assert!(!rig.group.join(spec.session.as_str()).exists());
-    assert!(!marker.exists());
-    // The control: with go, the same program runs.
-    let spec = rig.root(&["/usr/bin/touch", marker.to_str().unwrap()]);
-    rig.start(&spec).ended();
-    assert!(marker.exists());
+    for containment in [Containment::Cgroup, Containment::PidNamespace] {
+        let marker = rig.directory.path().join(format!("ran-{containment:?}"));
+        let spec = SessionSpec { containment, ..rig.root(&["/usr/bin/touch", marker.to_str().unwrap()]) };
+        let group = rig.group.join(spec.session.as_str());
+        let (prepared, _person) = rig.prepare(&spec).unwrap();
+        assert!(spec.state_directory.exists());
+        assert_eq!(spec.state_directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        // What will be the program is there already, and waits.
+        wait_until("a process is in the group", || std::fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|text| !text.is_empty()));
+        drop(prepared);
+        wait_until("the supervisor took everything back", || !spec.state_directory.exists());
+        assert!(!group.exists());
+        assert!(!marker.exists());
+        // The control: with go, the same program runs.
+        let spec = SessionSpec { containment, ..rig.root(&["/usr/bin/touch", marker.to_str().unwrap()]) };
+        rig.start(&spec).ended();
+        assert!(marker.exists());
+    }
 }
 
 #[test]

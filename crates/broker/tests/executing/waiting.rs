@@ -40,7 +40,7 @@ fn waiting(rig: &Rig) -> Vec<i32> {
 
 /// Makes one and waits until it has loaded what it can.
 fn one_that_waits(rig: &Rig) -> i32 {
-    rig.launcher.keep_one_waiting();
+    rig.launcher.keep_waiting();
     let mut found = None;
     wait_until("a supervisor waits with PAM's modules loaded", || {
         found = waiting(rig).first().copied();
@@ -94,10 +94,28 @@ fn only_one_waits_and_it_goes_with_the_broker() {
     write(&account, "pam_permit.so");
     let mut rig = rig(&account);
     let pid = one_that_waits(&rig);
-    rig.launcher.keep_one_waiting();
+    rig.launcher.keep_waiting();
     assert_eq!(waiting(&rig), [pid]);
     rig.launcher = Arc::new(Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker")), None).unwrap());
     wait_until("it took back what it had made", || waiting(&rig).is_empty());
+}
+
+#[test]
+fn two_wait_while_sessions_follow_each_other_closely_and_one_once_it_is_calm() {
+    let account = Account::new("b");
+    write(&account, "pam_permit.so");
+    let rig = rig(&account);
+    one_that_waits(&rig);
+    wait_until("sessions followed each other closely enough", || {
+        (0..2).for_each(|_| drop(rig.start(&spec(&rig, &account, &["/bin/true"])).ended()));
+        rig.launcher.keep_waiting();
+        waiting(&rig).len() == 2
+    });
+    wait_until("one is let go of", || {
+        drop(rig.launcher.rest());
+        rig.launcher.keep_waiting();
+        waiting(&rig).len() == 1
+    });
 }
 
 #[test]
