@@ -1,6 +1,7 @@
 //! A PostgreSQL database that is to be filled: while no server uses it, and all or nothing.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, Statement, TransactionTrait as _};
 
@@ -75,16 +76,31 @@ impl Target {
     }
 }
 
-/// Whether another connection of the program is open: a server's, on whichever machine.
+/// How often, and after how long each time, it is asked whether the others are gone.
+const ASKED: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(100);
+
+/// Whether another connection of the program stays open: a server's, on whichever machine. What was stopped a moment ago is given time
+/// to go: PostgreSQL notices it a little later.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn in_use(store: &Store) -> Result<bool, DbErr> {
+    for _ in 0..ASKED {
+        if others(store).await? == 0 {
+            return Ok(false);
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+    Ok(true)
+}
+
+async fn others(store: &Store) -> Result<i64, DbErr> {
     let tx = store.pool.begin().await?;
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
                AND application_name = current_setting('application_name')";
     let row = tx.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
-    let others = row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or(0);
+    let others = row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(0);
     tx.commit().await?;
-    Ok(others > 0)
+    Ok(others)
 }
