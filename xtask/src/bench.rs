@@ -3,6 +3,7 @@
 //! It judges, but never fails for a figure: only when something could not be measured at all does it say so and go on.
 
 mod decisions;
+mod export;
 mod figures;
 mod grants;
 mod machine;
@@ -27,7 +28,7 @@ pub struct Bench {
     pub natives: PathBuf,
     /// How often each thing is done.
     pub rounds: usize,
-    /// Only these parts: decisions, starts, grants, memory; all where empty.
+    /// Only these parts: decisions, export, starts, grants, memory; all where empty.
     pub only: Vec<String>,
 }
 
@@ -46,6 +47,10 @@ impl Bench {
         if self.wants("decisions") {
             say("deciding, beside cedar-policy and regorus");
             report.part(decisions::measure(&self.natives));
+        }
+        if self.wants("export") {
+            say("exporting a million events");
+            report.part(export::measure(&self.programs));
         }
         if ["starts", "grants", "memory"].iter().any(|part| self.wants(part)) {
             self.installed(&mut report)?;

@@ -151,14 +151,6 @@ impl Session {
     }
 }
 
-/// How much of a list.
-#[derive(Debug, Args)]
-pub struct Limit {
-    /// How many at most
-    #[arg(long, default_value_t = 200, value_name = "N")]
-    pub limit: usize,
-}
-
 /// Does what was asked.
 ///
 /// # Errors

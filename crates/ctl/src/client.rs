@@ -68,9 +68,10 @@ impl Client {
     ///
     /// # Errors
     /// When the server cannot be reached or refuses, or writing fails.
-    pub fn copy<Q: Serialize>(&self, path: &[&str], query: &Q, to: &mut impl std::io::Write) -> Result<()> {
+    pub fn copy<Q: Serialize>(&self, path: &[&str], query: &Q, to: &mut dyn std::io::Write) -> Result<()> {
         let mut response = self.send(self.request(Method::GET, path)?.query(query))?;
-        let mut counted = Counted { to, progress: Progress::default(), bytes: 0 };
+        let mut to = to;
+        let mut counted = Counted { to: &mut to, progress: Progress::default(), bytes: 0 };
         std::io::copy(&mut response, &mut counted).map_err(|source| CtlError::Io { what: "copy the server's answer".into(), source })?;
         Ok(())
     }
@@ -90,11 +91,13 @@ impl Client {
             // The list of names itself is where a name is looked for.
             let answer = if path.len() > 1 { answer.map_err(|refusal| near::with_hint(self, path, refusal)) } else { answer };
             let page: Page<A> = read(answer?)?;
-            let came = page.items.len();
+            // A page may be empty and not the last: a search looks through so much and no more at a time.
+            let goes_on =
+                page.next.is_some() && !page_query.iter().any(|(name, value)| *name == "cursor" && page.next.as_ref() == Some(value));
             all.items.extend(page.items);
             all.next = page.next;
             progress.so_far(all.items.len(), "read");
-            if all.next.is_none() || came == 0 || all.items.len() >= limit {
+            if !goes_on || all.items.len() >= limit {
                 return Ok(all);
             }
         }

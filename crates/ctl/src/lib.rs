@@ -29,3 +29,4 @@ mod stored;
 mod token;
 mod toml_text;
 mod watch;
+mod whole_file;

@@ -4,6 +4,7 @@ mod inspect;
 mod test;
 
 use brevet_api::rest::Page;
+use brevet_api::rest::event::EventQuery;
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::{Mistake, OnComputer, PolicyQuery, PolicyState, StoredPolicy};
 use brevet_core::file::File;
@@ -13,6 +14,7 @@ use clap::Subcommand;
 
 use crate::cli::Session;
 use crate::error::Result;
+use crate::event;
 use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
 use crate::output::{mark, moment, shown, word};
@@ -53,6 +55,15 @@ pub enum Policy {
     },
     /// Show every version of a policy, and with --diff what each changed
     History(History),
+    /// Show everything that was done to a policy and under it, newest first
+    Audit {
+        /// Id, or name now or then; also of one that was deleted
+        policy: String,
+        #[command(flatten)]
+        when: event::When,
+        #[command(flatten)]
+        rows: event::Rows,
+    },
     /// Say what in a policy will not do what its author means: it matches nothing, or a deny shadows it
     Check {
         /// Name or id
@@ -105,6 +116,10 @@ pub fn run(session: &Session, command: Policy) -> Result<()> {
                 session.output.text(&in_force(session, &policy)?)?;
             }
             stored::show::<PolicyId, _>(session, "policies", &policy, into_file)
+        }
+        Policy::Audit { policy, when, rows } => {
+            let query = EventQuery { policy: Some(policy), ..EventQuery::default() };
+            event::list(session, when.narrow(query), &rows)
         }
         Policy::Check { policy, rows } => rows.print(session, &["policies", &policy, "warnings"], &PageQuery::default(), &MISTAKES),
         Policy::Duplicate { policy, name } => duplicate(session, &policy, name),

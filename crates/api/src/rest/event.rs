@@ -47,6 +47,10 @@ pub struct Event {
     /// The person that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<PersonId>,
+    /// How it came out, where its kind has more than one end: of a session `exited`, `signalled`, `not_started`, `expired`, `revoked`,
+    /// `finished` or `lost`; of what was refused the stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
     /// One line in words, escaped for a terminal.
     pub summary: String,
     /// Everything; its shape goes with `kind`.
@@ -96,6 +100,18 @@ pub struct JournalPlace {
     pub seq: u64,
 }
 
+/// In which order events are listed: by their place on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The latest first.
+    #[default]
+    Newest,
+    /// The first first.
+    Oldest,
+}
+
 /// Query of `GET events` and `GET events/export`; every condition must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
@@ -105,23 +121,36 @@ pub struct EventQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 500))]
     pub limit: Option<u32>,
-    /// `next` of the page before.
+    /// `next` of the page before, with the same conditions and order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
+    /// `newest` first where absent; only for the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline))]
+    pub order: Option<Order>,
     /// `csv` or `jsonl`; only for the export.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// A kind, or a prefix that ends with a dot (`grant.`); several with commas.
+    /// A kind, or the beginning of one (`grant.*` or `grant.`); several with commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// A computer's id or name.
+    /// Who did it: a person's id or name, an OS user's or a computer's name or id, `server`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// The id of the API token that was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// A computer's id or name; a name also means computers of that name that were removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub computer: Option<String>,
+    /// A computer group's id or name: its members as they are now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computer_group: Option<String>,
     /// An OS user's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// A policy's id or name.
+    /// A policy's id, or its name now, at its end or at the time of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// A request's id.
@@ -136,13 +165,21 @@ pub struct EventQuery {
     /// A person's id or name, as the one who acted or the one concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// From this moment on (RFC 3339).
+    /// How it came out; see `Event::outcome`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// What came from this life of a computer's journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incarnation: Option<String>,
+    /// From this moment on (RFC 3339), by the time at which it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// Before this moment (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
-    /// Text anywhere in the event.
+    /// Part of one of the event's texts, in capitals or not: its line in words, its names, reason, comment, arguments (in a row, with
+    /// blanks between) and whatever else stands in the body. `%`, `_` and `*` mean themselves. Of a longer event the first 32 KiB count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(min_length = 1, max_length = 200))]
     pub text: Option<String>,
 }

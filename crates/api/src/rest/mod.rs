@@ -44,7 +44,8 @@
 //! | `POST grants/{id}/extend` · `…/revoke` | `grant::Extend` · `grant::Revoke` → `GrantItem`; revoking twice is no error |
 //! | `POST grants/revoke` | `grant::RevokeAll` → `grant::RevokedAll`: all open grants of a user, a computer, a policy |
 //! | `GET sessions?state&computer&user&policy&grant` · `GET sessions/{id}` | → page of `session::SessionItem` · `SessionItem` |
-//! | `GET events?…` · `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → page of `event::Event` · text, oldest first |
+//! | `GET events?…` · `GET events/{id}` | `event::EventQuery` → page of `event::Event` · `Event` |
+//! | `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → text, oldest first |
 //! | `GET settings` · `GET, PUT settings/{name}` | → page of `setting::Setting` · `setting::SetValue` → `Setting` |
 //! | `GET, POST persons` · `GET persons/{ref}` | → page of `person::Person` · `person::NewPerson` → 201 `Person` |
 //! | `PUT persons/{ref}/roles` · `PUT persons/{ref}/enabled` | `person::Roles` · `person::Enabled` → `Person` |
@@ -76,6 +77,8 @@
 //! - A change of a list or user group that a policy names gives the policy a new version (`policy.changed`, by the server), since a
 //!   version never has two contents. Putting the same content again changes nothing and gives the version that is there.
 //! - Names of computers in policies and groups need not exist yet; lists and groups that are named must (422 `invalid`, with the field).
+//! - A cursor of `GET events` belongs to its conditions and order: with others it is 400 `malformed`. With `text` a page looks through so
+//!   many events and no more: it may have fewer items than asked for, even none, and `next` all the same.
 //! - Tokens: `decides: true` can be given only by a token or sign-in that may decide itself. Nobody unlinks their own OS user or records
 //!   that they themself have none: another owner does.
 pub mod apply;

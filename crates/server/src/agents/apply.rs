@@ -61,6 +61,7 @@ impl Seen<'_> {
             Body::LaunchRefused(it) => {
                 self.event.user = Some(it.user.name.clone());
                 self.event.summary = format!("{} was refused {}: {}", it.user.name, words(&it.arguments), it.reason);
+                self.event.outcome = Some(it.code.clone());
                 if let Some(policy) = &it.policy {
                     self.policy(policy);
                 }
@@ -84,6 +85,7 @@ impl Seen<'_> {
                     self.of_grant(&grant, "").await?;
                 }
                 self.event.summary = in_words::refused(&it);
+                self.event.outcome = Some(it.code.clone());
             }
             Body::PolicyApplied(it) => {
                 self.policy(&it.policy);
@@ -186,6 +188,7 @@ impl Seen<'_> {
             Body::SessionEnded(it) => {
                 self.of_grant(&it.grant, "").await?;
                 self.of_session(&it.session, &sessions::in_words(&it.outcome));
+                self.event.outcome = Some(sessions::outcome_name(&it.outcome).to_owned());
                 sessions::ended(self.change, computer, &it, self.header.time).await?;
             }
             _ => {}

@@ -1,4 +1,8 @@
-//! The export: every event that the filters leave, oldest first, in pieces, so that its size is bounded by nobody's memory.
+//! The export: every event that the filters leave, oldest first, as a stream that nobody has to hold.
+//!
+//! Its view is everything before its own `export.made`: events are never changed in place and their places only rise, so no
+//! transaction has to stay open while somebody reads slowly. (What is redacted meanwhile comes redacted.) It stops when its reader
+//! goes away, and breaks off, so that nobody takes half of it for the whole, when the server stops or the database does not answer.
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -8,10 +12,13 @@ use brevet_api::rest::Code;
 use brevet_api::rest::event::{Event, EventQuery};
 use brevet_core::escape::csv;
 use futures_util::stream;
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::{Expr, Func, SimpleExpr};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use super::query::{condition, in_reach, shown};
-use super::{By, NewEvent, record};
+use super::filter::{chosen, with_text};
+use super::query::shown;
+use super::record::{actor_kind_name, record_at};
+use super::{By, NewEvent};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::Query;
@@ -19,7 +26,9 @@ use crate::http::failure::{Failure, Outcome};
 use crate::store::Change;
 use crate::store::entities::event;
 
-const PIECE: u64 = 500;
+/// A piece has at most so many events, and so many bytes in their bodies unless one alone has more.
+const MOST_ROWS: u64 = 2000;
+const MOST_BYTES: i64 = 1 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -27,79 +36,123 @@ enum Format {
     JsonLines,
 }
 
-const COLUMNS: &str = "seq,id,time,recorded,kind,actor_kind,actor,computer,computer_name,user,policy,policy_name,request,grant,session,person,summary,body\r\n";
+const COLUMNS: &str = "seq,id,time,recorded,kind,actor_kind,actor_id,actor,token,computer,computer_name,user,policy,policy_name,request,grant,\
+session,person,outcome,incarnation,journal_seq,summary,body\r\n";
 
 pub(super) async fn export(State(app): State<App>, actor: Actor, Query(query): Query<EventQuery>) -> Outcome<Response> {
-    let format = match query.format.as_deref() {
-        Some("csv") => Format::Csv,
-        Some("jsonl") | None => Format::JsonLines,
+    let (format, name) = match query.format.as_deref() {
+        Some("csv") => (Format::Csv, "csv"),
+        Some("jsonl") | None => (Format::JsonLines, "jsonl"),
         Some(_) => return Err(Failure::new(Code::Malformed).because("format must be csv or jsonl")),
     };
-    if query.limit.is_some() || query.cursor.is_some() {
-        return Err(Failure::new(Code::Malformed).because("an export has no pages"));
-    }
-    let condition = condition(&app, &query).await?.add(in_reach(&app, &actor, Action::ExportEvents).await?);
+    let condition = chosen(&app, &actor, Action::ExportEvents, &query).await?.add_option(with_text(&query)?);
+    let said = EventQuery { format: Some(name.into()), ..query };
     let change = Change::begin(&app).await?;
-    record(&change, By::Person(&actor), NewEvent::new("export.made", "the audit log was exported", &query)?).await?;
+    let own = record_at(&change, By::Person(&actor), NewEvent::new("export.made", "the audit log was exported", &said)?).await?;
     change.commit().await?;
-    let first = if format == Format::Csv { COLUMNS } else { "" };
-    let pieces = stream::try_unfold((app, condition, 0i64, Some(first)), move |(app, condition, after, head)| async move {
-        if let Some(head) = head {
-            return Ok(Some((Bytes::from_static(head.as_bytes()), (app, condition, after, None))));
-        }
-        match piece(&app, &condition, after, format).await {
-            Ok(Some((bytes, last))) => Ok(Some((bytes, (app, condition, last, None)))),
-            Ok(None) => Ok::<_, std::io::Error>(None),
-            // The stream breaks off, so that nobody takes half of it for the whole.
-            Err(failure) => Err(std::io::Error::other(failure.code.as_str())),
-        }
+    let export = Export { app, condition: condition.add(event::Column::Seq.lt(own)), format, after: 0, begun: false };
+    let pieces = stream::try_unfold(export, |mut export| async move {
+        // The stream breaks off with an error, which is not the end of the answer.
+        let piece = export.next().await.map_err(|failure| std::io::Error::other(failure.code.as_str()))?;
+        Ok::<_, std::io::Error>(piece.map(|piece| (piece, export)))
     });
     let kind = if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
     Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(pieces)).into_response())
 }
 
-async fn piece(app: &App, condition: &Condition, after: i64, format: Format) -> Outcome<Option<(Bytes, i64)>> {
-    let rows = event::Entity::find()
-        .filter(condition.clone())
-        .filter(event::Column::Seq.gt(after))
-        .order_by_asc(event::Column::Seq)
-        .limit(PIECE)
-        .all(&app.store.pool)
-        .await?;
-    let Some(last) = rows.last().map(|row| row.seq) else { return Ok(None) };
-    let mut out = String::new();
-    for row in rows {
-        let event = shown(row)?;
-        match format {
-            Format::JsonLines => {
-                out.push_str(&serde_json::to_string(&event)?);
-                out.push('\n');
-            }
-            Format::Csv => csv_line(&mut out, &event),
+/// Where an export stands.
+struct Export {
+    app: App,
+    condition: Condition,
+    format: Format,
+    /// The last event's place.
+    after: i64,
+    begun: bool,
+}
+
+impl Export {
+    async fn next(&mut self) -> Outcome<Option<Bytes>> {
+        if !std::mem::replace(&mut self.begun, true) && self.format == Format::Csv {
+            return Ok(Some(Bytes::from_static(COLUMNS.as_bytes())));
         }
+        if *self.app.stopping.borrow() {
+            return Err(Failure::new(Code::Unavailable));
+        }
+        let Some(until) = self.until().await? else { return Ok(None) };
+        let rows = event::Entity::find()
+            .filter(self.condition.clone())
+            .filter(event::Column::Seq.gt(self.after))
+            .filter(event::Column::Seq.lte(until))
+            .order_by_asc(event::Column::Seq)
+            .all(&self.app.store.pool)
+            .await?;
+        self.after = until;
+        let mut out = String::new();
+        for row in rows {
+            let event = shown(row)?;
+            match self.format {
+                Format::JsonLines => {
+                    out.push_str(&serde_json::to_string(&event)?);
+                    out.push('\n');
+                }
+                Format::Csv => csv_line(&mut out, &event),
+            }
+        }
+        Ok(Some(Bytes::from(out)))
     }
-    Ok(Some((Bytes::from(out), last)))
+
+    /// The place of the next piece's last event, by the bodies' sizes alone; nothing when there is no next piece.
+    async fn until(&self) -> Outcome<Option<i64>> {
+        let size = Func::cust("octet_length").arg(Expr::col(event::Column::Body));
+        let sizes: Vec<(i64, i64)> = event::Entity::find()
+            .filter(self.condition.clone())
+            .filter(event::Column::Seq.gt(self.after))
+            .order_by_asc(event::Column::Seq)
+            .limit(MOST_ROWS)
+            .select_only()
+            .column(event::Column::Seq)
+            .column_as(SimpleExpr::from(size).cast_as("bigint"), "size")
+            .into_tuple()
+            .all(&self.app.store.pool)
+            .await?;
+        let (mut last, mut bytes) = (None, 0i64);
+        for (seq, size) in sizes {
+            bytes = bytes.saturating_add(size);
+            if bytes > MOST_BYTES && last.is_some() {
+                break;
+            }
+            last = Some(seq);
+        }
+        Ok(last)
+    }
 }
 
 fn csv_line(out: &mut String, event: &Event) {
-    let id = |id: Option<String>| id.unwrap_or_default();
+    fn text<T: ToString>(value: Option<&T>) -> String {
+        value.map(ToString::to_string).unwrap_or_default()
+    }
     let fields = [
         event.seq.to_string(),
         event.id.to_string(),
         event.time.to_string(),
         event.recorded.to_string(),
         event.kind.clone(),
-        super::record::actor_kind_name(event.actor.kind).to_owned(),
+        actor_kind_name(event.actor.kind).to_owned(),
+        text(event.actor.id.as_ref()),
         event.actor.name.clone(),
-        id(event.computer.as_ref().map(ToString::to_string)),
-        id(event.computer_name.clone()),
-        id(event.user.clone()),
-        id(event.policy.as_ref().map(ToString::to_string)),
-        id(event.policy_name.clone()),
-        id(event.request.as_ref().map(ToString::to_string)),
-        id(event.grant.as_ref().map(ToString::to_string)),
-        id(event.session.as_ref().map(ToString::to_string)),
-        id(event.person.as_ref().map(ToString::to_string)),
+        text(event.actor.token.as_ref()),
+        text(event.computer.as_ref()),
+        text(event.computer_name.as_ref()),
+        text(event.user.as_ref()),
+        text(event.policy.as_ref()),
+        text(event.policy_name.as_ref()),
+        text(event.request.as_ref()),
+        text(event.grant.as_ref()),
+        text(event.session.as_ref()),
+        text(event.person.as_ref()),
+        text(event.outcome.as_ref()),
+        text(event.journal.as_ref().map(|place| &place.incarnation)),
+        text(event.journal.as_ref().map(|place| &place.seq)),
         event.summary.clone(),
         event.body.to_string(),
     ];

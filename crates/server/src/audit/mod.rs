@@ -1,8 +1,11 @@
 //! The audit log: events are written in the transaction of what they say, and never changed.
 
 mod export;
+mod filter;
 mod query;
 pub mod record;
+pub mod words;
 
-pub use query::{in_reach, routes, shown};
+pub use filter::in_reach;
+pub use query::{routes, shown};
 pub use record::{By, NewEvent, record};

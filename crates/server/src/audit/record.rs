@@ -6,6 +6,7 @@ use brevet_core::time::Timestamp;
 use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait as _};
 use serde::Serialize;
 
+use super::words;
 use crate::access::Actor;
 use crate::http::failure::Outcome;
 use crate::store::Change;
@@ -35,6 +36,7 @@ pub struct NewEvent {
     pub grant: Option<GrantId>,
     pub session: Option<SessionId>,
     pub person: Option<PersonId>,
+    pub outcome: Option<String>,
     pub summary: String,
     /// JSON text.
     pub body: String,
@@ -56,6 +58,14 @@ impl NewEvent {
 /// # Errors
 /// When the database does not take it; then the whole change must not happen.
 pub async fn record(change: &Change, by: By<'_>, new: NewEvent) -> Outcome<()> {
+    record_at(change, by, new).await.map(|_| ())
+}
+
+/// The same, and says at which place: every event before it is durable when this one is, and has a lower one.
+///
+/// # Errors
+/// When the database does not take it; then the whole change must not happen.
+pub(super) async fn record_at(change: &Change, by: By<'_>, new: NewEvent) -> Outcome<i64> {
     let id = crate::clock::id(EventId::new, change.now)?;
     let (actor_kind, actor_id, actor_name, token) = match by {
         By::Person(actor) => {
@@ -70,6 +80,8 @@ pub async fn record(change: &Change, by: By<'_>, new: NewEvent) -> Outcome<()> {
         Some((incarnation, seq, schema)) => (Some(incarnation.to_string()), i64::try_from(seq).ok(), schema),
         None => (None, None, brevet_core::record::SCHEMA),
     };
+    let names = [Some(&actor_name), computer_name.as_ref(), new.user.as_ref(), policy_name.as_ref()];
+    let words = words::of(&new.kind, &new.summary, names.into_iter().flatten().map(String::as_str), &new.body);
     let row = event::ActiveModel {
         seq: NotSet,
         id: Set(id.to_string()),
@@ -90,14 +102,16 @@ pub async fn record(change: &Change, by: By<'_>, new: NewEvent) -> Outcome<()> {
         grant: Set(new.grant.map(String::from)),
         session: Set(new.session.map(String::from)),
         person: Set(new.person.map(String::from)),
+        outcome: Set(new.outcome),
+        words: Set(words),
         summary: Set(new.summary),
         body: Set(new.body),
         incarnation: Set(incarnation),
         journal_seq: Set(journal_seq),
     };
-    event::Entity::insert(row).exec_without_returning(change.tx()).await?;
+    let place = event::Entity::insert(row).exec(change.tx()).await?.last_insert_id;
     change.recorded();
-    Ok(())
+    Ok(place)
 }
 
 /// As the column holds it.

@@ -176,6 +176,16 @@ impl Snapshot {
         Self::load_those(connection, Condition::any().add(groups).add(made)).await
     }
 
+    /// Those of a kind that were deleted, as they were at their end.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn deleted<C: ConnectionTrait>(connection: &C, kind: Kind) -> Outcome<Vec<Definition>> {
+        let of_kind = definition::Entity::find().filter(definition::Column::Kind.eq(kind_name(kind)));
+        let rows = of_kind.filter(definition::Column::Deleted.eq(true)).all(connection).await?;
+        rows.into_iter().map(Definition::from_row).collect()
+    }
+
     async fn load_those<C: ConnectionTrait>(connection: &C, those: Condition) -> Outcome<Self> {
         let all = definition::Entity::find().filter(definition::Column::Deleted.eq(false)).filter(those);
         let rows = all.all(connection).await?;

@@ -112,6 +112,7 @@ fn path_parameters(path: &str) -> Vec<Value> {
             "requests" => Some("RequestId"),
             "grants" => Some("GrantId"),
             "sessions" => Some("SessionId"),
+            "events" => Some("EventId"),
             "tokens" => Some("TokenId"),
             "enrolment-tokens" => Some("EnrolmentTokenId"),
             _ => None,

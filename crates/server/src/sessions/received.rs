@@ -74,3 +74,17 @@ pub fn in_words(outcome: &SessionOutcome) -> String {
         SessionOutcome::Lost => "lost".into(),
     }
 }
+
+/// Its name, as in the record.
+#[must_use]
+pub const fn outcome_name(outcome: &SessionOutcome) -> &'static str {
+    match outcome {
+        SessionOutcome::Exited { .. } => "exited",
+        SessionOutcome::Signalled { .. } => "signalled",
+        SessionOutcome::NotStarted { .. } => "not_started",
+        SessionOutcome::Expired => "expired",
+        SessionOutcome::Revoked => "revoked",
+        SessionOutcome::Finished => "finished",
+        SessionOutcome::Lost => "lost",
+    }
+}

@@ -13,6 +13,7 @@ mod m0030_idempotency;
 mod m0031_scopes;
 mod m0040_decisions;
 mod m0050_replicas;
+mod m0060_events;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -41,11 +42,12 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         // A line each, so that branches can be put together.
         let first: Box<dyn MigrationTrait> = Box::new(first::First);
-        let later: [Box<dyn MigrationTrait>; 4] = [
+        let later: [Box<dyn MigrationTrait>; 5] = [
             Box::new(m0030_idempotency::IdempotencyOwner),
             Box::new(m0031_scopes::Scopes),
             Box::new(m0040_decisions::Decisions),
             Box::new(m0050_replicas::Replicas),
+            Box::new(m0060_events::Events),
         ];
         std::iter::once(first).chain(later).collect()
     }

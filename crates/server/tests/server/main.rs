@@ -15,6 +15,8 @@ mod definitions;
 #[cfg(test)]
 mod enrolment;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod journal;

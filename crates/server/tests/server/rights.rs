@@ -27,9 +27,9 @@ fn snapshot() -> std::path::PathBuf {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/server/rights.txt")
 }
 
-/// A session on each computer, under the grant that its request became.
-async fn sessions(two: &mut Two) -> [[String; 2]; 2] {
-    let mut out = [[String::new(), String::new()], [String::new(), String::new()]];
+/// A session on each computer, under the grant that its request became, and an event of each.
+async fn sessions(two: &mut Two) -> [[String; 3]; 2] {
+    let mut out = [const { [const { String::new() }; 3] }; 2];
     for (at, made) in out.iter_mut().enumerate() {
         let path = format!("/requests/{}", two.requests[at]);
         let asked = two.server.owner.post(&format!("{path}/approve"), serde_json::json!({})).await.ok();
@@ -52,13 +52,14 @@ async fn sessions(two: &mut Two) -> [[String; 2]; 2] {
         let record = agent.record(&Body::SessionStarted(Box::new(body)));
         agent.deliver(vec![record]).await;
         two.requests[at] = agent.ask("alice", &policy, "30m").await.id.to_string();
-        *made = [grant, session.to_string()];
+        let event = two.server.owner.read(&format!("/events?session={session}")).await.ok()["items"][0]["id"].as_str().unwrap().to_owned();
+        *made = [grant, session.to_string(), event];
     }
     out
 }
 
 /// A path with what it is about in place: in scope, or beyond.
-fn filled(two: &Two, made: &[[String; 2]; 2], path: &str, at: usize) -> String {
+fn filled(two: &Two, made: &[[String; 3]; 2], path: &str, at: usize) -> String {
     let (computer, group) = [("web-1", "web"), ("db-1", "db")][at];
     let first = path.trim_start_matches('/').split('/').next().unwrap();
     let reference = match first {
@@ -69,6 +70,7 @@ fn filled(two: &Two, made: &[[String; 2]; 2], path: &str, at: usize) -> String {
         "requests" => two.requests[at].clone(),
         "grants" => made[at][0].clone(),
         "sessions" => made[at][1].clone(),
+        "events" => made[at][2].clone(),
         "persons" => "somebody".into(),
         "settings" => "autonomous".into(),
         "lists" => "L".into(),

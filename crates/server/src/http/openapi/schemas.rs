@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use brevet_api::rest::Problem;
 use brevet_core::digest::Digest;
-use brevet_core::id::{EnrolmentTokenId, GrantId, Incarnation, RequestId, SessionId, TokenId};
+use brevet_core::id::{EnrolmentTokenId, EventId, GrantId, Incarnation, RequestId, SessionId, TokenId};
 use brevet_core::time::{Length, Timestamp};
 use serde_json::Value;
 use utoipa::openapi::{RefOr, schema::Schema};
@@ -30,6 +30,7 @@ pub(super) fn all(operations: &[Operation]) -> BTreeMap<String, Value> {
     add::<RequestId>(&mut schemas);
     add::<GrantId>(&mut schemas);
     add::<SessionId>(&mut schemas);
+    add::<EventId>(&mut schemas);
     add::<TokenId>(&mut schemas);
     add::<EnrolmentTokenId>(&mut schemas);
     add::<Incarnation>(&mut schemas);

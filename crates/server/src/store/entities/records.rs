@@ -35,6 +35,10 @@ pub mod event {
         pub body: String,
         pub incarnation: Option<String>,
         pub journal_seq: Option<i64>,
+        pub outcome: Option<String>,
+        /// What a search for text looks at; see `audit::words`.
+        #[sea_orm(column_type = "Text")]
+        pub words: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

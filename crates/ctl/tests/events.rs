@@ -1,0 +1,82 @@
+//! `brevetctl event` and `policy audit` against an API that is the test's.
+
+#![expect(clippy::unwrap_used, reason = "a test's part that fails is a failed test")]
+
+mod fake;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use fake::Api;
+use serde_json::{Value, json};
+
+const ID: &str = "evt_01jd8q7w5x2m4n6p8r0t1v3y5z";
+
+fn event(summary: &str) -> Value {
+    json!({
+        "id": ID, "seq": 7, "time": "2026-11-25T09:00:00.000Z", "recorded": "2026-11-25T09:00:01.000Z", "kind": "request.created",
+        "actor": { "kind": "computer", "name": "alice" }, "user": "alice", "summary": summary,
+        "body": { "reason": "line\n\u{1b}[2Jtwo" },
+    })
+}
+
+#[test]
+fn a_search_goes_on_over_pages_in_which_nothing_was_found() {
+    let api = Api::start();
+    api.on("GET events", 200, &json!({ "items": [], "next": "AA" }));
+    api.on("GET events", 200, &json!({ "items": [], "next": "BB" }));
+    api.on("GET events", 200, &json!({ "items": [event("found")] }));
+    let said = api.ok(&["event", "list", "--text", "needle", "--oldest-first"]);
+    assert!(said.contains("found"), "{said}");
+    let queries: Vec<String> = api.calls().into_iter().map(|call| call.query).collect();
+    assert_eq!(queries.len(), 3);
+    assert!(queries.iter().all(|query| query.contains("order=oldest&text=needle")), "{queries:?}");
+    assert!(queries[2].ends_with("cursor=BB"), "{queries:?}");
+    // A server that gives the same cursor for ever is not asked for ever.
+    let api = Api::start();
+    api.on("GET events", 200, &json!({ "items": [], "next": "AA" }));
+    api.ok(&["event", "list", "--text", "needle"]);
+    assert_eq!(api.calls().len(), 2);
+}
+
+#[test]
+fn the_audit_of_a_policy_is_its_events() {
+    let api = Api::start();
+    api.on("GET events", 200, &json!({ "items": [event("alice asked")] }));
+    let said = api.ok(&["policy", "audit", "Web team", "--from", "2026-11-01T00:00:00Z", "--limit", "5"]);
+    assert!(said.contains("alice asked"), "{said}");
+    let query = api.calls()[0].query.clone();
+    assert_eq!(api.calls()[0].body, Value::Null);
+    assert!(query.contains("policy=Web+team") && query.contains("from=2026-11-01") && query.contains("limit=5"), "{query}");
+    let csv = api.ok(&["policy", "audit", "Web team", "--csv"]);
+    assert!(csv.starts_with("time,kind,computer,user,policy,by,what\r\n"), "{csv}");
+}
+
+#[test]
+fn one_event_is_shown_whole_and_acts_on_no_terminal() {
+    let api = Api::start();
+    api.on(&format!("GET events/{ID}"), 200, &event("alice asked"));
+    let said = api.ok(&["event", "show", ID]);
+    assert!(said.contains("request.created") && said.contains("\"reason\": \"line\\n\\u001b[2Jtwo\""), "{said}");
+    assert!(!said.contains('\u{1b}'));
+}
+
+#[test]
+fn an_exported_file_is_there_whole_or_not_at_all() {
+    let api = Api::start();
+    let file = api.folder.path().join("events.jsonl");
+    let name = file.to_str().unwrap();
+    api.on("GET events/export", 200, &event("one"));
+    api.ok(&["event", "export", "--kind", "request.*", "-o", name]);
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(written["summary"], "one");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(api.calls()[0].query.contains("format=jsonl&kind=request.*"), "{}", api.calls()[0].query);
+    // A journal is verified, and an export of events is none.
+    let mistaken = api.file("mistaken.jsonl", &event("one").to_string());
+    assert_eq!(api.run(&["event", "verify", "--file", mistaken.to_str().unwrap()]).code, 6);
+    let api = Api::start();
+    api.problem("GET events/export", 403, "forbidden", &[]);
+    assert_eq!(api.run(&["event", "export", "-o", name]).code, 4);
+    let left: Vec<_> = std::fs::read_dir(file.parent().unwrap()).into_iter().flatten().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains("partial")), "{left:?}");
+}
