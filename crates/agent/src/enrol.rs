@@ -149,12 +149,14 @@ pub async fn enrol(config: &Config, options: &Options) -> Result<String, EnrolEr
         trust: serde_json::to_vec(&enrolled.trust)?,
         server: serde_json::to_vec_pretty(&server)?,
     })?;
-    Ok(report(&token.url, &enrolled, kept))
+    Ok(report(&token.url, &enrolled, &journal.public().id(), kept))
 }
 
-fn report(url: &str, enrolled: &Enrolled, kept: Option<PathBuf>) -> String {
+fn report(url: &str, enrolled: &Enrolled, journal_key: &str, kept: Option<PathBuf>) -> String {
     let name = brevet_core::escape::terminal(enrolled.name.as_bytes());
     let mut text = format!("enrolled with {url} as '{name}' ({})\nroot key {}\n", enrolled.computer, enrolled.root.fingerprint());
+    // For an auditor, who gets it from here and not from the server.
+    text.push_str(&format!("journal key {journal_key}\n"));
     if let Some(path) = kept {
         text.push_str(&format!("the journal and documents of the earlier enrolment are in {}\n", path.display()));
     }

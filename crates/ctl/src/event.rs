@@ -2,6 +2,7 @@
 
 mod filter;
 mod journal;
+mod pins;
 mod show;
 mod verify;
 
@@ -51,6 +52,15 @@ pub enum Event {
         /// Journals from a file of `event export --format journal` instead of the server
         #[arg(long, value_name = "FILE", conflicts_with = "computer")]
         file: Option<PathBuf>,
+        /// The key that signs, got elsewhere than from the server: as brevetd enrol printed it, sha256:…, or base64
+        #[arg(long, value_name = "KEY", value_parser = pins::PinnedKey::parse)]
+        key: Option<pins::PinnedKey>,
+        /// Keys, and how far each journal went when it was verified before: a line for each, COMPUTER KEY [LIFE NUMBER HASH]
+        #[arg(long, value_name = "FILE")]
+        pins: Option<PathBuf>,
+        /// Where all verify, write what --pins takes the next time
+        #[arg(long, value_name = "FILE")]
+        write_pins: Option<PathBuf>,
     },
 }
 
@@ -61,16 +71,18 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
         Event::List { filter, rows } => list(session, filter.query(), &rows),
         Event::Show { event } => show::one(session, &event),
         Event::Export { filter, format, output } => export(session, *filter, &format, output),
-        Event::Verify { computer, file } => {
+        Event::Verify { computer, file, key, pins, write_pins } => {
+            let pins = pins::Pins::read(pins.as_deref(), key)?;
+            let against = verify::Against { pins, whole: computer.is_none() && file.is_none(), write: write_pins };
             if let Some(file) = file {
                 let mut pages = journal::from_file(&file)?.peekable();
                 if pages.peek().is_none() {
                     return Err(CtlError::Usage(format!("'{}' has no journal in it", file.display())));
                 }
-                return verify::report(session, Box::new(pages));
+                return verify::report(session, Box::new(pages), &against);
             }
             let client = session.client()?;
-            verify::report(session, journal::download(&client, computer.as_deref())?)
+            verify::report(session, journal::download(&client, computer.as_deref())?, &against)
         }
     }
 }

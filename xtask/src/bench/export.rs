@@ -48,11 +48,14 @@ pub fn measure(programs: &Path) -> Result<Vec<Part>> {
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let url = format!("https://localhost:{port}");
     let server = || Command::new(programs.join("brevet-server"));
-    let made = program::run(server().args(["bootstrap", "--json", "--url", &url, "--data"]).arg(folder.join("data")), Duration::from_secs(60))?;
+    let made =
+        program::run(server().args(["bootstrap", "--json", "--url", &url, "--data"]).arg(folder.join("data")), Duration::from_secs(60))?;
     let made = made.json().context("brevet-server bootstrap")?;
     let text = |name: &str| made[name].as_str().map(str::to_owned).with_context(|| format!("bootstrap gave no {name}"));
     let database = folder.join("data/brevet.db").to_string_lossy().into_owned();
-    program::system("sqlite3", [&database, &SEED.replace("COUNT", &EVENTS.to_string())])?.ok().context("putting a million events into the database")?;
+    program::system("sqlite3", [&database, &SEED.replace("COUNT", &EVENTS.to_string())])?
+        .ok()
+        .context("putting a million events into the database")?;
     let log = fs::File::create(folder.join("log"))?;
     let mut serve = server();
     serve.arg("serve").arg("--data").arg(folder.join("data")).args(["--listen", &format!("127.0.0.1:{port}"), "--url", &url]);

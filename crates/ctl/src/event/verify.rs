@@ -1,4 +1,8 @@
-//! Verifying journals: nothing that the server says of them is believed but the key that signs their heads, and that is printed.
+//! Verifying journals: nothing that the server says of them is believed but the key that signs their heads, and that is printed; with
+//! pins not even that.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use brevet_api::rest::computer::JournalPage;
 use brevet_core::digest::Digest;
@@ -8,6 +12,7 @@ use brevet_core::journal::{Chain, ChainError, Record, SignedHead};
 use serde::Serialize;
 
 use super::journal::Pages;
+use super::pins::{self, Pin, Pins, Reached};
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::output::shown;
@@ -28,10 +33,16 @@ pub struct Verified {
     pub records: u64,
     /// How many of them have no body any more.
     pub redacted: u64,
-    /// The last record's hash, as computed here.
+    /// The last record's number.
+    pub last: u64,
+    /// Its hash, as computed here.
     pub head: String,
-    /// The first 16 bytes of the SHA-256 of the key that signs, as the computer's own `brevetd` would show it.
+    /// The first 16 bytes of the SHA-256 of the key that signs, as enrolment prints it on the computer.
     pub key: String,
+    /// The key itself, in base64.
+    pub public_key: String,
+    /// Whether the key was known from elsewhere; else it is the server's word.
+    pub pinned: bool,
     /// Whether every record follows from the one before, up to the signed head.
     pub verified: bool,
     /// What is wrong, and where.
@@ -48,6 +59,16 @@ pub struct Finding {
     pub problem: String,
 }
 
+/// What journals are held against.
+pub struct Against {
+    /// What is known from elsewhere.
+    pub pins: Pins,
+    /// Whether every journal should be there, not those of one computer or what a file has.
+    pub whole: bool,
+    /// Where to write what was verified.
+    pub write: Option<PathBuf>,
+}
+
 #[derive(Serialize)]
 struct Answer {
     verified: bool,
@@ -58,19 +79,60 @@ struct Answer {
 ///
 /// # Errors
 /// When the pages cannot be had, or a journal does not verify.
-pub fn report(session: &Session, pages: Pages<'_>) -> Result<()> {
-    let items = verify(pages)?;
+pub fn report(session: &Session, pages: Pages<'_>, against: &Against) -> Result<()> {
+    let mut items = verify(pages, &against.pins)?;
+    let missing: Vec<Verified> = against.pins.missing(&items, against.whole).into_iter().filter_map(gone).collect();
+    items.extend(missing);
     let wrong = items.iter().filter(|item| !item.verified).count();
     let answer = Answer { verified: wrong == 0, items };
     session.output.print(&answer, |answer| match answer.items.as_slice() {
         [] => "there is no journal to verify\n".into(),
-        items => items.iter().map(describe).collect(),
+        items => items.iter().map(describe).chain(lives(items)).collect(),
     })?;
     if wrong > 0 {
         let all = answer.items.len();
         return Err(CtlError::Verification(format!("{wrong} of {all} journals do not verify: somebody changed what was recorded")));
     }
-    Ok(())
+    match &against.write {
+        Some(file) => pins::write(file.clone(), &answer.items),
+        None => Ok(()),
+    }
+}
+
+/// A life that was verified before and is not there any more.
+fn gone(pin: &Pin) -> Option<Verified> {
+    let reached = pin.reached.as_ref()?;
+    let problem = format!("it was verified up to record {} before, and is not there any more", reached.seq);
+    Some(Verified {
+        id: pin.computer.clone(),
+        computer: pin.computer.clone(),
+        incarnation: reached.incarnation.clone(),
+        records: 0,
+        redacted: 0,
+        last: 0,
+        head: String::new(),
+        key: String::new(),
+        public_key: String::new(),
+        pinned: true,
+        verified: false,
+        findings: vec![Finding { record: None, problem }],
+    })
+}
+
+/// Where a computer has more than one journal: each is whole in itself, and nothing says that nothing was between them.
+fn lives(items: &[Verified]) -> Vec<String> {
+    let mut count: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+    for item in items {
+        count.entry(&item.id).or_insert((0, &item.computer)).0 += 1;
+    }
+    let several = count.into_values().filter(|(lives, _)| *lives > 1);
+    let said = |(lives, name): (usize, &str)| {
+        format!(
+            "computer '{}' began its journal {lives} times: what was written between one and the next cannot be told from here; see the events journal.* of it\n",
+            shown(name)
+        )
+    };
+    several.map(said).collect()
 }
 
 fn describe(item: &Verified) -> String {
@@ -80,7 +142,8 @@ fn describe(item: &Verified) -> String {
     }
     let redacted = if item.redacted > 0 { format!(", {} of them redacted", item.redacted) } else { String::new() };
     if item.verified {
-        text.push_str(&format!("{} records verified{redacted}\n  head {} signed by key {}\n", item.records, item.head, item.key));
+        let known = if item.pinned { "known from elsewhere" } else { "as the server has it" };
+        text.push_str(&format!("{} records verified{redacted}\n  head {} signed by key {}, {known}\n", item.records, item.head, item.key));
         return text;
     }
     text.push_str(&format!("DOES NOT VERIFY ({} records{redacted})\n", item.records));
@@ -97,7 +160,7 @@ fn describe(item: &Verified) -> String {
 ///
 /// # Errors
 /// When a page cannot be had.
-pub fn verify(pages: Pages<'_>) -> Result<Vec<Verified>> {
+pub fn verify(pages: Pages<'_>, pins: &Pins) -> Result<Vec<Verified>> {
     let mut done: Vec<Walk> = Vec::new();
     for page in pages {
         let page = page?;
@@ -105,7 +168,7 @@ pub fn verify(pages: Pages<'_>) -> Result<Vec<Verified>> {
         match done.last_mut().filter(goes_on) {
             Some(walk) => walk.take_page(page),
             None => {
-                let mut walk = Walk::new(&page);
+                let mut walk = Walk::new(&page, pins);
                 walk.take_page(page);
                 done.push(walk);
             }
@@ -126,11 +189,18 @@ struct Walk {
     head: Option<SignedHead>,
     /// The hash of the record that it names, once that was passed.
     signed: Option<Digest>,
+    pinned: bool,
+    /// How far it went before, as long as that was not passed.
+    before: Vec<Reached>,
 }
 
 impl Walk {
-    fn new(page: &JournalPage) -> Self {
-        Self {
+    fn new(page: &JournalPage, pins: &Pins) -> Self {
+        let keys = pins.keys(&page.computer.id, &page.computer.name);
+        let pinned = !keys.is_empty();
+        let mut walk = Self {
+            pinned,
+            before: pins.reached(&page.computer.id, &page.computer.name, &page.incarnation),
             name: page.computer.name.clone(),
             key: page.journal_key.clone(),
             chain: Chain::new(page.computer.id.clone(), page.incarnation.clone()),
@@ -139,7 +209,14 @@ impl Walk {
             findings: Vec::new(),
             head: None,
             signed: None,
+        };
+        if pinned && !keys.iter().any(|key| key.is(&page.journal_key)) {
+            walk.find(
+                None,
+                format!("the server has key {} for it, which is not the one that is known from elsewhere", page.journal_key.id()),
+            );
         }
+        walk
     }
 
     fn take_page(&mut self, page: JournalPage) {
@@ -155,14 +232,18 @@ impl Walk {
 
     fn finish(mut self) -> Verified {
         self.check_head();
+        self.check_before();
         Verified {
             id: self.chain.computer.to_string(),
             computer: self.name,
             incarnation: self.chain.incarnation,
             records: self.records,
             redacted: self.redacted,
+            last: self.chain.seq,
             head: self.chain.head.to_string(),
             key: self.key.id(),
+            public_key: self.key.into(),
+            pinned: self.pinned,
             verified: self.findings.is_empty(),
             findings: self.findings,
         }
@@ -189,7 +270,23 @@ impl Walk {
         self.pass_head();
     }
 
+    /// What ends before where it was, was rolled back (or cut off); another record at that place, and it was forked or written anew.
+    fn check_before(&mut self) {
+        let last = self.chain.seq;
+        for before in std::mem::take(&mut self.before) {
+            let seq = before.seq;
+            let problem = if seq > last {
+                format!("it was verified up to record {seq} before and ends at {last} now: it was rolled back, or cut off")
+            } else {
+                format!("record {seq} is another than the one that was verified before: the journal was forked, or written anew")
+            };
+            self.find(Some(seq), problem);
+        }
+    }
+
     fn pass_head(&mut self) {
+        let (seq, head) = (self.chain.seq, self.chain.head);
+        self.before.retain(|before| before.seq != seq || before.head != head);
         if self.head.as_ref().is_some_and(|head| head.chain.seq == self.chain.seq) {
             self.signed = Some(self.chain.head);
         }

@@ -44,7 +44,7 @@ fn page() -> JournalPage {
 }
 
 fn verify_all(pages: Vec<JournalPage>) -> Vec<Verified> {
-    verify(Box::new(pages.into_iter().map(Ok))).unwrap()
+    verify(Box::new(pages.into_iter().map(Ok)), &Pins::default()).unwrap()
 }
 
 fn findings(page: JournalPage) -> Vec<(Option<u64>, String)> {
@@ -140,4 +140,70 @@ fn a_journal_that_was_made_anew_has_no_signature_of_the_computers() {
         page.head = Some(SignedHead::sign(&chain, &Key::from_seed(&[5; 32])));
     });
     assert!(found[0].1.contains("signature"), "{found:?}");
+}
+
+fn against(pins: &str, page: JournalPage) -> (Verified, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pins");
+    std::fs::write(&file, pins).unwrap();
+    let pins = Pins::read(Some(&file), None).unwrap();
+    let found = verify(Box::new(std::iter::once(Ok(page))), &pins).unwrap();
+    let missing = pins.missing(&found, false).len();
+    (found.into_iter().next().unwrap(), missing)
+}
+
+fn line(page: &JournalPage, seq: u64, head: &str) -> String {
+    format!("web-1 {} {} {seq} {head}\n", key().public().id(), page.incarnation)
+}
+
+#[test]
+fn a_key_from_elsewhere_is_believed_and_the_servers_is_not() {
+    let own = format!("web-1 {}\n", key().public().id());
+    let (found, _) = against(&own, page());
+    assert!(found.verified && found.pinned);
+    // A server that made the whole journal anew, with a key of its own.
+    let other = Key::from_seed(&[5; 32]);
+    let mut forged = page();
+    forged.journal_key = other.public();
+    forged.head = Some(SignedHead::sign(&forged.head.clone().unwrap().chain, &other));
+    assert!(verify_all(vec![forged.clone()])[0].verified, "by itself it is a good journal");
+    let (found, _) = against(&own, forged);
+    assert!(!found.verified && found.findings[0].problem.contains("not the one that is known from elsewhere"), "{found:?}");
+    let (found, _) = against("web-2 00112233445566778899aabbccddeeff\n", page());
+    assert!(found.verified && !found.pinned);
+}
+
+#[test]
+fn what_was_verified_before_must_still_be_there() {
+    let whole = page();
+    let chain = |count: usize| {
+        let mut chain = Chain::new(whole.computer.id.clone(), whole.incarnation.clone());
+        whole.records[..count].iter().for_each(|record| drop(chain.follow(record).unwrap()));
+        chain
+    };
+    let before = |count: usize| line(&whole, count as u64, &chain(count).head.to_string());
+    for count in [4, 10] {
+        assert!(against(&before(count), page()).0.verified, "{count}");
+    }
+    // Cut off after the fourth, with the head that the computer signed then.
+    let mut shorter = page();
+    shorter.records.truncate(4);
+    shorter.head = Some(SignedHead::sign(&chain(4), &key()));
+    assert!(verify_all(vec![shorter.clone()])[0].verified, "by itself it is a good journal");
+    let (found, _) = against(&before(7), shorter);
+    assert_eq!((found.verified, found.findings[0].record), (false, Some(7)));
+    assert!(found.findings[0].problem.contains("ends at 4 now"), "{found:?}");
+    // A copy that went another way from the fifth on.
+    let mut forked = page();
+    forked.records.truncate(4);
+    let mut other = chain(4);
+    forked.records.extend((0..6).map(|n| append(&mut other, &format!("other {n}"))));
+    forked.head = Some(SignedHead::sign(&other, &key()));
+    assert!(verify_all(vec![forked.clone()])[0].verified, "by itself it is a good journal");
+    let (found, _) = against(&before(7), forked.clone());
+    assert!(!found.verified && found.findings[0].problem.contains("forked, or written anew"), "{found:?}");
+    assert!(against(&before(4), forked).0.verified, "up to there it is the same");
+    // A life that is gone.
+    let elsewhere = format!("web-1 {} {} 3 {}\n", key().public().id(), Incarnation::new(9, [9; 10]), chain(3).head);
+    assert_eq!(against(&elsewhere, page()).1, 1);
 }
