@@ -1,7 +1,5 @@
 //! `brevetctl event` and `policy audit` against an API that is the test's.
 
-#![expect(clippy::unwrap_used, reason = "a test's part that fails is a failed test")]
-
 mod fake;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -24,7 +24,7 @@ pub async fn put_rows(server: &Server, count: usize, body: impl Fn(usize) -> Str
                 id: Set(brevet_core::id::EventId::new(now, random10()).to_string()),
                 time: Set(now + i64::try_from(*n).unwrap()),
                 recorded: Set(now),
-                kind: Set(if n % 2 == 0 { "test.even".into() } else { "test.odd".into() }),
+                kind: Set(if n.is_multiple_of(2) { "test.even".into() } else { "test.odd".into() }),
                 schema: Set(1),
                 actor_kind: Set("server".into()),
                 actor_id: Set(None),
