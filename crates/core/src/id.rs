@@ -115,6 +115,10 @@ ids! {
     TokenId, "tok", "token";
     /// An enrolment token.
     EnrolmentTokenId, "enr", "enrolment token";
+    /// Where notifications go.
+    TargetId, "ntt", "notification target";
+    /// One notification to one target.
+    DeliveryId, "ntf", "notification";
     /// One life of a computer's journal; a new one begins when the old cannot be continued.
     Incarnation, "inc", "journal incarnation";
 }

@@ -8,8 +8,8 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::output::Output;
 use crate::{
-    apply, autonomous, computer, enrolment, event, grant, group, import, list, manual, person, policy, profile, request, session, setting,
-    token,
+    apply, autonomous, computer, enrolment, event, grant, group, import, list, manual, notification, person, policy, profile, request,
+    session, setting, token,
 };
 
 const AFTER: &str = "\
@@ -104,6 +104,9 @@ pub enum Command {
     /// Tokens that let a computer enrol
     #[command(subcommand)]
     EnrolmentToken(enrolment::EnrolmentToken),
+    /// Notifications: who is told what by e-mail and webhooks, and what was sent
+    #[command(subcommand)]
+    Notification(notification::Notification),
     /// Settings
     #[command(subcommand)]
     Setting(setting::Setting),
@@ -169,6 +172,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Session(command) => session::run(&session, command),
         Command::Computer(command) => computer::run(&session, command),
         Command::EnrolmentToken(command) => enrolment::run(&session, command),
+        Command::Notification(command) => notification::run(&session, command),
         Command::Setting(command) => setting::run(&session, command),
         Command::Event(command) => event::run(&session, command),
         Command::Person(command) => person::run(&session, command),

@@ -16,6 +16,7 @@ mod list;
 mod listing;
 mod manual;
 mod near;
+mod notification;
 mod output;
 mod person;
 mod policy;

@@ -8,7 +8,7 @@ use crate::error::CtlError;
 use crate::output::shown;
 
 /// Kinds with names; requests, grants and the like have ids only.
-const NAMED: [&str; 7] = ["policies", "lists", "groups", "autonomous", "computers", "persons", "settings"];
+const NAMED: [&str; 8] = ["policies", "lists", "groups", "autonomous", "computers", "persons", "settings", "notification-targets"];
 /// How many names are looked through.
 const MOST: usize = 5000;
 

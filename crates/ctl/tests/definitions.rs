@@ -1,4 +1,4 @@
-//! Definitions and computers through brevetctl: history, members, near names, warnings, copies.
+//! Definitions, computers and notifications through brevetctl: history, members, near names, warnings, copies.
 
 mod fake;
 
@@ -114,4 +114,59 @@ fn removing_a_computer_asks_what_is_still_in_force_there() {
     let asked: Vec<String> = api.calls().iter().map(|call| call.query.clone()).filter(|query| query.contains("state=")).collect();
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert!(asked.iter().all(|query| query.contains(&format!("computer={id}"))), "{asked:?}");
+}
+
+#[test]
+fn where_notifications_go_is_listed_made_tested_and_worded() {
+    let api = Api::start();
+    let time = Timestamp::from_millis(0);
+    let target = json!({
+        "id": brevet_core::id::TargetId::new(1, [1; 10]), "name": "chat", "kind": "webhook", "address": "https://hooks.example.com/…",
+        "events": ["request."], "enabled": true, "created": time, "waiting": 2, "failing": true,
+    });
+    api.on("GET notification-targets", 200, &page(std::slice::from_ref(&target)));
+    let table = api.ok(&["notification", "targets", "--filter", "failing=yes"]);
+    assert!(table.contains("FAILING") && table.contains("https://hooks.example.com/…"), "{table}");
+    // A webhook's secret alone goes to standard output, so that it can go into a file.
+    let mut created = target.clone();
+    created["secret"] = json!("whsec_AAAA");
+    api.on("POST notification-targets", 201, &created);
+    let arguments = ["notification", "create", "chat", "--webhook", "https://hooks.example.com/x", "--events", "request.,grant.revoked"];
+    assert_eq!(api.ok(&arguments), "whsec_AAAA\n");
+    let sent =
+        json!({ "name": "chat", "kind": "webhook", "address": "https://hooks.example.com/x", "events": ["request.", "grant.revoked"] });
+    assert_eq!(api.calls().pop().unwrap().body, sent);
+    for wrong in [
+        vec!["notification", "create", "x", "--email", "a@example.com"],
+        vec!["notification", "create", "x", "--webhook", "https://x", "--person", "bob"],
+        vec!["notification", "create", "x", "--events", "all"],
+    ] {
+        assert_eq!(api.run(&wrong).code, 2, "{wrong:?}");
+    }
+    // A name that is nearly there.
+    api.problem("GET notification-targets/caht", 404, "not_found", &[]);
+    let missing = api.run(&["notification", "show", "caht"]);
+    assert!(missing.code == 3 && missing.stderr.contains("do you mean 'chat'?"), "{missing:?}");
+    // What a test comes to is waited for, and a refusal is an error.
+    let id = brevet_core::id::DeliveryId::new(1, [2; 10]);
+    let item = |state: &str, error: Option<&str>| {
+        json!({
+            "id": id, "target": "chat", "kind": "notification.test", "audience": "subscriber", "state": state, "attempts": 1,
+            "created": time, "subject": "Brevet: a test", "error": error,
+        })
+    };
+    api.on("POST notification-targets/chat/test", 200, &item("pending", None));
+    api.on("GET notifications", 200, &page(&[item("pending", None)]));
+    api.on("GET notifications", 200, &page(&[item("sent", None)]));
+    api.on("GET notifications", 200, &page(&[item("pending", Some("it answered 500\u{1b}[2J"))]));
+    assert_eq!(api.ok(&["notification", "test", "chat"]), format!("{id} was taken\n"));
+    let refused = api.run(&["notification", "test", "chat"]);
+    assert!(refused.code == 1 && refused.stderr.contains("it answered 500\\u{1b}[2J"), "{refused:?}");
+    // Words.
+    let words = json!({ "id": "request.created", "subject": "{{ user }}", "body": "one\ntwo\n", "built_in": false });
+    api.on("PUT notification-templates/request.created", 200, &words);
+    let file = api.file("words", "one\ntwo\n");
+    let set = ["notification", "template", "set", "request.created", "--subject", "{{ user }}", "--body", file.to_str().unwrap()];
+    assert!(api.ok(&set).ends_with("\none\ntwo\n"));
+    assert_eq!(api.calls().pop().unwrap().body, json!({ "subject": "{{ user }}", "body": "one\ntwo\n" }));
 }

@@ -34,11 +34,14 @@ pub enum Action {
     ReadPersons,
     ChangePersons,
     OwnTokens,
+    ReadNotifications,
+    OperateNotifications,
+    ChangeNotifications,
 }
 
 impl Action {
     /// Every action, for the table that the tests print.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::ReadInstance,
         Self::ReadPolicy,
         Self::ChangePolicy,
@@ -60,6 +63,9 @@ impl Action {
         Self::ReadPersons,
         Self::ChangePersons,
         Self::OwnTokens,
+        Self::ReadNotifications,
+        Self::OperateNotifications,
+        Self::ChangeNotifications,
     ];
 
     /// What it is about; a role that is narrowed to computer groups does nothing that is about more than computers.
@@ -82,7 +88,12 @@ impl Action {
             | Self::ReadSessions
             | Self::ReadEvents
             | Self::ExportEvents => About::Computers,
-            Self::ChangeSettings | Self::ReadPersons | Self::ChangePersons => About::Everything,
+            Self::ChangeSettings
+            | Self::ReadPersons
+            | Self::ChangePersons
+            | Self::ReadNotifications
+            | Self::OperateNotifications
+            | Self::ChangeNotifications => About::Everything,
         }
     }
 
@@ -100,14 +111,19 @@ impl Action {
             | Self::ReadEvents
             | Self::ReadSettings
             | Self::OwnTokens => true,
-            Self::ChangePolicy | Self::ChangeComputers | Self::ReadEnrolment | Self::ChangeEnrolment | Self::ChangeSettings => {
+            Self::ChangePolicy
+            | Self::ChangeComputers
+            | Self::ReadEnrolment
+            | Self::ChangeEnrolment
+            | Self::ChangeSettings
+            | Self::OperateNotifications => {
                 matches!(role, Owner | Administrator)
             }
             Self::ReadJournal | Self::ExportEvents => matches!(role, Owner | Administrator | Auditor),
-            Self::ReadPersons => matches!(role, Owner | Administrator | Auditor),
+            Self::ReadPersons | Self::ReadNotifications => matches!(role, Owner | Administrator | Auditor),
             Self::Decide => matches!(role, Approver),
             Self::Revoke => matches!(role, Administrator | Approver),
-            Self::ReleaseComputer | Self::ChangePersons => matches!(role, Owner),
+            Self::ReleaseComputer | Self::ChangePersons | Self::ChangeNotifications => matches!(role, Owner),
         }
     }
 }
@@ -222,7 +238,10 @@ mod tests {
              ChangeSettings: owner administrator - -\n\
              ReadPersons: owner administrator - auditor\n\
              ChangePersons: owner - - -\n\
-             OwnTokens: owner administrator approver auditor\n"
+             OwnTokens: owner administrator approver auditor\n\
+             ReadNotifications: owner administrator - auditor\n\
+             OperateNotifications: owner administrator - -\n\
+             ChangeNotifications: owner - - -\n"
         );
     }
 

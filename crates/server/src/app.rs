@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::limits::Limits;
 use crate::keys::Keys;
+use crate::notification::outbox::Outbox;
 use crate::replicas::Replica;
 use crate::store::Store;
 use crate::tls::Authority;
@@ -47,6 +48,8 @@ pub struct Inner {
     pub nonces: Nonces,
     /// This server among those that share the database.
     pub replica: Replica,
+    /// What is to be told to people.
+    pub outbox: Outbox,
     /// Becomes true when the server is to stop.
     pub stopping: watch::Sender<bool>,
 }

@@ -46,7 +46,7 @@ pub enum BackupError {
 }
 
 /// Files below the data directory that a backup does not hold and a restore needs.
-pub const KEPT_APART: [&str; 4] = ["keys/issuer.key", "keys/policy.key", "tls/ca.key", "tls/ca.pem"];
+pub const KEPT_APART: [&str; 5] = ["keys/issuer.key", "keys/policy.key", "keys/notification.key", "tls/ca.key", "tls/ca.pem"];
 
 /// Copies the database as it stands at one moment to a new file that only its owner can read.
 ///

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::limits::Limits;
 use crate::keys::{Keys, trust as trust_document};
+use crate::notification::outbox::Outbox;
 use crate::people::store as people;
 use crate::store::entities::{instance, trust};
 use crate::store::{Change, Store};
@@ -228,6 +229,7 @@ fn assemble(
         limits: Limits::default(),
         nonces,
         replica: crate::replicas::Replica::new()?,
+        outbox: Outbox::default(),
         stopping: tokio::sync::watch::channel(false).0,
     }))
 }

@@ -211,10 +211,12 @@ pub async fn serve_on(app: App, listener: std::net::TcpListener, handle: axum_se
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
     let sweeping = tokio::spawn(crate::sweep::run(app.clone()));
     let listening = tokio::spawn(crate::replicas::run(app.clone()));
+    let notifying = tokio::spawn(crate::notification::run(app.clone()));
     let router = crate::http::router(&app);
     let served = bounded(axum_server::from_tcp_rustls(listener, tls)?, &app).handle(handle);
     let served = served.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
     sweeping.abort();
+    notifying.abort();
     listening.abort();
     if let Err(error) = crate::replicas::leave(&app).await {
         tracing::warn!(%error, "the other servers will notice by themselves that this one stopped");

@@ -3,6 +3,7 @@
 mod limits;
 
 pub use limits::Limits;
+pub mod smtp;
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,10 @@ pub struct Config {
     pub notifications: bool,
     /// How often and how slowly one may call.
     pub limits: Limits,
+    /// How e-mail leaves; without it none does.
+    pub smtp: Option<smtp::Smtp>,
+    /// What webhooks may do.
+    pub webhooks: smtp::Webhooks,
 }
 
 impl Default for Config {
@@ -51,6 +56,8 @@ impl Default for Config {
             look: Length::from_seconds(5),
             notifications: true,
             limits: Limits::default(),
+            smtp: None,
+            webhooks: smtp::Webhooks::default(),
         }
     }
 }
@@ -112,6 +119,9 @@ impl Config {
                 return Err(ConfigError::Wrong { field, reason: "must be at least 1s".into() });
             }
         }
+        if let Some(smtp) = &self.smtp {
+            smtp.check()?;
+        }
         self.url.as_deref().map_or(Ok(()), |url| check_url(url).map(|_| ()))
     }
 }
@@ -148,5 +158,14 @@ mod tests {
     fn an_unknown_field_is_an_error() {
         assert!(toml::from_str::<Config>("heartbeet = \"1s\"").is_err());
         assert_eq!(toml::from_str::<Config>("heartbeat = \"1s\"").unwrap().heartbeat, Length::from_seconds(1));
+    }
+
+    #[test]
+    fn mail_that_others_could_read_on_the_way_is_refused() {
+        let smtp = |text: &str| toml::from_str::<Config>(&format!("[smtp]\nfrom = \"a@example.com\"\n{text}")).unwrap().check();
+        assert!(smtp("host = \"mail.example\"\nsecurity = \"none\"").is_err());
+        assert!(smtp("host = \"mail.example\"\nusername = \"x\"").is_err());
+        assert!(smtp("host = \"localhost\"\nsecurity = \"none\"").is_ok() && smtp("host = \"mail.example\"").is_ok());
+        assert!(toml::from_str::<Config>("[smtp]\nhost = \"x\"\nfrom = \"a@b.c\"\npassword = \"x\"").is_err());
     }
 }

@@ -42,6 +42,8 @@ pub struct Keys {
     pub issuer: Key,
     /// Signs policies, autonomous rules, settings.
     pub policy: Key,
+    /// Secrets of webhooks are derived from it; it signs nothing.
+    pub notification: Key,
 }
 
 impl Keys {
@@ -51,7 +53,10 @@ impl Keys {
     /// When a file is missing or not a key.
     pub fn load(data: &Path) -> Result<Self, KeysError> {
         let folder = data.join("keys");
-        Ok(Self { issuer: read(&folder.join("issuer.key"))?, policy: read(&folder.join("policy.key"))? })
+        // An installation that was made before this key was needed gets it now.
+        let path = folder.join("notification.key");
+        let notification = if path.exists() { read(&path)? } else { create(&path)? };
+        Ok(Self { issuer: read(&folder.join("issuer.key"))?, policy: read(&folder.join("policy.key"))?, notification })
     }
 
     /// Makes root, issuer and policy keys; the root key goes to `root_to` where given, `DATA/keys/root.key` otherwise.
@@ -66,7 +71,8 @@ impl Keys {
             .create(&folder)
             .map_err(|source| KeysError::File { path: folder.clone(), source })?;
         let root = create(root_to.unwrap_or(&folder.join("root.key")))?;
-        let keys = Self { issuer: create(&folder.join("issuer.key"))?, policy: create(&folder.join("policy.key"))? };
+        let own = |name: &str| create(&folder.join(name));
+        let keys = Self { issuer: own("issuer.key")?, policy: own("policy.key")?, notification: own("notification.key")? };
         Ok((root, keys))
     }
 }

@@ -22,6 +22,7 @@ pub mod http;
 pub mod keys;
 pub mod lists;
 pub mod migrate;
+pub mod notification;
 pub mod people;
 pub mod policies;
 pub mod replicas;

@@ -39,7 +39,8 @@ pub async fn once(app: &App) -> Outcome<()> {
     lapse(app).await?;
     crate::requests::remind::sweep(app).await?;
     crate::grants::unused::sweep(app).await?;
-    crate::computers::presence::find_lost(app).await
+    crate::computers::presence::find_lost(app).await?;
+    crate::notification::sweep(app).await
 }
 
 async fn lapse(app: &App) -> Outcome<()> {

@@ -53,6 +53,10 @@
 //! | `PUT persons/{ref}/no-os-user` | `person::NoOsUser` → `Person`; another owner sets it |
 //! | `POST persons/{ref}/sign-in` | no body → `person::SignIn`, a one-time link |
 //! | `GET, POST tokens` · `DELETE tokens/{id}` | → page of `token::Token` · `token::NewToken` → 201 `token::TokenCreated` · 204 |
+//! | `GET, POST notification-targets` · `GET, DELETE notification-targets/{ref}` | → page of `notification::Target` · `NewTarget` → 201 `TargetCreated` · 204 |
+//! | `PUT notification-targets/{ref}/enabled` · `POST …/test`, `…/secret` | `TargetEnabled` → `Target` · no body → `Notification` · `TargetCreated` |
+//! | `GET notifications?target&state&kind` · `POST notifications/{id}/retry` | → page of `notification::Notification`, newest first · `Notification` |
+//! | `GET notification-templates` · `GET, PUT, DELETE notification-templates/{kind}` | `notification::NewTemplate` → `Template`; deleting brings the built-in one back |
 //!
 //! # Behaviour worth knowing
 //!
@@ -87,6 +91,7 @@ pub mod error;
 pub mod event;
 pub mod grant;
 pub mod instance;
+pub mod notification;
 pub mod page;
 pub mod person;
 pub mod policy;

@@ -109,9 +109,10 @@ pub(super) async fn record_at(change: &Change, by: By<'_>, new: NewEvent) -> Out
         incarnation: Set(incarnation),
         journal_seq: Set(journal_seq),
     };
-    let place = event::Entity::insert(row).exec(change.tx()).await?.last_insert_id;
+    let row = event::Entity::insert(row).exec_with_returning(change.tx()).await?;
     change.recorded();
-    Ok(place)
+    crate::notification::outbox::fill(change, &row).await?;
+    Ok(row.seq)
 }
 
 /// As the column holds it.

@@ -3,6 +3,7 @@
 //! Pages are rendered here, escaped by the templates, and carry no script. Nothing here changes anything but who is signed in.
 
 mod overview;
+mod request;
 mod sign_in;
 
 use askama::Template;
@@ -21,6 +22,7 @@ pub fn routes(app: &App) -> Router<App> {
     let strangers = from_fn_with_state(app.clone(), limits::strangers);
     Router::new()
         .route("/", get(overview::overview))
+        .route("/requests/{id}", get(request::show))
         .route("/sign-in/{secret}", get(sign_in::show).post(sign_in::sign_in).layer(strangers))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/assets/console.css", get(style))

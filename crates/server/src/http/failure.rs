@@ -70,6 +70,12 @@ impl Failure {
         Self::new(Code::NotFound).because(format!("there is no {kind} {:?}", name))
     }
 
+    /// Whether the database did not answer as it should: nothing more is to be done in that change.
+    #[must_use]
+    pub fn is_of_database(&self) -> bool {
+        self.cause.as_ref().is_some_and(|cause| cause.is::<sea_orm::DbErr>())
+    }
+
     /// A fault of ours; the cause goes to the log.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -43,6 +43,7 @@ pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
         .with(crate::settings::routes)
         .with(crate::people::routes)
         .with(crate::tokens::routes)
+        .with(crate::notification::routes)
         .finish()
 }
 

@@ -102,6 +102,44 @@ pub async fn may_decide(change: &Change, actor: &Actor, body: &Request, approver
     refuse_requesters_token(change, actor, body, machine).await
 }
 
+/// Whether a person could decide on what this user asked, on this computer, by all that is theirs.
+///
+/// # Errors
+/// When the database does not answer, or their rights cannot be read.
+pub async fn could_decide(
+    change: &Change,
+    person: person::Model,
+    body: &Request,
+    approvers: &[String],
+    machine: &computer::Model,
+) -> Outcome<bool> {
+    if !person.enabled {
+        return Ok(false);
+    }
+    let then = Actor::signed_in(person)?;
+    if !then.may(Action::Decide) {
+        return Ok(false);
+    }
+    match may_decide(change, &then, body, approvers, machine).await {
+        Ok(()) => Ok(true),
+        Err(failure) if failure.code == Code::Internal => Err(failure),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Whether a person approved or declined a request already.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn has_decided(change: &Change, person: &str, request: &str) -> Outcome<bool> {
+    Ok(decision::Entity::find_by_id(decided(request, person)).one(change.tx()).await?.is_some())
+}
+
+/// The key of a person's one decision on a request.
+fn decided(request: &str, person: &str) -> String {
+    format!("{request}/{person}/decided")
+}
+
 fn is_requester(link: &person_os_user::Model, body: &Request, machine: &computer::Model) -> bool {
     link.user == body.user.name && (link.computer.is_empty() || link.computer == machine.id)
 }
@@ -128,11 +166,8 @@ async fn recheck(change: &Change, found: &Decidable) -> Outcome<()> {
     let named = approvers(&found.row, &found.terms);
     for one in given {
         let person = person::Entity::find_by_id(&one.person).one(change.tx()).await?;
-        let holds = match person.filter(|person| person.enabled) {
-            Some(person) => {
-                let then = Actor::signed_in(person)?;
-                then.may(Action::Decide) && may_decide(change, &then, &found.body, &named, &found.computer).await.is_ok()
-            }
+        let holds = match person {
+            Some(person) => could_decide(change, person, &found.body, &named, &found.computer).await?,
             None => false,
         };
         if !holds {
@@ -294,7 +329,7 @@ impl Decided<'_> {
         }
         let key = match self.kind {
             "extended" => format!("{request}/{}/extended/{}", actor.person, change.now),
-            _ => format!("{request}/{}/decided", actor.person),
+            _ => decided(request, actor.person.as_str()),
         };
         if decision::Entity::find_by_id(&key).one(change.tx()).await?.is_some() {
             return Err(Failure::new(Code::AlreadyDecided));

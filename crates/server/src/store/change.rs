@@ -19,6 +19,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::entities::woken;
 use super::{Store, Tx};
 use crate::app::App;
+use crate::notification::outbox::Filling;
 
 /// The advisory lock that every writer holds until its transaction is over. PostgreSQL lets go of it after the commit is visible, and
 /// when the writer's connection ends in any way.
@@ -42,6 +43,8 @@ pub struct Change {
     pub now: Timestamp,
     woken: BTreeSet<ComputerId>,
     recorded: AtomicBool,
+    /// What this change puts into the outbox.
+    pub filling: Filling,
     _writer: OwnedMutexGuard<()>,
 }
 
@@ -59,8 +62,15 @@ impl Change {
         if app.store.shared() {
             tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITER})")).await?;
         }
-        let now = app.clock.now();
-        Ok(Self { tx, app: app.clone(), now, woken: BTreeSet::new(), recorded: AtomicBool::new(false), _writer: guard })
+        Ok(Self {
+            tx,
+            app: app.clone(),
+            now: app.clock.now(),
+            woken: BTreeSet::new(),
+            recorded: AtomicBool::new(false),
+            filling: Filling::default(),
+            _writer: guard,
+        })
     }
 
     /// The transaction, for queries.
@@ -88,7 +98,7 @@ impl Change {
         if self.app.store.shared() && (news || !self.woken.is_empty()) {
             self.tell_others().await?;
         }
-        let Self { tx, app, woken, .. } = self;
+        let Self { tx, app, woken, filling, .. } = self;
         super::once::mark(&tx).await?;
         tx.commit().await?;
         for computer in &woken {
@@ -96,6 +106,9 @@ impl Change {
         }
         if news {
             app.hub.tell();
+        }
+        if filling.filled() {
+            app.outbox.wake.notify_one();
         }
         Ok(())
     }

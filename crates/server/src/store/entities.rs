@@ -3,6 +3,7 @@
 //! What a column means is said by the feature that owns the table; nothing here decides anything.
 //! A table stands with its feature's neighbours; everybody names it as `entities::TABLE`.
 
+mod outbox;
 mod people;
 mod policy;
 mod records;
@@ -10,6 +11,7 @@ mod replicas;
 mod rights;
 mod scope;
 
+pub use outbox::*;
 pub use people::*;
 pub use policy::*;
 pub use records::*;

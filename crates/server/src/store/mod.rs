@@ -12,6 +12,7 @@ mod lock;
 mod m0030_idempotency;
 mod m0031_scopes;
 mod m0040_decisions;
+mod m0041_notification;
 mod m0050_replicas;
 mod m0060_events;
 pub mod once;
@@ -42,10 +43,11 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         // A line each, so that branches can be put together.
         let first: Box<dyn MigrationTrait> = Box::new(first::First);
-        let later: [Box<dyn MigrationTrait>; 5] = [
+        let later: [Box<dyn MigrationTrait>; 6] = [
             Box::new(m0030_idempotency::IdempotencyOwner),
             Box::new(m0031_scopes::Scopes),
             Box::new(m0040_decisions::Decisions),
+            Box::new(m0041_notification::Notification),
             Box::new(m0050_replicas::Replicas),
             Box::new(m0060_events::Events),
         ];

@@ -15,6 +15,7 @@ async fn a_link_signs_in_once_and_the_page_is_escaped() {
     let mut agent = Agent::enrol(&server, "web-1").await;
     let mut request = agent.request("alice", &policy, "30m");
     request.reason = "<script>alert(1)</script>\u{1b}[2J".into();
+    let id = request.id.clone();
     let record = agent.record(&brevet_core::record::Body::RequestCreated(Box::new(request)));
     agent.deliver(vec![record]).await;
 
@@ -38,6 +39,17 @@ async fn a_link_signs_in_once_and_the_page_is_escaped() {
     let text = page.text().await.unwrap();
     assert!(text.contains("owner") && text.contains("web-1") && text.contains("alice"));
     assert!(!text.contains("<script") && !text.contains('\u{1b}'), "{text}");
+    // A notification's link shows that request, and to strangers not even whether there is one.
+    let (link, nothing) = (format!("{}/requests/{id}", server.url), format!("{}/requests/nothing", server.url));
+    for address in [&link, &nothing] {
+        assert_eq!(server.http.get(address).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+    let shown = server.http.get(&link).header("cookie", &cookie).send().await.unwrap();
+    assert_eq!(shown.status(), StatusCode::OK);
+    let text = shown.text().await.unwrap();
+    assert!(text.contains("brevetctl request approve") && text.contains("/usr/bin/true") && text.contains("role:approver"), "{text}");
+    assert!(!text.contains("<script") && !text.contains('\u{1b}'), "{text}");
+    assert_eq!(server.http.get(&nothing).header("cookie", &cookie).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     // The cookie is for the console alone.
     let api = server.http.get(format!("{}/api/v1/me", server.url)).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(api.status(), StatusCode::UNAUTHORIZED);

@@ -27,6 +27,8 @@ mod mistakes;
 #[cfg(test)]
 mod moving;
 #[cfg(test)]
+mod notification;
+#[cfg(test)]
 mod openapi;
 #[cfg(test)]
 mod postgres;

@@ -44,6 +44,10 @@ async fn lived() -> Lived {
             "mode": "automatic", "applications": [{ "list": "l" }] }],
     } });
     owner.post("/apply", file).await.ok();
+    // There is no mail server: what is to be told waits.
+    let told = json!({ "name": "post", "kind": "email", "address": "a@example.com", "events": ["policy."] });
+    owner.post("/notification-targets", told).await.ok();
+    owner.put("/notification-templates/default", json!({ "subject": "ünïcödé {{ summary }}", "body": "{{ summary }}" })).await.ok();
     owner.delete("/policies/q").await.ok();
     owner.put("/settings/autonomous", json!({ "value": "on" })).await.ok();
     server.person("ada", &["administrator", "approver"], true).await;

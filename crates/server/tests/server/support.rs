@@ -136,7 +136,7 @@ pub fn config() -> Config {
 
 /// What a second server needs of the first.
 pub fn copy_keys(from: &std::path::Path, to: &std::path::Path) {
-    for name in ["keys/issuer.key", "keys/policy.key", "tls/ca.key", "tls/ca.pem"] {
+    for name in brevet_server::backup::KEPT_APART {
         std::fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
         std::fs::copy(from.join(name), to.join(name)).unwrap();
     }
@@ -184,8 +184,12 @@ impl Server {
 
     /// The same data again, after it was stopped, at another address.
     pub async fn again(data: Arc<tempfile::TempDir>, database: Option<&str>, token: &str) -> Self {
+        Self::again_with(data, database, token, config()).await
+    }
+
+    pub async fn again_with(data: Arc<tempfile::TempDir>, database: Option<&str>, token: &str, config: Config) -> Self {
         let (listener, url) = listen();
-        let app = bootstrap::open(data.path(), url, database, config()).await.unwrap();
+        let app = bootstrap::open(data.path(), url, database, config).await.unwrap();
         Self::serve(app, listener, data, (token.to_owned(), String::new()), database.map(str::to_owned))
     }
 

@@ -5,6 +5,7 @@ use brevet_api::rest::computer::{Because, Computer, EnrolmentToken, EnrolmentTok
 use brevet_api::rest::event::Event;
 use brevet_api::rest::grant::{Extend, GrantItem, Revoke, RevokeAll, RevokedAll};
 use brevet_api::rest::instance::{Instance, Me};
+use brevet_api::rest::notification::{NewTarget, NewTemplate, Notification, Target, TargetCreated, TargetEnabled, Template};
 use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person, Roles, SignIn};
 use brevet_api::rest::policy::{Change, OnComputer, Shadow, StoredAutonomous, StoredGroup, StoredList, StoredPolicy};
 use brevet_api::rest::request::{Approve, Decline, RequestItem};
@@ -40,4 +41,5 @@ fn each_example_is_one_of_its_type() {
     each_is!(examples: Change OnComputer Computer Because JournalPage NewEnrolmentToken EnrolmentToken EnrolmentTokenCreated);
     each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke RevokeAll RevokedAll SessionItem Event Instance Me Setting SetValue);
     each_is!(examples: Person NewPerson Roles Enabled OsUser NoOsUser SignIn NewToken Token TokenCreated);
+    each_is!(examples: Target NewTarget TargetCreated TargetEnabled Notification Template NewTemplate);
 }
