@@ -4,7 +4,7 @@
 set -eu
 wanted="gcc libc6-dev passwd util-linux bsdutils procps libpam-modules libpam0g"
 if [ "${1:-}" = test ]; then
-    wanted="$wanted sqlite3 curl opendoas sudo python3 python3-venv python3-aiosmtpd"
+    wanted="$wanted acl sqlite3 curl opendoas sudo python3 python3-venv python3-aiosmtpd"
 fi
 missing=
 for package in $wanted; do

@@ -135,6 +135,16 @@ impl Connection {
         self.send(tell, &[])
     }
 
+    /// As `tell`, without waiting: false where the client has not read what it was told before. Nothing can be told to it then.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn tell_now(&self, tell: &Tell) -> Result<bool, ConnectionError> {
+        let bytes = frame::encode_control(tell)?;
+        let sent = fdpass::send_now(self.stream.as_fd(), &bytes)?;
+        Ok(sent == Some(bytes.len()))
+    }
+
     /// As `tell`, with descriptors.
     ///
     /// # Errors

@@ -161,6 +161,7 @@ fn check_size(run: &Run) -> Result<(), Refusal> {
 impl<'a> Attempt<'a> {
     fn examine(broker: &'a Broker, connection: &'a Connection, account: Account, run: Run, directory: OwnedFd) -> Result<Self, Refusal> {
         let directory_path = facts::directory_path(directory.as_fd()).map_err(|error| Refusal::facts(&error))?;
+        facts::may_enter(directory.as_fd(), &account.viewer).map_err(|error| Refusal::facts(&error))?;
         let command = run.command.first().cloned().unwrap_or_default();
         let question = Question {
             command: &command,

@@ -5,6 +5,7 @@
 
 mod content;
 mod dpkg;
+mod enter;
 mod walk;
 
 pub use walk::Viewer;
@@ -122,9 +123,12 @@ impl Examiner {
     pub fn examine(&self, question: &Question<'_>, owner: &dyn Fn(u32) -> Fact<String>) -> Result<Examined, FactsError> {
         let walked = self.locate(question)?;
         let visible = walked.visible;
-        self.look(walked, question, owner).map_err(|reason| {
+        self.look(walked, question, owner).map_err(|unfit| {
             let name = question.command.to_string();
-            if visible { FactsError::Unusable { name, reason, visible } } else { FactsError::Absent { name, visible } }
+            match unfit {
+                Unfit::Because(reason) if visible => FactsError::Unusable { name, reason, visible },
+                Unfit::Because(_) | Unfit::Unseen => FactsError::Absent { name, visible: false },
+            }
         })
     }
 
@@ -138,7 +142,7 @@ impl Examiner {
     pub fn is_still(&self, examined: &Examined) -> bool {
         let interpreter = examined.facts.interpreter.as_ref().is_none_or(|known| {
             let line = script::FirstLine { interpreter: known.named.clone(), argument: known.argument.clone() };
-            self.interpreter(&line).is_ok_and(|found| found == *known)
+            self.interpreter(&line, &Viewer::default()).is_ok_and(|(found, _)| found == *known)
         });
         interpreter && examined.unchanged()
     }
@@ -164,17 +168,23 @@ impl Examiner {
         Err(FactsError::Absent { name: question.command.to_string(), visible: true })
     }
 
-    fn look(&self, walked: Walked, question: &Question<'_>, owner: &dyn Fn(u32) -> Fact<String>) -> Result<Examined, String> {
+    fn look(&self, walked: Walked, question: &Question<'_>, owner: &dyn Fn(u32) -> Fact<String>) -> Result<Examined, Unfit> {
         let metadata = open::metadata(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
         if !metadata.is_file() {
-            return Err("it is not a regular file".to_owned());
+            return Err("it is not a regular file".to_owned().into());
         }
         if metadata.mode() & 0o111 == 0 {
-            return Err("it is not executable".to_owned());
+            return Err("it is not executable".to_owned().into());
         }
         let (mut executable, content, identity) = self.open(&walked)?;
         let line = first_line(&mut executable)?;
-        let interpreter = line.as_ref().map(|line| self.interpreter(line)).transpose()?;
+        let (interpreter, visible) = match &line {
+            Some(line) => {
+                let (interpreter, visible) = self.interpreter(line, question.viewer)?;
+                (Some(interpreter), visible && walked.visible)
+            }
+            None => (None, walked.visible),
+        };
         let package = match walked.path.as_str() {
             Some(path) => self.dpkg.package_of(path, content.md5),
             None => Fact::Known(None),
@@ -193,7 +203,7 @@ impl Examiner {
             interpreter,
             parent: parent_of(question.parent.as_deref()),
         };
-        Ok(Examined { facts, executable, script: line.is_some(), visible: walked.visible, identity })
+        Ok(Examined { facts, executable, script: line.is_some(), visible, identity })
     }
 
     /// The file itself where only root can change it; else a sealed copy, and the digest is the copy's.
@@ -214,9 +224,21 @@ impl Examiner {
         Ok((copy, content, Identity::Copy { _memory: memory }))
     }
 
-    fn interpreter(&self, line: &script::FirstLine) -> Result<Interpreter, String> {
+    /// The interpreter, and whether the viewer could run it themself. Of one that they cannot even reach nothing is told apart: whoever
+    /// writes a first line chooses whose path is looked at.
+    fn interpreter(&self, line: &script::FirstLine, viewer: &Viewer) -> Result<(Interpreter, bool), Unfit> {
         let named = &line.interpreter;
-        let walked = walk(named.as_bytes(), &Viewer::default()).map_err(|error| format!("its interpreter \"{named}\": {error}"))?;
+        let walked = match walk(named.as_bytes(), viewer) {
+            Ok(walked) => walked,
+            Err(WalkError::Absent { visible: false }) => return Err(Unfit::Unseen),
+            Err(error) => return Err(format!("its interpreter \"{named}\": {error}").into()),
+        };
+        let reached = walked.visible;
+        self.examine_interpreter(line, walked, viewer).map_err(|reason| if reached { reason.into() } else { Unfit::Unseen })
+    }
+
+    fn examine_interpreter(&self, line: &script::FirstLine, walked: Walked, viewer: &Viewer) -> Result<(Interpreter, bool), String> {
+        let named = &line.interpreter;
         let last = walked.path.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         if last == b"env" || named.as_bytes().ends_with(b"/env") {
             return Err(format!("its interpreter is whatever \"{named}\" finds: name the interpreter itself in the first line"));
@@ -226,18 +248,33 @@ impl Examiner {
             let who = walked.writable_by.unwrap_or_else(|| "it is not known who could change it".to_owned());
             return Err(format!("its interpreter \"{named}\" is not root's alone: {who}"));
         }
+        if metadata.mode() & 0o111 == 0 {
+            return Err(format!("its interpreter \"{named}\" is not executable"));
+        }
         let mut file = open::reopen_read(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
         if first_line(&mut file)?.is_some() {
             return Err(format!("its interpreter \"{named}\" is a script itself"));
         }
         let (content, _) = self.contents.of_roots(&mut file).map_err(|error| format!("its interpreter cannot be read: {error}"))?;
-        Ok(Interpreter {
-            named: named.clone(),
-            path: walked.path,
-            argument: line.argument.clone(),
-            sha256: content.sha256,
-            chain: walked.chain,
-        })
+        let visible = walked.visible && enter::by_mode(viewer, &metadata);
+        let (path, chain) = (walked.path, walked.chain);
+        let argument = line.argument.clone();
+        Ok((Interpreter { named: named.clone(), path, argument, sha256: content.sha256, chain }, visible))
+    }
+}
+
+/// Why a file that was reached cannot be run.
+#[derive(Debug)]
+enum Unfit {
+    /// In words.
+    Because(String),
+    /// Something that the viewer cannot see: not even whether it is there.
+    Unseen,
+}
+
+impl From<String> for Unfit {
+    fn from(reason: String) -> Self {
+        Self::Because(reason)
     }
 }
 
@@ -291,6 +328,19 @@ pub fn directory_path(directory: BorrowedFd<'_>) -> Result<OsText, FactsError> {
         return Err(wrong("it was removed or lies outside of what this computer shows"));
     }
     OsText::new(path.as_os_str().as_bytes()).map_err(|_| wrong("its path has a NUL byte"))
+}
+
+/// Whether somebody could enter a directory themself: a descriptor alone proves nothing, since one that is only a place is given to anybody.
+///
+/// # Errors
+/// When they could not, or it cannot be told.
+pub fn may_enter(directory: BorrowedFd<'_>, viewer: &Viewer) -> Result<(), FactsError> {
+    let failed = |error: brevet_sys::Error| FactsError::Directory(crate::chain(&error));
+    let (metadata, list) = (open::metadata(directory).map_err(failed)?, open::access_list(directory).map_err(failed)?);
+    if enter::by_list(viewer, &metadata, list.as_deref()) {
+        return Ok(());
+    }
+    Err(FactsError::Directory("you may not enter it yourself".to_owned()))
 }
 
 fn walk_failed(command: &OsText, error: WalkError) -> FactsError {

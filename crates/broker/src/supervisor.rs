@@ -59,8 +59,10 @@ fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
         signal::CHILD,
         signal::TERMINATE,
         signal::INTERRUPT,
+        signal::QUIT,
         signal::HANG_UP,
         signal::CONTINUE,
+        signal::BACKGROUND_INPUT,
         signal::BACKGROUND_OUTPUT,
         signal::TERMINAL_STOP,
     ])?;

@@ -69,6 +69,8 @@ pub struct Gate<'a> {
     pub socket: BorrowedFd<'a>,
     /// Exactly these bytes.
     pub word: &'a [u8],
+    /// A word that comes at this moment (milliseconds of `CLOCK_BOOTTIME`) or later is none.
+    pub until_ms: u64,
 }
 
 impl Gate<'_> {
@@ -293,10 +295,11 @@ fn become_program(plan: &mut Plan<'_>) -> Done<std::convert::Infallible> {
         // SAFETY: plain call that cannot fail.
         unsafe { libc::umask(umask) };
     }
-    if let Some(Gate { word, .. }) = program.gate {
+    if let Some(Gate { word, until_ms, .. }) = program.gate {
         // Before the wait too: a parent that is killed meanwhile must not leave us waiting.
         bind_life(program.death_signal, plan.parent)?;
         hear(gate, word)?;
+        in_time(until_ms)?;
     }
     if let Some(identity) = program.identity {
         take_identity(identity, &mut plan.groups_back)?;
@@ -414,6 +417,23 @@ fn hear(socket: RawFd, word: &[u8]) -> Done<()> {
     Err(Step::Gate)
 }
 
+/// Whether that moment is still to come.
+fn in_time(until_ms: u64) -> Done<()> {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is valid for writing.
+    ok(Step::Gate, i64::from(unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) }))?;
+    let millis = u64::try_from(now.tv_sec)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(1000)
+        .saturating_add(u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000);
+    if millis < until_ms {
+        return Ok(());
+    }
+    // SAFETY: this thread's errno.
+    unsafe { *libc::__errno_location() = libc::ETIME };
+    Err(Step::Gate)
+}
+
 /// Puts each descriptor at its place and marks everything above close-on-exec; returns where the executable and the gate are.
 fn place_descriptors(plan: &mut Plan<'_>) -> Done<(RawFd, RawFd)> {
     let program = plan.program;
@@ -511,7 +531,7 @@ mod tests {
     use std::time::Duration;
 
     /// What came of a start whose gate heard `said`, and whether the program ran.
-    fn through_a_gate(said: &[u8], close: bool) -> (Result<(), Step>, bool) {
+    fn through_a_gate(said: &[u8], close: bool, until_ms: u64) -> (Result<(), Step>, bool) {
         let directory = tempfile::tempdir().unwrap();
         let marker = directory.path().join("ran");
         let (mut ours, theirs) = UnixStream::pair().unwrap();
@@ -534,7 +554,7 @@ mod tests {
             cgroup: None,
             login_uid: None,
             death_signal: Some(libc::SIGKILL),
-            gate: Some(Gate { socket: theirs.as_fd(), word: b"go ahead" }),
+            gate: Some(Gate { socket: theirs.as_fd(), word: b"go ahead", until_ms }),
         });
         drop(kept);
         let came = started.map_err(|error| error.step).map(|child| drop(crate::pidfd::wait(child.pidfd.as_fd())));
@@ -543,12 +563,15 @@ mod tests {
 
     #[test]
     fn a_program_behind_a_gate_is_executed_for_the_word_alone() {
-        assert_eq!(through_a_gate(b"go ahead", false), (Ok(()), true));
-        assert_eq!(through_a_gate(b"go ahead and more", false), (Ok(()), true));
+        let far = u64::MAX;
+        assert_eq!(through_a_gate(b"go ahead", false, far), (Ok(()), true));
+        assert_eq!(through_a_gate(b"go ahead and more", false, far), (Ok(()), true));
+        assert_eq!(through_a_gate(b"go ahead", false, crate::clock::boottime_ms() + 60_000), (Ok(()), true));
+        assert_eq!(through_a_gate(b"go ahead", false, crate::clock::boottime_ms()), (Err(Step::Gate), false), "too late");
         for (said, close) in
             [(&b"go aheaD"[..], false), (b"stop that", false), (b"go ahe", true), (b"", true), (b"go ahe", false), (b"", false)]
         {
-            assert_eq!(through_a_gate(said, close), (Err(Step::Gate), false), "{said:?}, closed: {close}");
+            assert_eq!(through_a_gate(said, close, far), (Err(Step::Gate), false), "{said:?}, closed: {close}");
         }
     }
 }

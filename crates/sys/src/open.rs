@@ -185,6 +185,29 @@ pub fn has_access_list(fd: BorrowedFd<'_>) -> Result<bool> {
     has_attribute(fd, c"system.posix_acl_access")
 }
 
+/// The longest access list that is read.
+const MOST_LIST: usize = 64 * 1024;
+
+/// A POSIX access list that goes beyond the mode, in the kernel's form (`linux/posix_acl_xattr.h`). Works on `O_PATH` descriptors too.
+///
+/// # Errors
+/// As the kernel says; a file system without access lists has none.
+pub fn access_list(fd: BorrowedFd<'_>) -> Result<Option<Vec<u8>>> {
+    if !has_access_list(fd)? {
+        return Ok(None);
+    }
+    let path = CString::new(format!("/proc/self/fd/{}", fd.as_raw_fd())).map_err(|_| Error::other("read an access list", "NUL"))?;
+    let mut list = vec![0u8; MOST_LIST];
+    // SAFETY: both texts end with NUL; the buffer is valid for its length.
+    let length = unsafe { libc::getxattr(path.as_ptr(), c"system.posix_acl_access".as_ptr(), list.as_mut_ptr().cast(), list.len()) };
+    if let Ok(length) = usize::try_from(length) {
+        list.truncate(length);
+        return Ok(Some(list));
+    }
+    let error = Error::last("read an access list");
+    if matches!(error.errno(), libc::ENODATA | libc::EOPNOTSUPP) { Ok(None) } else { Err(error) }
+}
+
 /// Whether a directory gives what is made in it an access list.
 ///
 /// # Errors

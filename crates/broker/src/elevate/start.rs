@@ -100,8 +100,18 @@ impl Attempt<'_> {
             ends,
             ends_in_millis: right.deadline.at.saturating_sub(now.boot.millis),
         };
+        // INVARIANT: from this last look on nobody is waited for until the program is told to go, the client least of all.
+        if let Some(why) = self.taken_back(&right) {
+            drop(prepared);
+            return Err(self.never_began(&right, &session, &why));
+        }
         // A client that is gone by now has its program started all the same: it is on record.
-        drop(self.connection.tell(&Tell::Started(started)));
+        if let Ok(false) = self.connection.tell_now(&Tell::Started(started)) {
+            drop(prepared);
+            drop(self.connection.stream.shutdown(std::net::Shutdown::Both));
+            drop(self.never_began(&right, &session, "the client did not read what it was told"));
+            return Ok(None);
+        }
         fault::point("go.before");
         match prepared.go() {
             Ok((running, _)) => {
@@ -326,14 +336,36 @@ impl Attempt<'_> {
         bodies
     }
 
-    /// It runs: orders reach it from now on, also one that was due between the record and now.
+    /// Why a launch that is on record may not begin after all.
+    fn taken_back(&self, right: &Right) -> Option<String> {
+        let mut ledger = self.broker.ledger();
+        let now = ledger.now();
+        let over = now.boot.millis >= right.deadline.at || ledger.is_over(&right.grant, &now);
+        let taken = ledger.taken_away(&right.grant, &right.command, &self.account.member, &now);
+        taken.or_else(|| over.then(|| "its time was over before it began".to_owned()))
+    }
+
+    /// It is on record and will not run: that is on record too.
+    fn never_began(&self, right: &Right, session: &SessionId, why: &str) -> Refusal {
+        let reason = why.to_owned();
+        let ended = sessions::end(&mut self.broker.ledger(), session, &right.grant, Outcome::NotStarted { reason }, 0);
+        let refusal = || Refusal::new("ended", why.to_owned()).under(&right.elevate.policy).hint("run the command again");
+        ended.map_or_else(Refusal::from, |()| refusal())
+    }
+
+    /// It runs: orders reach it from now on, also one that was due between the last look and now.
     fn running(&self, right: &Right, session: &SessionId, running: &Arc<crate::supervisor::client::Session>) {
         let mut ledger = self.broker.ledger();
         ledger.live.insert(session.clone(), Live { session: Arc::clone(running), deadline: right.deadline.at });
-        if let Some(reason) = ledger.state.end_of(&right.grant) {
-            drop(ledger.end_grant(&right.grant, reason, "", true));
-        }
         let now = ledger.now();
+        if let Some(why) = ledger.taken_away(&right.grant, &right.command, &self.account.member, &now) {
+            // Without grace: it has only begun, and the grace counts from when the right was taken away.
+            crate::say("broker", &format!("session {session} is ended: {why}"));
+            match ledger.state.end_of(&right.grant) {
+                Some(reason) => drop(ledger.end_grant(&right.grant, reason, "", false)),
+                None => drop(running.end(spec::EndReason::Revoked, 0)),
+            }
+        }
         ledger.reschedule(&now);
     }
 

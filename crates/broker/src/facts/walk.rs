@@ -14,6 +14,8 @@ use brevet_core::application::Fact;
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
+use super::enter;
+
 const MOST_LINKS: u32 = 40;
 const MOST_COMPONENTS: u32 = 512;
 
@@ -188,7 +190,7 @@ impl<'a> Walk<'a> {
         if verdict != Verdict::Sticky {
             self.worsen(verdict.clone());
         }
-        self.visible &= may_search(self.viewer, metadata);
+        self.visible &= enter::by_mode(self.viewer, metadata);
         self.passed.push(Directory { fd, name, verdict });
     }
 
@@ -315,17 +317,6 @@ fn split(path: &[u8]) -> VecDeque<OsString> {
         .filter(|part| !part.is_empty() && *part != b".")
         .map(|part| OsString::from_vec(part.to_vec()))
         .collect()
-}
-
-fn may_search(viewer: &Viewer, metadata: &Metadata) -> bool {
-    let bit = if metadata.uid() == viewer.uid {
-        0o100
-    } else if viewer.gids.contains(&metadata.gid()) {
-        0o010
-    } else {
-        0o001
-    };
-    viewer.uid == 0 || metadata.mode() & bit != 0
 }
 
 fn shown(bytes: &[u8]) -> String {

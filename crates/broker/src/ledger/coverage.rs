@@ -7,6 +7,7 @@ use brevet_core::document::EndReason;
 use brevet_core::id::{GrantId, SessionId};
 use brevet_core::request::Command;
 use brevet_core::time::{Length, Now, Timestamp};
+use brevet_core::user::Member;
 
 use super::{Ledger, Members, without_groups};
 use crate::journal::JournalError;
@@ -85,6 +86,22 @@ impl Ledger {
             self.tell_to_end(&session, spec::EndReason::Revoked, grace);
         }
         Ok(())
+    }
+
+    /// Why what was put on record may not begin after all, if something took the right away since.
+    #[must_use]
+    pub fn taken_away(&self, grant: &GrantId, command: &Command, member: &Member, now: &Now) -> Option<String> {
+        let Some(entry) = self.state.grants.get(grant).filter(|entry| entry.is_open()) else {
+            return Some("its grant ended before it began".to_owned());
+        };
+        let members = Members::from([(member.user.uid, member.clone())]);
+        self.uncovered(&Running { grant: entry, session: None, command }, &members, now, &self.standing(now))
+    }
+
+    /// Whether a grant's time is over.
+    #[must_use]
+    pub fn is_over(&self, grant: &GrantId, now: &Now) -> bool {
+        self.state.grants.get(grant).is_none_or(|entry| self.bounds(entry, now).least() == 0)
     }
 
     /// Grants that have not ended, and those with sessions that were let finish: they end too.

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 /// How long a supervisor may take for each step of a start.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the last step of a start may take: somebody who may signal the target user's processes can stop it there.
+const LAST_STEP: Duration = Duration::from_secs(10);
 /// How long a sweep goes on.
 const SWEEP_MS: u64 = 10_000;
 
@@ -153,6 +155,7 @@ impl Prepared {
     fn execute(&self) -> Result<Started, StartError> {
         if !self.go {
             spec::send_with(&self.control, &Order::Go {}, &[])?;
+            self.control.set_read_timeout(Some(LAST_STEP)).map_err(FrameError::Io)?;
         }
         match self.next()? {
             Report::Started(started) => Ok(started),

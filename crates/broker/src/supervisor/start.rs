@@ -43,7 +43,7 @@ impl Failure {
 
     /// The broker did not say that the record is on disk.
     fn not_told() -> Self {
-        Self::because(Step::Gate.doing(), "the broker did not say so")
+        Self::because(Step::Gate.doing(), "the broker did not say so in time")
     }
 
     /// INVARIANT: `step` and `why` are shown to the person: what somebody else chose in them has been escaped (`escape::terminal`).
@@ -296,7 +296,7 @@ impl Prepared {
             cgroup: (!namespaced).then_some(self.group.as_fd()),
             login_uid: self.spec.login_uid,
             death_signal: Some(signal::KILL),
-            gate: go.map(|go| Gate { socket: go.broker.as_fd(), word: &go.word }),
+            gate: go.map(|go| Gate { socket: go.broker.as_fd(), word: &go.word, until_ms: self.spec.deadline_ms }),
         };
         let (leader, pid, audit) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
         let own = process::audit_session(process::own_pid());

@@ -42,6 +42,11 @@ impl Client {
 
     /// `before` is put before the program, as `unshare --user`.
     pub fn ask(computer: &Computer, user: &TestUser, ask: &Ask, before: &[&str]) -> Self {
+        Self::ask_from("/", computer, user, ask, before)
+    }
+
+    /// From that working directory.
+    pub fn ask_from(directory: &str, computer: &Computer, user: &TestUser, ask: &Ask, before: &[&str]) -> Self {
         let program = std::env::current_exe().unwrap();
         let mut words: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
         words.push(program.to_str().unwrap().to_owned());
@@ -53,6 +58,7 @@ impl Client {
         command
             .env("BREVET_TEST_SOCKET", computer.socket())
             .env("BREVET_TEST_ASK", serde_json::to_string(ask).unwrap())
+            .env("BREVET_TEST_DIRECTORY", directory)
             .env("BREVET_TEST_OUT", computer.directory.path().join("out"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -175,7 +181,9 @@ fn client_process() {
     let ask = std::env::var("BREVET_TEST_ASK").unwrap();
     let stream = UnixStream::connect(socket).unwrap();
     let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
-    let directory = std::fs::File::open("/").unwrap();
+    // Only as a place: that needs no right to enter it.
+    let place = std::env::var("BREVET_TEST_DIRECTORY").unwrap_or_else(|_| "/".to_owned());
+    let directory = brevet_sys::open::openat2(None, place.as_ref(), brevet_sys::open::DIRECTORY, brevet_sys::open::NO_SYMLINKS).unwrap();
     let bytes = frame::encode(frame::CONTROL, ask.as_bytes()).unwrap();
     let descriptors = [null.as_fd(), null.as_fd(), null.as_fd(), directory.as_fd()];
     let sent = brevet_sys::fdpass::send(stream.as_fd(), &bytes, &descriptors).unwrap();

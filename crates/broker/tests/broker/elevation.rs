@@ -244,3 +244,168 @@ fn justify_wants_a_reason_and_records_it() {
     });
     assert_eq!(reason, "disk full");
 }
+
+/// A supervisor that waits, once there is one.
+fn waiting_supervisor(computer: &Computer) -> i32 {
+    let mut found = None;
+    eventually("a supervisor waits", || {
+        let names = std::fs::read_dir(computer.broker_directory().join("sessions")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        found = names.filter_map(|name| name.strip_prefix(".waiting-")?.parse().ok()).next();
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+fn kill(signal: &str, pid: i32) {
+    assert!(std::process::Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+}
+
+fn outcome(agent: &Agent<'_>) -> Outcome {
+    agent.wait_record("session.ended", |body| match body {
+        Body::SessionEnded(ended) => Some(ended.outcome.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_was_revoked_while_everything_was_made_ready_never_begins() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let marker = computer.directory.path().join("ran");
+    let program = computer.program("tool", &format!("#!/bin/sh\ntouch {}\n", marker.display()));
+    let policy = id();
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &automatic(&program)))]);
+    let supervisor = waiting_supervisor(&computer);
+    kill("-STOP", supervisor);
+    let client = Client::start(&computer, &user, run(&[&program]));
+    // It is on record, and brevetd is not told before it began.
+    eventually("the session is on record", || {
+        let segments = std::fs::read_dir(computer.broker_directory().join("journal")).unwrap();
+        segments.filter_map(|segment| std::fs::read_to_string(segment.unwrap().path()).ok()).any(|text| text.contains("session.started"))
+    });
+    agent.enforce(&[]);
+    agent.wait_kind("grant.ended");
+    kill("-CONT", supervisor);
+    assert_eq!(client.expect_refused().code, "ended");
+    assert!(matches!(outcome(&agent), Outcome::NotStarted { .. }));
+    eventually("nothing of it is left", || computer.session_directories() <= 1);
+    assert!(!marker.exists());
+}
+
+#[test]
+fn a_right_whose_time_is_over_before_everything_is_ready_never_begins() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let marker = computer.directory.path().join("ran");
+    let program = computer.program("tool", &format!("#!/bin/sh\ntouch {}\n", marker.display()));
+    let policy = id();
+    let toml = format!("{}\n[policy.request]\nmax_duration = \"1s\"", automatic(&program));
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    let supervisor = waiting_supervisor(&computer);
+    kill("-STOP", supervisor);
+    let client = Client::start(&computer, &user, run(&[&program]));
+    agent.wait_kind("grant.ended");
+    kill("-CONT", supervisor);
+    assert_eq!(client.expect_refused().code, "ended");
+    assert!(matches!(outcome(&agent), Outcome::NotStarted { .. }));
+    assert!(!marker.exists());
+}
+
+/// A client whose own doing fills its connection must not put off a start: nobody waits for it, and what it is not told does not run.
+#[test]
+fn a_client_that_does_not_read_gets_no_program_later_than_decided() {
+    use brevet_api::broker::{Ask, Reply, Run};
+    use std::io::Write as _;
+    use std::os::fd::AsFd as _;
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let policy = id();
+    let marker = computer.directory.path().join("ran");
+    let program = computer.program("tool", &format!("#!/bin/sh\ntouch {}\n", marker.display()));
+    let toml = format!("mode = \"justify\"\nauthentication = \"none\"\napplications = [{{ file = \"{program}\" }}]");
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    let stopped_by = |outcome: &Outcome| matches!(outcome, Outcome::NotStarted { reason } if reason.contains("did not read"));
+    for length in (150_000..232_000).step_by(4_000) {
+        drop(std::fs::remove_file(&marker));
+        let argument = "a".repeat(length / 2);
+        let ask = Ask::Run(Box::new(Run { interactive: true, ..run(&[&program, &argument, &argument]) }));
+        let stream = std::os::unix::net::UnixStream::connect(computer.socket()).unwrap();
+        let null = std::fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+        let directory = std::fs::File::open("/").unwrap();
+        let bytes = brevet_api::frame::encode_control(&ask).unwrap();
+        let sent =
+            brevet_sys::fdpass::send(stream.as_fd(), &bytes, &[null.as_fd(), null.as_fd(), null.as_fd(), directory.as_fd()]).unwrap();
+        (&stream).write_all(&bytes[sent..]).unwrap();
+        let reply = Reply::Reason { reason: format!("because {length}"), duration: None, ticket: None };
+        (&stream).write_all(&brevet_api::frame::encode_control(&reply).unwrap()).unwrap();
+        let session = agent.wait_record("session.started", |body| match body {
+            Body::SessionStarted(started) if started.reason.as_deref() == Some(format!("because {length}").as_str()) => {
+                Some(started.session.clone())
+            }
+            _ => None,
+        });
+        let ended = agent.wait_record("session.ended", |body| match body {
+            Body::SessionEnded(ended) if ended.session == session => Some(ended.outcome.clone()),
+            _ => None,
+        });
+        if stopped_by(&ended) {
+            assert!(!marker.exists());
+            return;
+        }
+        assert_eq!(ended, Outcome::Exited { status: 0 });
+    }
+    panic!("the connection was never full");
+}
+
+#[test]
+fn a_first_line_tells_nobody_about_files_that_they_cannot_reach() {
+    use brevet_api::broker::{Answer, Ask};
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let user = TestUser::create();
+    let hidden = tempfile::Builder::new().prefix("brevet-hidden-").tempdir_in("/usr/local").unwrap();
+    std::fs::set_permissions(hidden.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(hidden.path().join("present"), "#!x").unwrap();
+    std::fs::copy("/usr/bin/true", hidden.path().join("program")).unwrap();
+    std::os::unix::fs::symlink("/usr/bin/true", hidden.path().join("link")).unwrap();
+    let ask = |name: &str| {
+        let script = computer.program(&format!("script-{name}"), &format!("#!{}\n", hidden.path().join(name).display()));
+        match crate::client::ask(&computer, &user, &Ask::Explain(Box::new(run(&[&script])))) {
+            Answer::Refused(refused) => (refused.code, refused.reason.replace(name, "NAME"), refused.hint),
+            other => panic!("{other:?}"),
+        }
+    };
+    let absent = ask("absent");
+    for name in ["present", "program", "link"] {
+        let found = ask(name);
+        assert!(!format!("{found:?}").contains("sha256") && !format!("{found:?}").contains("/usr/bin/true"), "{found:?}");
+        assert_eq!(found, absent, "{name}");
+        assert_eq!(found.0, "no_policy");
+    }
+}
+
+#[test]
+fn a_working_directory_that_the_caller_may_not_enter_is_refused() {
+    use brevet_api::broker::Ask;
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let policy = id();
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &automatic("/usr/bin/true")))]);
+    let closed = tempfile::Builder::new().prefix("brevet-closed-").tempdir().unwrap();
+    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let place = closed.path().to_str().unwrap();
+    let ask = Ask::Run(Box::new(run(&["true"])));
+    let refused = Client::ask_from(place, &computer, &user, &ask, &[]).expect_refused();
+    assert_eq!(refused.code, "directory");
+    assert!(refused.reason.contains("you may not enter it yourself"), "{}", refused.reason);
+    std::fs::set_permissions(closed.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+    Client::ask_from(place, &computer, &user, &ask, &[]).expect_success();
+}

@@ -165,6 +165,21 @@ fn with_its_output_in_a_pipe_it_begins_in_the_background_and_asks_for_the_termin
 }
 
 #[test]
+fn no_key_pressed_while_the_program_is_in_the_background_ends_the_supervisor() {
+    let rig = Rig::new();
+    for containment in BOTH {
+        let mut running = rig.start(&into_a_pipe(&rig, &["/bin/sh", "-c", "echo ready >&2; exec sleep 1000"], containment));
+        running.person.expect("ready");
+        running.person.press(b"\x03\x1c\x1a");
+        // It goes on holding its session, and ends it in order.
+        running.person.reply(&Reply::Signal { signal: 15 });
+        assert_eq!(running.person.ended().signal, Some(15));
+        let ended = running.ended();
+        assert_eq!(ended.reason, EndReason::Exited);
+    }
+}
+
+#[test]
 fn in_the_background_signals_reach_the_program_and_a_stop_leaves_it_there() {
     let rig = Rig::new();
     for containment in BOTH {
