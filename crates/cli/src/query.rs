@@ -6,10 +6,10 @@ use crate::failure::Failure;
 use crate::run;
 use crate::show;
 use crate::status;
-use crate::table;
+use crate::table::{self, Width};
 use crate::voice;
 use brevet_api::broker::{Answer, Ask};
-use brevet_sys::poll;
+use brevet_sys::{poll, pty};
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 
@@ -71,6 +71,11 @@ fn status_of(answer: &Answer) -> u8 {
     }
 }
 
+/// Of the terminal that the answer goes to.
+fn width() -> Width {
+    Width::of(pty::window_size(std::io::stdout().as_fd()).ok().map(|size| usize::from(size.columns)))
+}
+
 fn words(answer: &Answer) -> String {
     match answer {
         Answer::Refused(refused) => {
@@ -82,7 +87,7 @@ fn words(answer: &Answer) -> String {
         Answer::Explained(explained) => table::explained(explained),
         Answer::Listed { policies } => table::policies(policies),
         Answer::Status(status) => table::status(status),
-        Answer::Requests { requests } => table::requests(requests),
-        Answer::Grants { grants } => table::grants(grants),
+        Answer::Requests { requests } => table::requests(requests, width()),
+        Answer::Grants { grants } => table::grants(grants, width()),
     }
 }

@@ -1,22 +1,55 @@
-//! Answers as tables and paragraphs for people. Pure: answers in, text out, everything escaped.
+//! Answers as tables and paragraphs for people. Pure: answers in, text out, everything escaped, and rows of a bounded length: an argument
+//! may have a hundred thousand characters. `--json` has everything.
 
 use crate::show;
 use brevet_api::broker::{Explained, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
+use brevet_core::escape::shortened;
 use brevet_core::policy::Mode;
 use brevet_core::request::RequestState;
+use brevet_core::text::OsText;
 use brevet_core::time::{Length, Timestamp};
 
+/// Every cell but the last: ids, codes and moments are whole.
+const CELL: usize = 60;
+/// The last cell, where nobody says how wide it may be.
+const LAST: usize = 200;
+/// The last cell has as much also where the terminal is narrower: it breaks the line.
+const LEAST: usize = 80;
+
+/// How much of a row's last cell is shown: as much as a line of the terminal that it goes to, where it goes to one.
+#[derive(Debug, Clone, Copy)]
+pub struct Width(usize);
+
+impl Width {
+    /// With the terminal's columns.
+    pub fn of(terminal: Option<usize>) -> Self {
+        Self(terminal.filter(|columns| *columns > 0).map_or(LAST, |columns| columns.clamp(LEAST, LAST)))
+    }
+
+    /// A command that leaves room for what stands behind it.
+    fn command(self, arguments: &[OsText]) -> String {
+        shortened(&show::command(arguments), self.0 / 2)
+    }
+
+    /// A reason, likewise.
+    fn aside(self, text: &str) -> String {
+        shortened(text, self.0 / 4)
+    }
+}
+
 /// Columns as wide as their widest cell; the last one is not filled up.
-fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let mut widths = head.map(|cell| cell.chars().count());
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, last: Width) -> String {
+    let room = |index: usize| if index.saturating_add(1) == N { last.0 } else { CELL };
+    let mut rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let mut widths = [0; N];
+    for row in &mut rows {
+        for (index, (width, cell)) in widths.iter_mut().zip(row).enumerate() {
+            *cell = shortened(cell, room(index));
             *width = (*width).max(cell.chars().count());
         }
     }
-    let head = head.map(str::to_owned);
     let mut out = String::new();
-    for row in std::iter::once(&head).chain(rows) {
+    for row in &rows {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         out.push_str(cells.join("  ").trim_end());
         out.push('\n');
@@ -113,12 +146,12 @@ fn state(state: RequestState) -> &'static str {
 }
 
 /// What was decided, or why it ended.
-fn because(text: Option<&String>) -> String {
-    text.map_or_else(String::new, |text| format!("  {}", show::words(text)))
+fn because(text: Option<&String>, width: Width) -> String {
+    text.map_or_else(String::new, |text| format!("  {}", width.aside(&show::words(text))))
 }
 
 /// `brevet requests`.
-pub fn requests(list: &[RequestSummary]) -> String {
+pub fn requests(list: &[RequestSummary], width: Width) -> String {
     if list.is_empty() {
         return "you have no requests on this computer\n".to_owned();
     }
@@ -133,15 +166,20 @@ pub fn requests(list: &[RequestSummary]) -> String {
                 request.duration.to_string(),
                 moment(request.created),
                 lapses,
-                format!("{}  ({}){}", show::command(&request.arguments), show::text(&request.reason), because(request.answer.as_ref())),
+                format!(
+                    "{}  ({}){}",
+                    width.command(&request.arguments),
+                    width.aside(&show::text(&request.reason)),
+                    because(request.answer.as_ref(), width)
+                ),
             ]
         })
         .collect();
-    table(["REQUEST", "STATE", "CODE", "FOR", "CREATED", "LAPSES", "COMMAND (REASON)"], &rows)
+    table(["REQUEST", "STATE", "CODE", "FOR", "CREATED", "LAPSES", "COMMAND (REASON)"], rows, width)
 }
 
 /// `brevet grants`.
-pub fn grants(list: &[GrantSummary]) -> String {
+pub fn grants(list: &[GrantSummary], width: Width) -> String {
     if list.is_empty() {
         return "you have no grants on this computer\n".to_owned();
     }
@@ -156,11 +194,11 @@ pub fn grants(list: &[GrantSummary]) -> String {
                 grant.sessions.len().to_string(),
                 show::text(&grant.target_user),
                 show::text(&grant.policy),
-                format!("{}{}", show::command(&grant.arguments), because(grant.because.as_ref())),
+                format!("{}{}", width.command(&grant.arguments), because(grant.because.as_ref(), width)),
             ]
         })
         .collect();
-    table(["GRANT", "STATE", "LEFT", "SESSIONS", "AS", "POLICY", "COMMAND"], &rows)
+    table(["GRANT", "STATE", "LEFT", "SESSIONS", "AS", "POLICY", "COMMAND"], rows, width)
 }
 
 /// `brevet explain`.
@@ -193,7 +231,17 @@ mod tests {
     #[test]
     fn columns_line_up_and_nothing_trails() {
         let rows = [["a".to_owned(), "bbbb".to_owned()], ["ccc".to_owned(), "d".to_owned()]];
-        assert_eq!(table(["X", "Y"], &rows), "X    Y\na    bbbb\nccc  d\n");
+        assert_eq!(table(["X", "Y"], rows.to_vec(), Width::of(None)), "X    Y\na    bbbb\nccc  d\n");
+    }
+
+    #[test]
+    fn a_cell_is_never_longer_than_its_room() {
+        let long = "x".repeat(100_000);
+        for (columns, room) in [(None, LAST), (Some(0), LAST), (Some(20), LEAST), (Some(132), 132), (Some(5000), LAST)] {
+            let shown = table(["X", "Y"], vec![[long.clone(), long.clone()]], Width::of(columns));
+            let longest = shown.lines().map(|line| line.chars().count()).max();
+            assert!(longest.is_some_and(|longest| (room..=CELL + 2 + room).contains(&longest)), "{columns:?}: {longest:?}");
+        }
     }
 
     #[test]

@@ -54,6 +54,21 @@ pub fn command<'a>(arguments: impl IntoIterator<Item = &'a [u8]>) -> String {
     out
 }
 
+/// The beginning of a text that is longer than `width` characters, and how many were left out: `rm aaaa… (+99960)`. No longer than `width`, unless
+/// the note alone is. For text that is escaped already: it may be cut within an escape, which then is plain text.
+#[must_use]
+pub fn shortened(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.to_owned();
+    }
+    let note = |left: usize| format!("… (+{left})");
+    let kept = width.saturating_sub(note(count).chars().count());
+    let mut out: String = text.chars().take(kept).collect();
+    out.push_str(&note(count.saturating_sub(kept)));
+    out
+}
+
 /// For one CSV field (RFC 4180), with a leading apostrophe where a spreadsheet would read a formula. Control, bidirectional
 /// and zero-width characters become escapes as in JSON, so that a field that is JSON still means the same.
 #[must_use]
@@ -89,6 +104,20 @@ mod tests {
     #[test]
     fn arguments_stay_apart() {
         assert_eq!(command([&b"ls"[..], b"-l", b"a b", b"", b"it's"]), "ls -l 'a b' '' 'it'\\''s'");
+    }
+
+    #[test]
+    fn a_shortened_text_says_how_much_is_missing_and_fits() {
+        assert_eq!(shortened("a b", 3), "a b");
+        assert_eq!(shortened(&"x".repeat(100_000), 20), format!("{}… (+99990)", "x".repeat(10)));
+        for width in 12..40 {
+            let text = "ä".repeat(width + 1);
+            let shown = shortened(&text, width);
+            assert!(shown.chars().count() <= width, "{width}: {shown}");
+            let kept = shown.chars().take_while(|c| *c == 'ä').count();
+            assert!(shown.ends_with(&format!("… (+{})", width + 1 - kept)), "{shown}");
+        }
+        assert_eq!(shortened("abcdefghijk", 0), "… (+11)");
     }
 
     #[test]

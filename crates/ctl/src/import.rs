@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
+use crate::input;
 use crate::output::{shown, table, word};
 use crate::profile::io;
 use crate::stored;
@@ -115,18 +116,7 @@ impl Disk {
 
 impl Files for Disk {
     fn read(&mut self, path: &str) -> std::result::Result<String, String> {
-        use std::io::Read as _;
-        let text = |error: std::io::Error| error.to_string();
-        let file = std::fs::File::open(self.place(path)).map_err(text)?;
-        let metadata = file.metadata().map_err(text)?;
-        if !metadata.is_file() {
-            return Err("is not a regular file".into());
-        }
-        let mut bytes = Vec::new();
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(text)?;
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LARGEST {
-            return Err(format!("is larger than {LARGEST} bytes"));
-        }
+        let bytes = input::found_bytes(&self.place(path), LARGEST).map_err(|error| error.to_string())?;
         String::from_utf8(bytes).map_err(|error| {
             let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
             format!("line {}: is not UTF-8", before.iter().filter(|byte| **byte == b'\n').count() + 1)

@@ -12,6 +12,7 @@ mod grant;
 mod group;
 mod history;
 pub mod import;
+mod input;
 mod list;
 mod listing;
 mod manual;

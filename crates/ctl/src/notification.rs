@@ -14,6 +14,7 @@ use reqwest::Method;
 use crate::cli::Session;
 use crate::client::Client;
 use crate::error::{CtlError, Result};
+use crate::input;
 use crate::listing::{Columns, Listing};
 use crate::output::{fields, mark, moment, optional_moment, shown, word};
 use crate::stored;
@@ -217,7 +218,7 @@ fn words(session: &Session, client: &Client, command: Words) -> Result<()> {
             session.output.print(&item, template_text)
         }
         Words::Set { kind, subject, body } => {
-            let read = if body.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(&body) };
+            let read = if body.as_os_str() == "-" { input::standard(input::SMALL) } else { input::named(&body, input::SMALL) };
             let body = read.map_err(|source| CtlError::Io { what: format!("read '{}'", shown(&body.to_string_lossy())), source })?;
             let item: Template = client.put_all(&[PATH, &kind], &NewTemplate { subject, body })?;
             session.output.print(&item, template_text)

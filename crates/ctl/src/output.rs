@@ -112,13 +112,23 @@ const WHOLE: usize = 40;
 const READABLE: usize = 24;
 /// Between columns.
 const GAP: usize = 2;
+/// No cell is longer, so that no column is padded beyond it; of what is longer, a table says how much more there is.
+const LONGEST: usize = 80;
+/// The last one, which nothing is padded for.
+const LONGEST_LAST: usize = 400;
 
-/// A table with these headings; the last column, and long text, may be broken into lines. On a terminal that is too narrow for
-/// that, a block of fields for each row.
+/// A table with these headings; the last column, and long text, may be broken into lines, and very long text is shortened: one argument
+/// may have a hundred thousand characters. On a terminal that is too narrow for that, a block of fields for each row.
 #[must_use]
-pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+pub fn table(headings: &[&str], mut rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return "none\n".into();
+    }
+    let last = headings.len().saturating_sub(1);
+    for row in &mut rows {
+        for (index, cell) in row.iter_mut().enumerate() {
+            *cell = escape::shortened(cell, if index == last { LONGEST_LAST } else { LONGEST });
+        }
     }
     let mut wide: Vec<usize> = headings.iter().map(|heading| heading.len()).collect();
     for row in &rows {
@@ -126,7 +136,6 @@ pub fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let last = headings.len().saturating_sub(1);
     let whole: Vec<bool> = wide.iter().enumerate().map(|(index, width)| index != last && *width <= WHOLE).collect();
     let mut table = Table::new();
     let room = table.width().map_or(usize::MAX, usize::from);
@@ -199,6 +208,15 @@ mod tests {
     fn rows_that_a_terminal_has_no_room_for_are_blocks_of_fields() {
         let rows = vec![vec!["one".into(), "a".into(), "x y".into()], vec!["two".into(), String::new(), "z".into()]];
         assert_eq!(blocks(&["name", "state", "why"], &rows), "name   one\nstate  a\nwhy    x y\n\nname  two\nwhy   z\n");
+    }
+
+    #[test]
+    fn no_row_is_longer_than_its_cells_may_be() {
+        let long = "x".repeat(100_000);
+        let text = table(&["id", "command", "reason"], vec![vec!["one".into(), long.clone(), long]]);
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+        assert!(longest <= 3 + LONGEST + LONGEST_LAST + 2 * GAP, "{longest}");
+        assert!(text.contains("x… (+999"), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::cli::{Global, Session};
 use crate::error::{CtlError, Result};
+use crate::input;
 use crate::output::{csv, mark, table};
 use store::{Profile, Profiles};
 
@@ -170,7 +171,8 @@ pub fn resolve(global: &Global) -> Result<Target> {
         }
     };
     let ca = global.ca.clone().or_else(|| variable("BREVET_CA").map(PathBuf::from)).or(profile.ca);
-    let ca = ca.map(|file| std::fs::read(&file).map_err(|source| io("read", &file, source))).transpose()?;
+    let ca =
+        ca.map(|file| input::named(&file, input::SMALL).map_err(|source| io("read", &file, source))).transpose()?.map(String::into_bytes);
     Ok(Target { server: server.trim_end_matches('/').to_owned(), token: token.trim().to_owned(), ca })
 }
 
@@ -186,12 +188,8 @@ fn check_address(server: &str) -> Result<()> {
 }
 
 fn read_token(file: &Path) -> Result<String> {
-    let text = if file == Path::new("-") {
-        std::io::read_to_string(std::io::stdin()).map_err(|source| io("read", file, source))?
-    } else {
-        std::fs::read_to_string(file).map_err(|source| io("read", file, source))?
-    };
-    Ok(text.trim().to_owned())
+    let read = if file == Path::new("-") { input::standard(input::SMALL) } else { input::named(file, input::SMALL) };
+    Ok(read.map_err(|source| io("read", file, source))?.trim().to_owned())
 }
 
 fn shown(text: &str) -> String {

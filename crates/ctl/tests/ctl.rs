@@ -115,6 +115,64 @@ fn what_people_write_cannot_act_on_the_approvers_terminal() {
 }
 
 #[test]
+fn a_long_argument_is_shortened_in_lists_and_whole_where_one_is_shown() {
+    let api = Api::start();
+    let long = "A".repeat(100_000);
+    let mut item = request(1, &long);
+    item.command = format!("nginx {long}");
+    let items: Vec<RequestItem> = std::iter::once(item.clone()).chain((2..18).map(|number| request(number, "short"))).collect();
+    api.on("GET requests", 200, &page(&items, None));
+    api.on(&format!("GET requests/{}", item.id), 200, &item);
+    let list = api.ok(&["request", "list"]);
+    assert!(list.len() < 10_000 && list.contains("  nginx AAAA") && list.contains("A… (+999"), "{} bytes", list.len());
+    assert!(api.ok(&["request", "show", item.id.as_str()]).contains(&long));
+    assert_eq!(api.ok(&["request", "list", "--json"]).matches(&long).count(), 3, "command, reason, and the request's own reason");
+    assert!(api.ok(&["request", "list", "--csv"]).contains(&long));
+    assert!(api.ok(&["request", "list", "--filter", &format!("reason={long}")]).contains("A… (+999"), "filters see the whole text");
+}
+
+#[test]
+fn what_lies_in_a_folder_and_is_no_regular_file_or_has_no_end_is_an_error_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    assert!(std::process::Command::new("mkfifo").arg(path("1.toml")).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", path("2.toml")).unwrap();
+    std::fs::File::create(path("3.toml")).unwrap().set_len(1 << 40).unwrap();
+    let said = |name: &str, what: &str| format!("{}:1: {what}\n", path(name).display());
+    let ran: Ran = bare(&["apply", "-f", &folder.path().display().to_string()]).output().unwrap().into();
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    let wanted = [
+        said("1.toml", "it is not a regular file"),
+        said("2.toml", "it is not a regular file"),
+        said("3.toml", "it is larger than 16777216 bytes"),
+    ];
+    for line in wanted {
+        assert!(ran.stderr.contains(&line), "{line:?} in {:?}", ran.stderr);
+    }
+    let ran: Ran = bare(&["apply", "-f", "/dev/zero"]).output().unwrap().into();
+    assert!(ran.code == 2 && ran.stderr.contains("/dev/zero:1: it is larger than"), "{}", ran.stderr);
+    let ran: Ran = bare(&["policy", "test", "--corpus", &folder.path().display().to_string()]).output().unwrap().into();
+    assert!(ran.code == 1 && ran.stderr.contains("it is not a regular file"), "{}", ran.stderr);
+    let ran: Ran = bare(&["--server", "https://localhost:1", "--token-file", "/dev/zero", "policy", "list"]).output().unwrap().into();
+    assert!(ran.code == 1 && ran.stderr.contains("it is larger than 1048576 bytes"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_is_named_may_be_a_pipe() {
+    let api = Api::start();
+    let applied = json!({ "dry_run": false, "changes": [], "warnings": [] });
+    api.on("POST apply", 200, &applied);
+    let file = api.file("a.toml", "[[group]]\nname = \"a\"\nusers = []\n");
+    let mut command = api.command(&["apply", "-f", "/dev/stdin"]);
+    let piped = std::process::Stdio::piped;
+    let mut child = command.stdin(piped()).stdout(piped()).stderr(piped()).spawn().unwrap();
+    std::io::copy(&mut std::fs::File::open(file).unwrap(), &mut child.stdin.take().unwrap()).unwrap();
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(api.calls().pop().unwrap().body["file"]["group"][0]["name"], "a");
+}
+
+#[test]
 fn a_request_is_named_by_its_short_code_or_the_beginning_of_its_id() {
     let api = Api::start();
     let (one, two) = (request(1, "one"), request(2, "two"));

@@ -89,6 +89,71 @@ fn requests_and_grants_are_tables() {
     assert!(stdout.contains("active  1h1m  1         root  Web team  tool\n"), "{stdout}");
 }
 
+/// A command, reason and answer that are as long as a message from the broker may be.
+fn endless() -> (RequestSummary, GrantSummary) {
+    let long = "A".repeat(100_000);
+    let request = RequestSummary {
+        request: request(),
+        state: RequestState::Declined,
+        code: "7K3M-Q9ZT".to_owned(),
+        arguments: vec![OsText::from("whoami"), OsText::from(long.as_str())],
+        reason: long.clone(),
+        duration: Length::from_minutes(30),
+        created: at("2026-11-22T19:30:59Z"),
+        lapses: at("2026-11-23T19:30:59Z"),
+        answer: Some(format!("declined by Ada: {long}")),
+    };
+    let grant = GrantSummary {
+        grant: grant(),
+        state: "active".to_owned(),
+        policy: long.clone(),
+        arguments: vec![OsText::from("whoami"), OsText::from(long.as_str())],
+        target_user: long.clone(),
+        ends: None,
+        remaining_seconds: Some(3661),
+        sessions: vec![session()],
+        because: Some(long),
+    };
+    (request, grant)
+}
+
+#[test]
+fn however_long_an_argument_is_its_row_is_short_and_says_how_much_is_missing() {
+    let (request, grant) = endless();
+    let answers = [(["requests"], Answer::Requests { requests: vec![request] }), (["grants"], Answer::Grants { grants: vec![grant] })];
+    for (arguments, answer) in answers {
+        let (_, status, stdout, stderr) = asked(&arguments, &answer);
+        assert_eq!((status, stderr.as_str()), (0, ""));
+        let longest = stdout.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(stdout.lines().count() == 2 && longest < 500, "{longest}: {stdout}");
+        assert!(stdout.contains("  whoami AAAA") && stdout.contains("… (+99"), "{stdout}");
+        let broker = Broker::start();
+        let mut terminal = OnTerminal::brevet(&broker, &arguments);
+        let (mut talk, _, _) = broker.asked();
+        talk.answer(&answer);
+        drop(talk);
+        assert_eq!(terminal.finish(), 0, "{}", terminal.seen);
+        let row = terminal.seen.lines().last().unwrap();
+        let last = &row[row.find("whoami").unwrap()..];
+        assert!((90..=132).contains(&last.chars().count()), "{row}");
+    }
+}
+
+#[test]
+fn the_whole_of_a_long_argument_is_in_the_json() {
+    let (request, _) = endless();
+    let answer = Answer::Requests { requests: vec![RequestSummary { reason: "why".to_owned(), answer: None, ..request }] };
+    let broker = Broker::start();
+    let file = broker.directory.path().join("out");
+    let mut command = broker.command(&["requests", "--json"]);
+    let run = Run::spawn(command.stdout(std::fs::File::create(&file).unwrap()));
+    let (mut talk, _, _) = broker.asked();
+    talk.answer(&answer);
+    drop(talk);
+    assert_eq!(run.finish().0, 0);
+    assert_eq!(serde_json::from_str::<Answer>(&std::fs::read_to_string(&file).unwrap()).unwrap(), answer);
+}
+
 #[test]
 fn the_state_names_refused_policies() {
     let status = Status {

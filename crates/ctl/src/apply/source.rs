@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 use brevet_core::file::{self, File};
 
 use crate::error::{CtlError, Result};
+use crate::input;
 use crate::profile::io;
-
-/// Larger than any file that the server would take.
-const LARGEST: u64 = 16 << 20;
 
 /// So many errors are shown at once.
 const MOST_ERRORS: usize = 100;
@@ -39,13 +37,16 @@ impl Sources {
         let mut sources = Self::default();
         let mut errors = Vec::new();
         for path in expand(paths)? {
-            let size = std::fs::metadata(&path).map_err(|source| io("read", &path, source))?.len();
             let shown = brevet_core::escape::terminal(path.as_os_str().as_encoded_bytes());
-            if size > LARGEST {
-                errors.push(format!("{shown}:1: larger than {LARGEST} bytes"));
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).map_err(|source| io("read", &path, source))?;
+            let read = if paths.contains(&path) { input::named(&path, input::LARGE) } else { input::found(&path, input::LARGE) };
+            let text = match read {
+                Ok(text) => text,
+                Err(error) if input::is_unfit(&error) => {
+                    errors.push(format!("{shown}:1: {error}"));
+                    continue;
+                }
+                Err(source) => return Err(io("read", &path, source)),
+            };
             match file::check(&text) {
                 Ok(parsed) => sources.add(&shown, &text, parsed),
                 Err(found) => {

@@ -13,6 +13,7 @@ use brevet_core::id::{ComputerId, Incarnation};
 
 use super::verify::Verified;
 use crate::error::{CtlError, Result};
+use crate::input;
 use crate::output::shown;
 use crate::profile::io;
 use crate::whole_file::WholeFile;
@@ -92,7 +93,7 @@ impl Pins {
     /// When the file cannot be read, or a line is wrong.
     pub fn read(file: Option<&Path>, key: Option<PinnedKey>) -> Result<Self> {
         let Some(file) = file else { return Ok(Self { lines: Vec::new(), key }) };
-        let text = std::fs::read_to_string(file).map_err(|source| io("read", file, source))?;
+        let text = input::named(file, input::LARGE).map_err(|source| io("read", file, source))?;
         let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();

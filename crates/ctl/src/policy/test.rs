@@ -22,6 +22,7 @@ use super::inspect;
 use crate::apply::source::{Sources, expand};
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
+use crate::input;
 use crate::output::{fields, shown, table, word};
 use crate::profile::io;
 
@@ -130,7 +131,7 @@ fn launch(command: &Test) -> Result<Launch> {
     let mut words = words.collect::<Result<Vec<OsText>>>()?;
     let facts = match &command.facts {
         Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| io("read", path, source))?;
+            let text = input::named(path, input::SMALL).map_err(|source| io("read", path, source))?;
             serde_json::from_str(&text)
                 .map_err(|error| CtlError::Usage(format!("{}: not an application's facts: {error}", path.display())))?
         }
@@ -274,7 +275,7 @@ fn run_corpus(session: &Session, folder: &std::path::Path) -> Result<()> {
     let mut cases = Vec::new();
     let mut errors = Vec::new();
     for path in expand(&[folder.to_owned()])? {
-        let text = std::fs::read_to_string(&path).map_err(|source| io("read", &path, source))?;
+        let text = input::found(&path, input::LARGE).map_err(|source| io("read", &path, source))?;
         let file = shown(&path.display().to_string());
         match corpus::parse(&text) {
             Ok(corpus) => cases.extend(corpus::run(&corpus).into_iter().map(|it| Case {
