@@ -125,9 +125,9 @@ pub enum Tell {
         text: String,
     },
     /// The program was stopped by this signal: the client stops itself and says `Reply::Continue` when it goes on. 21 and 22
-    /// (`SIGTTIN`, `SIGTTOU`): it wants the terminal. A program whose standard input is a terminal and whose standard output
-    /// is a pipe or socket begins in its terminal's background: the client leaves the user's terminal alone until this
-    /// comes, takes it raw where it is in its foreground, and says `Reply::Continue` at once; else it stops itself first.
+    /// (`SIGTTIN`, `SIGTTOU`): it wants the terminal. A program with a terminal whose standard input or output is a pipe or
+    /// socket begins in its terminal's background: the client leaves the user's terminal alone until this comes, takes it raw
+    /// where it is in its foreground, and says `Reply::Continue` at once; else it stops itself first.
     Stopped {
         /// The signal's number.
         signal: i32,

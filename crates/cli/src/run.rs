@@ -16,7 +16,7 @@ use crate::voice::Voice;
 use brevet_api::broker::{Ask, Refused, Run, Tell, Window};
 use brevet_core::request::RequestState;
 use brevet_sys::poll::{self, Interest};
-use brevet_sys::signal::SignalFd;
+use brevet_sys::signal::{self, SignalFd};
 use brevet_sys::{client, pty};
 use std::fs::File;
 use std::io;
@@ -115,10 +115,19 @@ impl Talk<'_> {
     /// Waits for a message, a signal or the next tick; an exit status where a signal ends us.
     fn wait(&mut self) -> Result<Option<u8>, Failure> {
         let timeout = self.waiting.as_mut().and_then(|waiting| waiting.tick(&mut self.voice));
-        let ready =
-            poll::wait(&[(self.connection.as_fd(), self.connection.interest(true)), (self.signals.as_fd(), Interest::READ)], timeout)?;
-        let [connection, signal] = ready.as_slice() else { return Ok(None) };
-        if signal.readable()
+        let mut list = vec![(self.connection.as_fd(), self.connection.interest(true)), (self.signals.as_fd(), Interest::READ)];
+        list.extend(self.terminal.as_ref().map(|terminal| (terminal.file().as_fd(), Interest::NONE)));
+        let ready = poll::wait(&list, timeout)?;
+        let [connection, caught, terminal @ ..] = ready.as_slice() else { return Ok(None) };
+        if terminal.iter().any(|terminal| terminal.hung_up()) {
+            // Who leads its session may not tell us (`su - alice`).
+            if !signal::is_ignored(signal::HANG_UP) {
+                return self.caught(signal::HANG_UP);
+            }
+            self.terminal = None;
+            return Ok(None);
+        }
+        if caught.readable()
             && let Some(number) = self.signals.next()
         {
             return self.caught(number);

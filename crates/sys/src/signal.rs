@@ -89,6 +89,16 @@ pub fn ignore(signal: i32) -> Result<()> {
     Ok(())
 }
 
+/// Whether this process ignores a signal, as below `nohup`.
+#[must_use]
+pub fn is_ignored(signal: i32) -> bool {
+    // SAFETY: an all-zero value is valid for the call to fill; nothing is installed.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
 /// Gives a signal its default action in this process.
 ///
 /// # Errors

@@ -56,7 +56,8 @@ pub enum NotPassed {
     Kind,
 }
 
-/// Whether somebody else reads what goes there, who may be using the person's terminal meanwhile (`| less`).
+/// Whether somebody else reads what goes there or writes what comes from there, who may be using the person's terminal
+/// meanwhile (`| less`).
 /// The client decides by the same rule whether it takes the terminal at once.
 #[must_use]
 pub fn leads_elsewhere(descriptor: BorrowedFd<'_>) -> bool {

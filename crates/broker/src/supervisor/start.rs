@@ -342,10 +342,12 @@ impl Prepared {
     }
 
     /// Whether the program begins in the background of its terminal, as with sudo: the person's own is taken only when the
-    /// program reads from its terminal or changes it, because whoever reads its output may be using the person's (`| less`).
+    /// program reads from its terminal or changes it, because who writes its input or reads its output through a pipe may be
+    /// using the person's (`ssh … |`, `| less`).
     fn begins_in_background(&self) -> bool {
-        let stdin_alone = self.spec.terminal.is_some_and(|terminal| matches!(terminal.on, [true, false, _]));
-        stdin_alone && self.descriptors.passed.first().is_some_and(|stdout| passed::leads_elsewhere(stdout.as_fd()))
+        let Some(terminal) = self.spec.terminal else { return false };
+        let piped = terminal.on.iter().take(2).filter(|on| !**on).count();
+        self.descriptors.passed.iter().take(piped).any(|descriptor| passed::leads_elsewhere(descriptor.as_fd()))
     }
 
     fn session(&self) -> Session {

@@ -84,12 +84,15 @@ impl Rig {
     }
 
     pub fn prepare_in(&self, spec: &SessionSpec, directory: &File) -> Result<(Prepared, Person), StartError> {
+        self.prepare_with(spec, directory, File::open("/dev/null").unwrap().as_fd())
+    }
+
+    fn prepare_with(&self, spec: &SessionSpec, directory: &File, input: BorrowedFd<'_>) -> Result<(Prepared, Person), StartError> {
         let program = std::str::from_utf8(spec.arguments[0].as_bytes()).unwrap();
         let executable = File::open(program).unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
         let (output, writer) = std::io::pipe().unwrap();
-        let null = File::open("/dev/null").unwrap();
-        let standard = [null.as_fd(), writer.as_fd(), writer.as_fd()];
+        let standard = [input, writer.as_fd(), writer.as_fd()];
         let on = spec.terminal.map_or([false; 3], |terminal| terminal.on);
         let passed: Vec<BorrowedFd<'_>> = standard.into_iter().zip(on).filter(|(_, on)| !on).map(|(fd, _)| fd).collect();
         let descriptors = Descriptors { executable: executable.as_fd(), directory: directory.as_fd(), client: theirs.as_fd(), passed };
@@ -98,7 +101,12 @@ impl Rig {
     }
 
     pub fn start(&self, spec: &SessionSpec) -> Running {
-        let (prepared, person) = self.prepare(spec).unwrap();
+        self.start_with(spec, File::open("/dev/null").unwrap().as_fd())
+    }
+
+    /// With this as standard input, where that is no terminal.
+    pub fn start_with(&self, spec: &SessionSpec, input: BorrowedFd<'_>) -> Running {
+        let (prepared, person) = self.prepare_with(spec, &File::open("/tmp").unwrap(), input).unwrap();
         let (session, started) = prepared.go().unwrap();
         Running { session, started, person }
     }

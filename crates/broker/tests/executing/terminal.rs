@@ -2,6 +2,7 @@ use crate::rig::{Rig, Running, runs, wait_until};
 use brevet_api::broker::{Reply, Tell, Window};
 use brevet_broker::spec::{Containment, EndReason, SessionSpec, Terminal};
 use brevet_sys::process;
+use std::os::fd::AsFd as _;
 
 #[test]
 fn a_program_gets_a_terminal_of_its_own_with_the_persons_size() {
@@ -176,6 +177,35 @@ fn no_key_pressed_while_the_program_is_in_the_background_ends_the_supervisor() {
         assert_eq!(running.person.ended().signal, Some(15));
         let ended = running.ended();
         assert_eq!(ended.reason, EndReason::Exited);
+    }
+}
+
+#[test]
+fn with_its_input_from_a_pipe_it_asks_for_the_terminal_that_it_reads_by_name() {
+    let rig = Rig::new();
+    for containment in BOTH {
+        let terminal = Terminal { on: [false, true, true], window: Window { rows: 24, columns: 80 } };
+        let with = |script| SessionSpec { containment, terminal: Some(terminal), ..rig.spec(&["/bin/sh", "-c", script]) };
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, b"piped\n").unwrap();
+        drop(writer);
+        let script = "cat; read line < /dev/tty; echo \"got $line\"; echo ready; exec sleep 1000";
+        let mut running = rig.start_with(&with(script), reader.as_fd());
+        running.person.expect("piped");
+        assert_eq!(running.person.tell(), Tell::Stopped { signal: 21 });
+        running.person.reply(&Reply::Continue {});
+        running.person.press(b"hello\r");
+        running.person.expect("got hello");
+        running.person.expect("ready");
+        running.person.press(b"\x03");
+        assert_eq!(running.person.ended().signal, Some(2));
+        running.ended();
+        // A file is nobody else's: the terminal is the program's at once.
+        let mut running = rig.start(&with("read line < /dev/tty; echo \"got $line\""));
+        running.person.press(b"hello\r");
+        running.person.expect("got hello");
+        assert_eq!(running.person.ended().status, Some(0));
+        running.ended();
     }
 }
 

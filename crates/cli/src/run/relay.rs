@@ -13,6 +13,7 @@ use crate::terminal;
 use brevet_api::broker::{Ended, Reply, Started, Tell};
 use brevet_api::frame::TERMINAL;
 use brevet_sys::poll::{self, Interest};
+use brevet_sys::signal;
 use lines::{Lines, Read};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
@@ -59,24 +60,41 @@ fn follow_with(talk: &mut Talk<'_>, lines: &mut Lines) -> Result<Ended, Failure>
             drain(talk, lines)?;
             return Err(Failure::SessionLost);
         }
-        turn(talk, lines)?;
+        if let Turn::Gone = turn(talk, lines)? {
+            // WHY not waited for: the supervisor hangs up on the program when we go, as the kernel does when a terminal is closed.
+            return Ok(Ended { status: None, signal: Some(libc::SIGHUP), because: Some("the terminal is gone".to_owned()) });
+        }
     }
 }
 
+/// What comes after a turn.
+enum Turn {
+    Next,
+    /// The person's terminal was closed. Who leads its session may keep that to itself (`su - alice` does): we are then told by nothing else.
+    Gone,
+}
+
 /// Waits for whatever comes next and passes it on.
-fn turn(talk: &mut Talk<'_>, lines: &mut Lines) -> Result<(), Failure> {
+fn turn(talk: &mut Talk<'_>, lines: &mut Lines) -> Result<Turn, Failure> {
     let listening = lines.waiting() < PLENTY;
     let mut list: Vec<(BorrowedFd<'_>, Interest)> =
         vec![(talk.connection.as_fd(), talk.connection.interest(listening)), (talk.signals.as_fd(), Interest::READ)];
-    let input = lines.input(talk.connection.is_full()).map(|fd| (fd, Interest::READ));
+    let input = lines.input(talk.connection.is_full());
     let output = lines.output().map(|fd| (fd, Interest::WRITE));
     list.extend(input);
     list.extend(output);
     let ready = poll::wait(&list, lines.patience())?;
     let mut ready = ready.into_iter();
     let mut next = |there: bool| if there { ready.next().unwrap_or_default() } else { poll::Ready::default() };
-    let (from_session, signal, key, room) = (next(true), next(true), next(input.is_some()), next(output.is_some()));
-    if signal.readable()
+    let (from_session, caught_one, key, room) = (next(true), next(true), next(input.is_some()), next(output.is_some()));
+    if key.hung_up() {
+        if !signal::is_ignored(signal::HANG_UP) {
+            return Ok(Turn::Gone);
+        }
+        lines.lose_input();
+        talk.connection.push(&Reply::InputEnd {})?;
+    }
+    if caught_one.readable()
         && let Some(number) = talk.signals.next()
     {
         caught(talk, lines, number)?;
@@ -97,10 +115,11 @@ fn turn(talk: &mut Talk<'_>, lines: &mut Lines) -> Result<(), Failure> {
         Read::Nothing
     };
     match keys {
-        Read::Bytes(bytes) => talk.connection.push_terminal(&bytes),
-        Read::Nothing => Ok(()),
-        Read::End => talk.connection.push(&Reply::InputEnd {}),
+        Read::Bytes(bytes) => talk.connection.push_terminal(&bytes)?,
+        Read::Nothing => {}
+        Read::End => talk.connection.push(&Reply::InputEnd {})?,
     }
+    Ok(Turn::Next)
 }
 
 fn hear(talk: &mut Talk<'_>, lines: &mut Lines, tell: Tell) -> Result<Option<Ended>, Failure> {

@@ -33,7 +33,8 @@ fn every_command_of_the_user_guide_is_understood() {
 #[test]
 fn every_file_of_the_other_guides_is_read() {
     let mut seen = 0;
-    for block in blocks(ADMINISTRATOR, "toml") {
+    // The server's own configuration is not a file of policies.
+    for block in blocks(ADMINISTRATOR, "toml").filter(|block| !block.starts_with("[smtp]")) {
         brevet_core::file::parse(block).unwrap_or_else(|error| panic!("{error}:\n{block}"));
         seen += 1;
     }

@@ -138,6 +138,30 @@ fn control_z_with_a_pipe_on_standard_input_stops_the_session_then_us_and_fg_cont
 }
 
 #[test]
+fn control_z_in_a_program_that_reads_the_terminal_beside_a_pipe_stops_the_pipeline_and_fg_gives_it_the_keyboard_again() {
+    let broker = Broker::start();
+    let mut shown = OnTerminal::script(&broker, "set -m; echo x | \"$BREVET\" run less; stty -a | grep -o ' icanon '; fg; echo over=$?");
+    let (mut talk, _) = broker.run();
+    talk.tell(&started([false, true, true]));
+    talk.tell(&Tell::Stopped { signal: libc::SIGTTOU });
+    assert_eq!(talk.reply_but_window(), Reply::Continue {});
+    until("it is raw", || !shown.is_usual());
+    shown.type_keys("\x1a");
+    talk.typed(b"\x1a");
+    talk.tell(&Tell::Stopped { signal: libc::SIGTSTP });
+    shown.expect("Stopped");
+    shown.expect(" icanon ");
+    assert_eq!(talk.reply_but_window(), Reply::Continue {});
+    until("it is raw again", || !shown.is_usual());
+    shown.type_keys("q");
+    talk.typed(b"q");
+    talk.tell(&exited(6));
+    shown.expect("over=6");
+    shown.finish();
+    assert!(shown.is_usual());
+}
+
+#[test]
 fn without_a_terminal_a_stop_is_passed_on_and_stops_us_alone() {
     let broker = Broker::start();
     // Bash keeps our group from being an orphaned one; the plain shell in it does not see stops and waits for the end.

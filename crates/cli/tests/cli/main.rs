@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod asking;
 #[cfg(test)]
+mod closed;
+#[cfg(test)]
 mod guide;
 #[cfg(test)]
 mod jobs;

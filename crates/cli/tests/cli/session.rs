@@ -105,6 +105,42 @@ fn with_a_pipe_on_standard_output_the_terminal_is_taken_only_when_the_program_as
 }
 
 #[test]
+fn with_a_pipe_on_standard_input_a_program_that_asks_for_the_terminal_gets_the_keyboard() {
+    let broker = Broker::start();
+    let mut shown = OnTerminal::script(&broker, "echo x | \"$BREVET\" run less; echo over=$?");
+    let (mut talk, _) = broker.run();
+    talk.tell(&started([false, true, true]));
+    talk.output(b"the first page");
+    shown.expect("the first page");
+    assert!(shown.is_usual());
+    // less makes the terminal raw.
+    talk.tell(&Tell::Stopped { signal: libc::SIGTTOU });
+    assert_eq!(talk.reply_but_window(), Reply::Continue {});
+    assert!(!shown.is_usual());
+    shown.type_keys("jq\x03\x1c\x1a");
+    talk.typed(b"jq\x03\x1c\x1a");
+    talk.tell(&exited(0));
+    shown.expect("over=0");
+    shown.finish();
+    assert!(shown.is_usual());
+}
+
+#[test]
+fn with_a_file_on_standard_input_the_keyboard_is_the_programs_at_once() {
+    let broker = Broker::start();
+    let mut shown = OnTerminal::script(&broker, "echo x > file; \"$BREVET\" run less < file; echo over=$?");
+    let (mut talk, _) = broker.run();
+    talk.tell(&started([false, true, true]));
+    until("it is raw", || !shown.is_usual());
+    shown.type_keys("q\x03");
+    talk.typed(b"q\x03");
+    talk.tell(&exited(9));
+    shown.expect("over=9");
+    shown.finish();
+    assert!(shown.is_usual());
+}
+
+#[test]
 fn with_a_file_on_standard_output_the_terminal_is_ours_at_once() {
     let broker = Broker::start();
     let mut shown = OnTerminal::script(&broker, "\"$BREVET\" run tool > file; echo over=$?");

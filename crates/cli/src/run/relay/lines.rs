@@ -1,8 +1,9 @@
 //! Our ends of the user's terminal while a session has one of its own: where keys come from, where output goes, and the raw mode.
 //!
-//! The keyboard is read only when standard input is that terminal: of `ssh web-1 cat f | brevet run tee f`, ssh asks for its
-//! password there. With standard output in a pipe (`brevet run dmesg | less`) somebody else may be using the terminal, so it is
-//! left alone until the session asks for it (stopped by SIGTTIN or SIGTTOU, as with sudo).
+//! Keys come from the person's terminal also when standard input is something else: of `ls | brevet run less`, less reads the
+//! terminal by its name. With a pipe on standard input or output somebody else may be using the terminal (of
+//! `ssh web-1 cat f | brevet run tee f`, ssh asks for its password there; `brevet run dmesg | less`), so it is left alone until
+//! the session asks for it (stopped by SIGTTIN or SIGTTOU, as with sudo).
 
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -41,7 +42,13 @@ impl Lines {
     /// For a session whose descriptors 0, 1, 2 are its own terminal as said.
     pub fn of(terminal: [bool; 3]) -> Self {
         let [zero, one, two] = terminal;
-        let input = if zero { Terminal::of(io::stdin().as_fd(), false) } else { None };
+        let input = if zero {
+            Terminal::of(io::stdin().as_fd(), false)
+        } else if one || two {
+            Terminal::open()
+        } else {
+            None
+        };
         let output = if one {
             Terminal::of(io::stdout().as_fd(), true)
         } else if two {
@@ -51,7 +58,9 @@ impl Lines {
         } else {
             None
         };
-        Self { input, output, raw: None, shy: zero && !one && leads_elsewhere(io::stdout().as_fd()), pending: Vec::new() }
+        // The supervisor begins the program in its terminal's background by the same rule.
+        let shy = (!zero && leads_elsewhere(io::stdin().as_fd())) || (!one && leads_elsewhere(io::stdout().as_fd()));
+        Self { input, output, raw: None, shy, pending: Vec::new() }
     }
 
     /// Whether the session has a terminal at all.
@@ -138,12 +147,15 @@ impl Lines {
         typed
     }
 
-    /// Where to wait for keys; nowhere while the terminal is not ours or the session is slow.
-    pub fn input(&self, full: bool) -> Option<BorrowedFd<'_>> {
-        if full || self.raw.is_none() {
-            return None;
-        }
-        self.input.as_ref().map(|terminal| terminal.file().as_fd())
+    /// Where to wait for the terminal's end and, while it is ours and the session is not slow, for keys.
+    pub fn input(&self, full: bool) -> Option<(BorrowedFd<'_>, Interest)> {
+        let keys = !full && self.raw.is_some();
+        self.input.as_ref().map(|terminal| (terminal.file().as_fd(), Interest::READ.when(keys)))
+    }
+
+    /// The terminal is gone, and we go on without.
+    pub fn lose_input(&mut self) {
+        self.input = None;
     }
 
     /// What was typed.
@@ -202,7 +214,7 @@ impl Lines {
     }
 }
 
-/// Whether somebody else reads there, who may be using the terminal too.
+/// Whether somebody else reads or writes there, who may be using the terminal too.
 fn leads_elsewhere(fd: BorrowedFd<'_>) -> bool {
     brevet_sys::open::metadata(fd).is_ok_and(|facts| facts.file_type().is_fifo() || facts.file_type().is_socket())
 }
