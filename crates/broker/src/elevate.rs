@@ -15,6 +15,7 @@ pub use start::Running;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use brevet_api::broker::{Ask as Wanted, Explained, NeedReason, OtherPolicy, Reply, Run, Tell, WouldRun};
+use brevet_core::application::Facts;
 use brevet_core::decide::{By, Decision, Elevate, Launch, Standing, explain, names_user};
 use brevet_core::policy::Mode;
 use brevet_core::request::PolicyRef;
@@ -25,7 +26,7 @@ use brevet_core::{escape, words};
 use crate::asks;
 use crate::broker::{Account, Broker};
 use crate::connection::Connection;
-use crate::facts::{self, Examined, Question};
+use crate::facts::{self, Examined, HoldError, Question};
 
 /// Arguments and environment together.
 const MOST_COMMAND: usize = 256 * 1024;
@@ -58,16 +59,18 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
     let [input, output, errors, directory] = <[OwnedFd; 4]>::try_from(descriptors)
         .map_err(|_| Refusal::new("protocol", "descriptors 0, 1, 2 and the working directory were expected"))?;
     let standard = descriptors::judge([input, output, errors], wanted.window)?;
-    let mut attempt = Attempt::examine(broker, connection, account, wanted, directory)?;
+    let content = broker.ledger().documents.in_force().policies.may_rest_on_content(&account.member);
+    let mut attempt = Attempt::examine(broker, connection, account, wanted, directory, content)?;
     // A decision for each thing that may change while somebody types or waits; the last one is made under the lock.
     let mut approved = false;
     loop {
-        match attempt.decide() {
+        match attempt.decide()? {
             Decision::Refuse(refusal) => return Err(attempt.refused(refusal)),
             Decision::Elevate(elevate) => {
                 attempt.check_account()?;
                 attempt.prove(elevate.authentication, elevate.remember, &elevate.policy)?;
                 attempt.justify(&elevate)?;
+                attempt.hold()?;
                 return attempt.start(&standard);
             }
             Decision::Ask(_) if approved => {
@@ -94,8 +97,8 @@ pub fn explain_run(broker: &Broker, connection: &Connection, wanted: Run, descri
     let account = broker.account(connection.peer.uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
     // The working directory is the last descriptor, whether or not the others came too.
     let directory = descriptors.into_iter().last().ok_or_else(|| Refusal::new("protocol", "the working directory was expected"))?;
-    let attempt = Attempt::examine(broker, connection, account, wanted, directory)?;
-    let decision = attempt.decide();
+    let attempt = Attempt::examine(broker, connection, account, wanted, directory, true)?;
+    let decision = attempt.decide()?;
     let standing = attempt.standing();
     let terms = match &decision {
         Decision::Refuse(_) => None,
@@ -159,7 +162,14 @@ fn check_size(run: &Run) -> Result<(), Refusal> {
 }
 
 impl<'a> Attempt<'a> {
-    fn examine(broker: &'a Broker, connection: &'a Connection, account: Account, run: Run, directory: OwnedFd) -> Result<Self, Refusal> {
+    fn examine(
+        broker: &'a Broker,
+        connection: &'a Connection,
+        account: Account,
+        run: Run,
+        directory: OwnedFd,
+        content: bool,
+    ) -> Result<Self, Refusal> {
         let directory_path = facts::directory_path(directory.as_fd()).map_err(|error| Refusal::facts(&error))?;
         facts::may_enter(directory.as_fd(), &account.viewer).map_err(|error| Refusal::facts(&error))?;
         let command = run.command.first().cloned().unwrap_or_default();
@@ -168,6 +178,7 @@ impl<'a> Attempt<'a> {
             directory: directory.as_fd(),
             viewer: &account.viewer,
             parent: connection.peer.parent().ok().and_then(|(_, path)| path),
+            content,
         };
         let examined = broker.examiner.examine(&question, &|uid| broker.owner(uid)).map_err(|error| Refusal::facts(&error))?;
         let reason = run.reason.clone().filter(|reason| !reason.trim().is_empty());
@@ -184,8 +195,25 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn decide(&self) -> Decision {
-        self.decide_in(&mut self.broker.ledger())
+    /// The decision now. Without the content only a refusal counts: the policies changed since it was left unread.
+    fn decide(&self) -> Result<Decision, Refusal> {
+        let decision = self.decide_in(&mut self.broker.ledger());
+        if self.examined.was_read() || matches!(decision, Decision::Refuse(_)) {
+            return Ok(decision);
+        }
+        Err(Refusal::new("changed", "the policies changed while this was looked at").hint("run the command again"))
+    }
+
+    /// What runs is held fast only now: nobody's typing or waiting keeps a copy in memory.
+    fn hold(&mut self) -> Result<(), Refusal> {
+        self.broker.examiner.hold(&mut self.examined, self.account.user.uid).map_err(|error| {
+            let code = match error {
+                HoldError::Busy => "busy",
+                HoldError::Changed => "changed",
+                HoldError::Failed(_) => "unusable",
+            };
+            Refusal::new(code, error.to_string()).hint("run the command again").about(&self.examined.facts)
+        })
     }
 
     fn decide_in(&self, ledger: &mut crate::ledger::Ledger) -> Decision {
@@ -236,7 +264,7 @@ impl<'a> Attempt<'a> {
     /// A refusal by the decision. Of a file that the caller cannot see, nothing is told but that it may not be run.
     fn refused(&self, refusal: brevet_core::decide::Refusal) -> Refusal {
         if !self.examined.visible {
-            return Refusal::hidden(&self.run).about(&self.examined.facts);
+            return Refusal { facts: self.known_facts(), ..Refusal::hidden(&self.run) };
         }
         Refusal {
             code: refusal.code.to_owned(),
@@ -244,8 +272,12 @@ impl<'a> Attempt<'a> {
             hint: refusal.message.filter(|message| !message.is_empty()),
             not_found: false,
             policy: refusal.policy.map(Box::new),
-            facts: Some(Box::new(self.examined.facts.clone())),
+            facts: self.known_facts(),
         }
+    }
+
+    fn known_facts(&self) -> Option<Box<Facts>> {
+        self.examined.was_read().then(|| Box::new(self.examined.facts.clone()))
     }
 
     /// Mode `justify`: a reason first.

@@ -1,7 +1,7 @@
 //! Facts of an application, from the open descriptor that will be executed (DESIGN section 6).
 //!
-//! What was examined is what runs: a file that is root's alone by its own descriptor, any other from a sealed copy whose
-//! bytes are those that were hashed. Nothing here decides whether it may.
+//! What was examined is what runs: a file that is root's alone by its own descriptor, any other from a sealed copy, made when
+//! it is about to run, whose bytes have the digest that was decided on. Nothing here decides whether it may.
 
 mod content;
 mod dpkg;
@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brevet_core::application::{Fact, Facts, Interpreter, Parent, script};
+use brevet_core::digest::Digest;
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
@@ -56,13 +57,13 @@ pub enum FactsError {
 pub struct Examined {
     /// What was found out.
     pub facts: Facts,
-    /// What is executed: the file itself, or its sealed copy.
+    /// What is executed: the file itself where it is root's alone, else its sealed copy, from `hold` on.
     pub executable: File,
     /// Whether an interpreter opens it.
     pub script: bool,
     /// Whether the caller could reach the file themself.
     pub visible: bool,
-    /// The file's identity, or the memory that its copy takes up.
+    /// What may be executed, if anything yet.
     identity: Identity,
 }
 
@@ -73,14 +74,40 @@ enum Identity {
     File(Stamp),
     /// A sealed copy.
     Copy { _memory: Part },
+    /// A file that others could change, which was read and is not copied yet.
+    Read,
+    /// The same, and it was not even read: its digest says nothing.
+    Unread,
+}
+
+/// Why what was examined cannot be held ready to run.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HoldError {
+    /// Others are being started.
+    #[error("too many copies of programs are waiting to be run")]
+    Busy,
+    /// It is not what was decided on.
+    #[error("the file was changed after it was looked at")]
+    Changed,
+    /// It could not be copied.
+    #[error("it cannot be run: {0}")]
+    Failed(String),
 }
 
 impl Examined {
+    /// Whether the digest in the facts is the content's. Where it is not, nothing may be decided but a refusal.
+    #[must_use]
+    pub const fn was_read(&self) -> bool {
+        !matches!(self.identity, Identity::Unread)
+    }
+
     /// Whether the content is still what was examined.
     fn unchanged(&self) -> bool {
         match &self.identity {
             // INVARIANT: a sealed copy cannot change.
             Identity::Copy { .. } => true,
+            // INVARIANT: what others could change is never executed itself.
+            Identity::Read | Identity::Unread => false,
             Identity::File(stamp) => self.executable.metadata().is_ok_and(|metadata| Stamp::of(&metadata) == *stamp),
         }
     }
@@ -106,6 +133,8 @@ pub struct Question<'a> {
     pub viewer: &'a Viewer,
     /// The application that asks: its executable, as far as it could be seen.
     pub parent: Option<PathBuf>,
+    /// Whether the content of a file that others could change may matter; if not, it is not read.
+    pub content: bool,
 }
 
 impl Examiner {
@@ -130,6 +159,37 @@ impl Examiner {
                 Unfit::Because(_) | Unfit::Unseen => FactsError::Absent { name, visible: false },
             }
         })
+    }
+
+    /// Makes a file that others could change ready to run: from here on it is a copy that nobody can change, and the content
+    /// that was decided on.
+    ///
+    /// # Errors
+    /// When it is not the same any more, or there is no memory for the copy.
+    pub fn hold(&self, examined: &mut Examined, uid: u32) -> Result<(), HoldError> {
+        match &examined.identity {
+            Identity::File(_) | Identity::Copy { .. } => return Ok(()),
+            Identity::Unread => return Err(HoldError::Changed),
+            Identity::Read => {}
+        }
+        let facts = &examined.facts;
+        if examined.executable.metadata().map_or(u64::MAX, |metadata| metadata.len()) != facts.size {
+            return Err(HoldError::Changed);
+        }
+        let memory = self.memory.take(uid, facts.size).ok_or(HoldError::Busy)?;
+        let mut copy =
+            open::sealed_copy(c"brevet", &mut examined.executable, facts.size).map_err(|error| HoldError::Failed(crate::chain(&error)))?;
+        let content = content::read(&mut copy, facts.size).map_err(|error| HoldError::Failed(error.to_string()))?;
+        let line = first_line(&mut copy).map_err(HoldError::Failed)?;
+        // WHY also the first line: it was read apart from the digest.
+        let line = line.map(|line| (line.interpreter, line.argument));
+        let known = facts.interpreter.as_ref().map(|known| (known.named.clone(), known.argument.clone()));
+        if content.sha256 != facts.sha256 || line != known {
+            return Err(HoldError::Changed);
+        }
+        examined.executable = copy;
+        examined.identity = Identity::Copy { _memory: memory };
+        Ok(())
     }
 
     /// Lets go of what is large and was not wanted for a while; milliseconds until another look is worth it.
@@ -176,7 +236,7 @@ impl Examiner {
         if metadata.mode() & 0o111 == 0 {
             return Err("it is not executable".to_owned().into());
         }
-        let (mut executable, content, identity) = self.open(&walked)?;
+        let (mut executable, content, identity) = self.open(&walked, question.content)?;
         let line = first_line(&mut executable)?;
         let (interpreter, visible) = match &line {
             Some(line) => {
@@ -196,7 +256,7 @@ impl Examiner {
             chain: walked.chain,
             writable_by: walked.writable_by,
             sha256: content.sha256,
-            size: metadata.len(),
+            size: content.size,
             owner: owner(metadata.uid()),
             mode: metadata.mode() & 0o7777,
             package,
@@ -206,8 +266,9 @@ impl Examiner {
         Ok(Examined { facts, executable, script: line.is_some(), visible, identity })
     }
 
-    /// The file itself where only root can change it; else a sealed copy, and the digest is the copy's.
-    fn open(&self, walked: &Walked) -> Result<(File, content::Content, Identity), String> {
+    /// The file, with its content. Where others than root could change it, it is not what will run, and is read only where
+    /// its content may matter.
+    fn open(&self, walked: &Walked, wanted: bool) -> Result<(File, content::Content, Identity), String> {
         let mut file = open::reopen_read(walked.place.as_fd()).map_err(|error| crate::chain(&error))?;
         if walked.chain == Fact::Known(true) {
             let (content, stamp) = self.contents.of_roots(&mut file).map_err(|error| format!("it cannot be read: {error}"))?;
@@ -217,11 +278,17 @@ impl Examiner {
         if length > MOST_COPIED {
             return Err(format!("it is not root's alone and too large to be run from a copy ({MOST_COPIED} bytes at most)"));
         }
-        let memory = self.memory.take(length).ok_or("too many copies of programs are waiting to be run")?;
-        // A file that grows meanwhile is cut off where its length was reserved.
-        let mut copy = open::sealed_copy(c"brevet", &mut file, length).map_err(|error| crate::chain(&error))?;
-        let content = content::read(&mut copy).map_err(|error| format!("it cannot be read: {error}"))?;
-        Ok((copy, content, Identity::Copy { _memory: memory }))
+        if !wanted && self.is_of_no_package(&walked.path) {
+            let content = content::Content { sha256: Digest::from_bytes([0; 32]), md5: [0; 16], size: length };
+            return Ok((file, content, Identity::Unread));
+        }
+        let content = content::read(&mut file, MOST_COPIED).map_err(|error| format!("it cannot be read: {error}"))?;
+        Ok((file, content, Identity::Read))
+    }
+
+    /// Whether a file's content is no package's either, so that no condition on packages asks for it.
+    fn is_of_no_package(&self, path: &OsText) -> bool {
+        path.as_str().is_none_or(|path| self.dpkg.package_of(path, [0; 16]) == Fact::Known(None))
     }
 
     /// The interpreter, and whether the viewer could run it themself. Of one that they cannot even reach nothing is told apart: whoever
@@ -363,15 +430,17 @@ pub fn chain_of(path: &Path, viewer: &Viewer) -> Result<(Fact<bool>, Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brevet_core::digest::Digest;
     use std::io::Read as _;
     use std::os::unix::fs::{PermissionsExt as _, chown};
 
     fn examine(command: &str, directory: &Path) -> Result<Examined, FactsError> {
-        let examiner = Examiner::new("/usr/bin:/bin");
+        look(&Examiner::new("/usr/bin:/bin"), command, directory, true)
+    }
+
+    fn look(examiner: &Examiner, command: &str, directory: &Path, content: bool) -> Result<Examined, FactsError> {
         let directory = File::open(directory).unwrap();
-        let question =
-            Question { command: &command.into(), directory: directory.as_fd(), viewer: &Viewer { uid: 4242, gids: vec![] }, parent: None };
+        let (command, viewer) = (command.into(), Viewer { uid: 4242, gids: vec![] });
+        let question = Question { command: &command, directory: directory.as_fd(), viewer: &viewer, parent: None, content };
         examiner.examine(&question, &|_| Fact::Known("root".to_owned()))
     }
 
@@ -403,12 +472,35 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = program(dir.path(), "tool", "#!/bin/sh\necho one\n");
         chown(&path, Some(4242), None).unwrap();
-        let mut found = examine(path.to_str().unwrap(), dir.path()).unwrap();
-        std::fs::write(&path, "#!/bin/sh\necho two\n").unwrap();
+        let examiner = Examiner::new("/usr/bin:/bin");
+        let mut found = look(&examiner, path.to_str().unwrap(), dir.path(), true).unwrap();
         assert_eq!(found.facts.sha256, Digest::of(b"#!/bin/sh\necho one\n"));
+        assert!(!found.unchanged(), "what was only read may not be executed");
+        examiner.hold(&mut found, 4242).unwrap();
+        std::fs::write(&path, "#!/bin/sh\necho two\n").unwrap();
         let mut text = String::new();
         found.executable.read_to_string(&mut text).unwrap();
         assert!(text.contains("one") && found.unchanged());
+        // One that was changed between the look and the start is not what was decided on.
+        let mut found = look(&examiner, path.to_str().unwrap(), dir.path(), true).unwrap();
+        for changed in ["#!/bin/sh\necho 2wo\n", "#!/bin/sh\necho three\n", ""] {
+            std::fs::write(&path, changed).unwrap();
+            assert_eq!(examiner.hold(&mut found, 4242), Err(HoldError::Changed));
+            assert!(!found.unchanged());
+        }
+    }
+
+    #[test]
+    fn a_file_whose_content_cannot_matter_is_not_read_and_never_runs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = program(dir.path(), "tool", "#!/bin/sh\n");
+        let examiner = Examiner::new("/usr/bin:/bin");
+        assert!(look(&examiner, path.to_str().unwrap(), dir.path(), false).unwrap().was_read(), "root's own always is");
+        chown(&path, Some(4242), None).unwrap();
+        let mut found = look(&examiner, path.to_str().unwrap(), dir.path(), false).unwrap();
+        assert!(!found.was_read() && !found.unchanged());
+        assert_eq!((found.facts.path.as_bytes(), found.facts.size), (path.as_os_str().as_bytes(), 10));
+        assert_eq!(examiner.hold(&mut found, 4242), Err(HoldError::Changed));
     }
 
     #[test]

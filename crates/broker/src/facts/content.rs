@@ -1,11 +1,10 @@
-//! Content of a file: its digests, kept only for files that are root's alone, and the sealed copy of any other.
+//! Content of a file: its digests, kept only for files that are root's alone, and the memory that copies of others may take up.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use brevet_core::digest::Digest;
 use md5::Md5;
@@ -16,34 +15,48 @@ const MOST: usize = 4096;
 /// The largest file that is copied into memory to run from there.
 pub const MOST_COPIED: u64 = 64 << 20;
 
-/// The most that copies for attempts take up together.
+/// The most that copies take up together while their programs are started.
 const MOST_IN_MEMORY: u64 = 256 << 20;
+/// One user's share of it: the largest copy fits.
+const SHARE: u64 = MOST_COPIED;
 
-/// Memory that copies take up while their attempts last (ATTACKS I05).
+/// Memory that copies take up while their programs are started, by user (ATTACKS I05).
 #[derive(Debug, Default)]
 pub struct Memory {
-    used: AtomicU64,
+    used: Mutex<HashMap<u32, u64>>,
 }
 
 /// A part of it, free again when dropped.
 #[derive(Debug)]
 pub struct Part {
     memory: Arc<Memory>,
+    uid: u32,
     bytes: u64,
 }
 
 impl Memory {
-    /// So many bytes, if they are left.
-    pub fn take(self: &Arc<Self>, bytes: u64) -> Option<Part> {
-        let more = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= MOST_IN_MEMORY);
-        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Part { memory: Arc::clone(self), bytes })
+    /// So many bytes for a user, if they are left of their share and of the whole.
+    pub fn take(self: &Arc<Self>, uid: u32, bytes: u64) -> Option<Part> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = used.values().fold(bytes, |sum, part| sum.saturating_add(*part));
+        let theirs = used.get(&uid).copied().unwrap_or(0).saturating_add(bytes);
+        if all > MOST_IN_MEMORY || theirs > SHARE {
+            return None;
+        }
+        used.insert(uid, theirs);
+        Some(Part { memory: Arc::clone(self), uid, bytes })
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
-        self.memory.used.fetch_sub(self.bytes, Ordering::AcqRel);
+        let mut used = self.memory.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = used.get(&self.uid).copied().unwrap_or(0).saturating_sub(self.bytes);
+        if left == 0 {
+            used.remove(&self.uid);
+        } else {
+            used.insert(self.uid, left);
+        }
     }
 }
 
@@ -54,6 +67,8 @@ pub struct Content {
     pub sha256: Digest,
     /// MD5, which is all that dpkg has; never a ground to allow alone.
     pub md5: [u8; 16],
+    /// How long it is, in bytes.
+    pub size: u64,
 }
 
 /// A file's identity and last change.
@@ -98,7 +113,7 @@ impl Contents {
         {
             return Ok((*content, stamp));
         }
-        let content = read(file)?;
+        let content = read(file, u64::MAX)?;
         if Stamp::of(&file.metadata()?) != stamp {
             return Err(io::Error::other("it changed while it was read"));
         }
@@ -112,23 +127,28 @@ impl Contents {
     }
 }
 
-/// Reads and digests a whole file.
+/// Reads and digests a whole file of at most so many bytes.
 ///
 /// # Errors
-/// When it cannot be read.
-pub fn read(file: &mut File) -> io::Result<Content> {
+/// When it cannot be read, or is longer.
+pub fn read(file: &mut File, most: u64) -> io::Result<Content> {
     let mut sha256 = Sha256::new();
     let mut md5 = Md5::new();
     let mut buffer = vec![0u8; 256 * 1024];
+    let mut size: u64 = 0;
     file.rewind()?;
     loop {
         let length = file.read(&mut buffer)?;
         let Some(part) = buffer.get(..length).filter(|part| !part.is_empty()) else { break };
         sha256.update(part);
         md5.update(part);
+        size = size.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        if size > most {
+            return Err(io::Error::other("it grew while it was read"));
+        }
     }
     file.rewind()?;
-    Ok(Content { sha256: Digest::from_bytes(sha256.finalize().into()), md5: md5.finalize().into() })
+    Ok(Content { sha256: Digest::from_bytes(sha256.finalize().into()), md5: md5.finalize().into(), size })
 }
 
 #[cfg(test)]
@@ -137,12 +157,17 @@ mod tests {
     use std::io::Write as _;
 
     #[test]
-    fn copies_share_one_budget() {
+    fn a_user_has_a_share_of_the_memory_for_copies_and_all_have_the_whole() {
         let memory = Arc::new(Memory::default());
-        let all = memory.take(MOST_IN_MEMORY).unwrap();
-        assert!(memory.take(1).is_none());
-        drop(all);
-        assert!(memory.take(1).is_some());
+        let one = memory.take(1, SHARE).unwrap();
+        assert!(memory.take(1, 1).is_none(), "their share is used up");
+        let others: Vec<Part> = (2..=4).map(|uid| memory.take(uid, SHARE).unwrap()).collect();
+        assert!(memory.take(5, 1).is_none(), "the whole is used up");
+        drop(one);
+        assert!(memory.take(5, SHARE).is_some());
+        drop(others);
+        assert!(memory.take(1, SHARE).is_some());
+        assert!(memory.used.lock().unwrap().is_empty(), "nobody without a copy is remembered");
     }
 
     #[test]

@@ -12,6 +12,8 @@ mod computer;
 mod user;
 
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod coverage;

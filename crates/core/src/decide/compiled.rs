@@ -16,8 +16,9 @@ use super::{Decision, Denied, Fixed, GrantView, Held, Launch, Refusal, Standing}
 use crate::application::{Side, Specificity, specificity};
 use crate::document::PolicyDocument;
 use crate::id::PolicyId;
-use crate::policy::{Mode, Validity};
+use crate::policy::{Applications, Mode, Validity};
 use crate::time::Timestamp;
+use crate::user::Member;
 
 /// A set of policies, compiled. Cloning it is cheap where it stands in an `Arc`; a change of any policy compiles the set anew.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Policies {
     denying: Box<[u32]>,
     /// For each number of `people`, the enabled policy with the lowest id that names it and does not deny.
     first_naming: BTreeMap<u32, u32>,
+    /// The numbers of `people` that an enabled policy names which asks for the content of a file.
+    content: BTreeSet<u32>,
 }
 
 /// One way in which a policy may let something run: by rules of one specificity.
@@ -87,8 +90,21 @@ impl Policies {
         let mut people = People::new();
         let (allow, allowing, first_naming) = file_allowing(&ordered, &mut people);
         let (deny, denying) = file_denying(&ordered, &mut people);
+        let asking = ordered.iter().map(|(_, document)| *document).filter(|document| asks_for_content(document));
+        let content = asking.flat_map(|document| people.meant(document, side_of(document))).collect();
         let by_id = by_id.into_boxed_slice();
-        Self { by_id, people: people.finish(), allow, allowing, deny, denying, first_naming, documents: documents.into_boxed_slice() }
+        let (people, documents) = (people.finish(), documents.into_boxed_slice());
+        Self { by_id, people, allow, allowing, deny, denying, first_naming, content, documents }
+    }
+
+    /// Whether the content of a file may matter to what a user runs. If not, every decision and explanation for them is the
+    /// same whatever digest the file has, and where it is not root's alone and of no package, nothing allows it.
+    #[must_use]
+    pub fn may_rest_on_content(&self, member: &Member) -> bool {
+        match People::possible(member, &self.people.certain(member)) {
+            Whom::Anyone => !self.content.is_empty(),
+            Whom::These(numbers) => numbers.iter().any(|number| self.content.contains(number)),
+        }
     }
 
     /// The documents, in the order in which they were given.
@@ -211,6 +227,21 @@ impl Policies {
         let found = nearest.0.and_then(|(place, unfit)| Some((self.at(place)?, unfit)));
         refused_by(found, wanted.launch)
     }
+}
+
+/// Which way doubt about its users counts.
+fn side_of(document: &PolicyDocument) -> Side {
+    if document.policy.mode == Mode::Deny { Side::Deny } else { Side::Allow }
+}
+
+/// Whether a rule of it has a digest, its exceptions' and its lists' too.
+fn asks_for_content(document: &PolicyDocument) -> bool {
+    let own = match &document.policy.applications {
+        Applications::All => &[],
+        Applications::Rules(rules) => rules.as_slice(),
+    };
+    let mut rules = own.iter().chain(&document.policy.exceptions).chain(document.lists.values().flatten());
+    rules.any(|rule| rule.hash.is_some())
 }
 
 /// A place as an index. No set has 2³² policies.

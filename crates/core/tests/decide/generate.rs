@@ -286,3 +286,8 @@ pub fn grant(number: usize, seed: &GrantSeed, policies: &[Owned], launch: &Launc
 pub fn held(policies: &[Owned]) -> Vec<Held<'_>> {
     policies.iter().map(|(document, fixed)| Held { document, fixed: *fixed }).collect()
 }
+
+/// The digest of a content that rules may name.
+pub fn content(which: usize) -> Digest {
+    Digest::of(CONTENTS[which % CONTENTS.len()])
+}

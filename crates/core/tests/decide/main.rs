@@ -12,10 +12,12 @@ use std::sync::Arc;
 
 use brevet_core::application::{Fact, Rule};
 use brevet_core::decide::{Decision, Fixed, GrantView, Launch, Policies, Refusal, Standing, covers, decide, explain};
+use brevet_core::digest::Digest;
 use brevet_core::document::PolicyDocument;
 use brevet_core::id::PolicyId;
 use brevet_core::policy::{Applications, Binds, Mode, Scope, Validity};
 use brevet_core::time::{Length, Timestamp};
+use brevet_core::user::{Member, User};
 use generate::{GrantSeed, Owned, grant, grants, held, launch, policies, standing};
 use naive::{Answer, flat, naive};
 use proptest::prelude::*;
@@ -150,6 +152,20 @@ proptest! {
     }
 
     #[test]
+    fn where_no_policy_for_the_user_asks_for_content_it_changes_nothing(
+        policies in policies(1..4), launch in launch(), standing in standing(), digest in 0usize..3,
+    ) {
+        let compiled = Policies::compile(policies.iter().map(|(document, _)| Arc::new(document.clone())).collect());
+        let decided = |launch: &Launch| compiled.decide(|_| Fixed::NotStarted, &[], launch, &standing);
+        let mut other = launch.clone();
+        other.facts.sha256 = generate::content(digest);
+        prop_assert!(compiled.may_rest_on_content(&launch.member) || decided(&launch) == decided(&other));
+        // And what is not root's alone is allowed by nothing then.
+        other.facts.chain = Fact::Known(false);
+        prop_assert!(compiled.may_rest_on_content(&launch.member) || matches!(decided(&other), Decision::Refuse(_)));
+    }
+
+    #[test]
     fn explanation_and_decision_agree(policies in policies(1..6), launch in launch(), standing in standing()) {
         let held = held(&policies);
         let explained = explain(&held, &launch, &standing);
@@ -204,4 +220,39 @@ proptest! {
         other.policy.validity = Validity::Always;
         prop_assert!(ended(covers(&other, &grant, &launch, &standing), "mode"));
     }
+}
+
+#[test]
+fn whom_a_policy_that_asks_for_content_may_concern_is_known() {
+    let hash = format!("hash = '{}'", Digest::of(b"x"));
+    let asks = |toml: &str, group: Fact<Vec<String>>, change: fn(&mut PolicyDocument)| {
+        let mut document = sample::document(1, sample::policy(&format!("name = 'P'\ncomputers = 'all'\n{toml}")));
+        change(&mut document);
+        let user = User { uid: 1000, name: "alice".into() };
+        Policies::compile(vec![Arc::new(document)]).may_rest_on_content(&Member { user, groups: group })
+    };
+    let (none, unknown) = (|| Fact::Known(vec![]), || Fact::Unknown("down".to_owned()));
+    let by_file = "mode = 'request'\napplications = [{ file = '/a' }]";
+    assert!(!asks(&format!("users = 'all'\n{by_file}"), unknown(), |_| {}));
+    let by_hash = format!("applications = [{{ {hash} }}]");
+    for (users, mode, groups, concerns) in [
+        ("'all'", "request", none(), true),
+        ("['alice']", "automatic", none(), true),
+        ("['bob']", "automatic", none(), false),
+        ("['os-group:web']", "automatic", none(), false),
+        ("['os-group:web']", "automatic", Fact::Known(vec!["web".to_owned()]), true),
+        ("['os-group:web']", "deny", unknown(), true),
+        ("['bob']", "deny", none(), false),
+        ("['group:gone']", "deny", none(), true),
+    ] {
+        assert_eq!(asks(&format!("users = {users}\nmode = '{mode}'\n{by_hash}"), groups, |_| {}), concerns, "{users} {mode}");
+    }
+    assert!(!asks(&format!("users = 'all'\nenabled = false\nmode = 'deny'\n{by_hash}"), none(), |_| {}), "a disabled one");
+    assert!(asks(&format!("users = 'all'\n{by_file}\nexcept = [{{ {hash} }}]"), none(), |_| {}), "an exception");
+    let list = "users = 'all'\nmode = 'request'\napplications = [{ list = 'l' }]";
+    let listed = |document: &mut PolicyDocument| {
+        let rule = Rule { hash: Some(Digest::of(b"x")), ..Rule::default() };
+        document.lists.insert("l".into(), vec![rule]);
+    };
+    assert!(asks(list, none(), listed), "a list");
 }
