@@ -16,7 +16,7 @@ use brevet_core::words;
 use crate::broker::Broker;
 use crate::elevate::Refusal;
 use crate::ledger::Ledger;
-use crate::state::{GrantEntry, RequestEntry};
+use crate::state::{GrantEntry, RequestEntry, shown};
 
 /// The most that one answer lists.
 const MOST: usize = 500;
@@ -125,7 +125,7 @@ fn requests(ledger: &Ledger, uid: u32) -> Answer {
         request: entry.request.id.clone(),
         state: entry.state,
         code: entry.request.digest.short_code(),
-        arguments: entry.request.command.arguments.clone(),
+        arguments: shown(&entry.request.command.arguments),
         reason: entry.request.reason.clone(),
         duration: entry.request.duration,
         created: entry.request.created,
@@ -155,7 +155,7 @@ fn grant_summary(ledger: &Ledger, grant: &GrantEntry, now: &Now) -> GrantSummary
         grant: grant.id.clone(),
         state: state.to_owned(),
         policy: grant.policy.name.clone(),
-        arguments: grant.command.arguments.clone(),
+        arguments: shown(&grant.command.arguments),
         target_user: grant.command.target.name.clone(),
         ends: left.map(|left| brevet_core::time::Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(left))),
         remaining_seconds: left.map(|left| left / 1000),

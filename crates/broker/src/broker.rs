@@ -10,15 +10,23 @@ use brevet_api::config::Config;
 use brevet_core::application::Fact;
 use brevet_core::user::{Member, User};
 
+use crate::budget::Budgets;
+use crate::elevate::Refusal;
 use crate::facts::{Examiner, Viewer};
 use crate::ledger::{Ledger, Members};
 use crate::names::{self, Answer};
 use crate::proof::Proofs;
+use crate::shares::{Part, Shares};
 use crate::spec::NamedUser;
 use crate::{launcher, random};
 
 /// Refusals of one user that are recorded in a minute; the rest would only fill the disk.
 const REFUSALS_A_MINUTE: u32 = 120;
+/// Users whose refusals are recorded in a minute.
+const MOST_REFUSED: usize = 1024;
+/// What one user's commands that wait or run may take up in memory and in a snapshot of the state, in bytes. The longest command fits
+/// with its grant, and a snapshot has room for others beside it.
+const MOST_OPEN: u64 = 2 * (520 << 10);
 
 /// See the module.
 pub struct Broker {
@@ -38,8 +46,31 @@ pub struct Broker {
     pub agent: Mutex<(u64, Option<UnixStream>)>,
     /// Set when the broker stops: nothing new begins.
     pub stopping: AtomicBool,
+    /// How much of each user's doing may still be recorded.
+    budgets: Budgets,
+    /// What commands that are being started will take up.
+    starting: Arc<Shares>,
     ledger: Mutex<Ledger>,
-    refusals: Mutex<HashMap<u32, (u64, u32)>>,
+    refusals: Mutex<HashMap<u32, Refusals>>,
+}
+
+/// What was recorded of a user's refusals.
+#[derive(Debug, Clone, Copy)]
+struct Refusals {
+    minute: u64,
+    count: u32,
+    short: bool,
+}
+
+/// How a refusal is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// As it is.
+    Whole,
+    /// That there was one, and why, without what was typed: too much of this user is on record.
+    Short,
+    /// Not at all: enough of them are.
+    Not,
 }
 
 /// A caller whose name is known.
@@ -68,6 +99,8 @@ impl Broker {
             agent: Mutex::default(),
             stopping: AtomicBool::new(false),
             ledger: Mutex::new(ledger),
+            budgets: Budgets::default(),
+            starting: Shares::new(u64::MAX, MOST_OPEN),
             refusals: Mutex::default(),
         }
     }
@@ -138,14 +171,55 @@ impl Broker {
         holders.into_iter().filter_map(look_up).collect()
     }
 
-    /// Whether another refusal of this user is recorded.
-    pub fn may_record_refusal(&self, uid: u32) -> bool {
+    /// How another refusal of this user is recorded, which would take up so many bytes.
+    pub fn refusal(&self, uid: u32, bytes: u64) -> Recorded {
         let minute = brevet_sys::clock::boottime_ms() / 60_000;
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        refusals.retain(|_, (at, _)| *at == minute);
-        let (_, count) = refusals.entry(uid).or_insert((minute, 0));
-        *count = count.saturating_add(1);
-        *count <= REFUSALS_A_MINUTE
+        refusals.retain(|_, refused| refused.minute == minute);
+        if refusals.len() >= MOST_REFUSED && !refusals.contains_key(&uid) {
+            return Recorded::Not;
+        }
+        let refused = refusals.entry(uid).or_insert(Refusals { minute, count: 0, short: false });
+        refused.count = refused.count.saturating_add(1);
+        if refused.count > REFUSALS_A_MINUTE {
+            return Recorded::Not;
+        }
+        if self.spend(uid, bytes).is_ok() {
+            return Recorded::Whole;
+        }
+        if std::mem::replace(&mut refused.short, true) { Recorded::Not } else { Recorded::Short }
+    }
+
+    /// Room for a command that is about to wait or run, until it is on record.
+    ///
+    /// # Errors
+    /// The refusal to tell, where a user's commands take up too much already.
+    pub fn room(&self, uid: u32, bytes: u64) -> Result<Part, Refusal> {
+        let already = self.ledger().state.weight_of(uid);
+        self.room_beside(uid, bytes, already)
+    }
+
+    /// As `room`, where what they have is known already.
+    ///
+    /// # Errors
+    /// As `room`.
+    pub fn room_beside(&self, uid: u32, bytes: u64, already: u64) -> Result<Part, Refusal> {
+        self.starting.take(uid, bytes, already).ok_or_else(|| {
+            let refusal = Refusal::new("busy", "commands of yours that wait or run have too many or too long arguments together");
+            refusal.hint("wait until one has ended, or end one: brevet grants, brevet requests")
+        })
+    }
+
+    /// Takes from what may be recorded of a user.
+    ///
+    /// # Errors
+    /// The refusal to tell, where that is used up.
+    pub fn spend(&self, uid: u32, bytes: u64) -> Result<(), Refusal> {
+        self.budgets.spend(uid, bytes, brevet_sys::clock::boottime_ms()).map_err(|wait| {
+            let seconds = wait.div_ceil(1000);
+            let reason = format!("too much of what you did lately had to be recorded: wait {seconds} s");
+            Refusal::new("busy", reason).hint("long arguments take up most; programs can read them from a file")
+        })
     }
 }
 

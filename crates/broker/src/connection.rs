@@ -13,7 +13,8 @@ use brevet_sys::peer::Peer;
 use serde::Serialize;
 
 use crate::asks;
-use crate::broker::Broker;
+use crate::broker::{Broker, Recorded};
+use crate::budget;
 use crate::elevate::{self, Refusal, Running};
 use crate::facts;
 
@@ -23,6 +24,8 @@ const ASK: Duration = Duration::from_secs(10);
 const REPLY: Duration = Duration::from_secs(600);
 /// How long a client may take to read an answer.
 const ANSWER: Duration = Duration::from_secs(10);
+/// As much of a refusal's reason is recorded, in bytes.
+const MOST_REASON: usize = 1000;
 /// Descriptors 0, 1, 2 and the working directory.
 const MOST_DESCRIPTORS: usize = 4;
 
@@ -170,26 +173,37 @@ impl Connection {
 
     /// Records a refusal and tells the client.
     fn refuse(&self, broker: &Broker, ask: Option<&Ask>, directory: Option<OwnedFd>, refusal: &Refusal) {
-        if broker.may_record_refusal(self.peer.uid) {
-            let run = ask.and_then(elevate::typed);
-            let name = broker.account(self.peer.uid).map_or_else(|_| format!("#{}", self.peer.uid), |account| account.user.name);
-            let arguments = run.map(|run| run.command.clone()).unwrap_or_default();
-            let long = arguments.iter().map(|argument| argument.as_bytes().len()).sum::<usize>() > 64 * 1024;
-            let refused = LaunchRefused {
-                user: brevet_core::user::User { uid: self.peer.uid, name },
-                arguments: if long { arguments.into_iter().take(1).collect() } else { arguments },
-                directory: directory.and_then(|directory| facts::directory_path(directory.as_fd()).ok()),
-                application: refusal.facts.clone(),
-                code: refusal.code.clone(),
-                reason: refusal.reason.clone(),
-                policy: refusal.policy.as_deref().cloned(),
-            };
+        let uid = self.peer.uid;
+        let arguments = ask.and_then(elevate::typed).map(|run| run.command.clone()).unwrap_or_default();
+        let long = arguments.iter().map(|argument| argument.as_bytes().len()).sum::<usize>() > 64 * 1024;
+        let whole = LaunchRefused {
+            user: brevet_core::user::User { uid, name: String::new() },
+            arguments: if long { arguments.into_iter().take(1).collect() } else { arguments },
+            directory: directory.and_then(|directory| facts::directory_path(directory.as_fd()).ok()),
+            application: refusal.facts.clone(),
+            code: refusal.code.clone(),
+            reason: cut(&refusal.reason),
+            policy: refusal.policy.as_deref().cloned(),
+        };
+        let recorded = match broker.refusal(uid, budget::recorded(&whole)) {
+            Recorded::Whole => Some(whole),
+            Recorded::Short => Some(LaunchRefused { arguments: Vec::new(), directory: None, application: None, ..whole }),
+            Recorded::Not => None,
+        };
+        if let Some(mut refused) = recorded {
+            refused.user.name = broker.account(uid).map_or_else(|_| format!("#{uid}"), |account| account.user.name);
             if let Err(error) = broker.ledger().commit(&[Body::LaunchRefused(refused)]) {
                 crate::say("broker", &format!("a refusal could not be recorded: {}", crate::chain(&error)));
             }
         }
         drop(self.tell(&Tell::Refused(refusal.told())));
     }
+}
+
+/// A reason may quote what was typed: of that, the beginning says enough.
+fn cut(reason: &str) -> String {
+    let end = reason.floor_char_boundary(MOST_REASON);
+    if end < reason.len() { format!("{}\u{2026}", reason.get(..end).unwrap_or_default()) } else { reason.to_owned() }
 }
 
 /// Reads with one deadline over all: a client that sends a byte now and then gains nothing.

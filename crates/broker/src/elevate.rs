@@ -18,15 +18,19 @@ use brevet_api::broker::{Ask as Wanted, Explained, NeedReason, OtherPolicy, Repl
 use brevet_core::application::Facts;
 use brevet_core::decide::{By, Decision, Elevate, Launch, Standing, explain, names_user};
 use brevet_core::policy::Mode;
-use brevet_core::request::PolicyRef;
+use brevet_core::request::{Command, PolicyRef};
 use brevet_core::text::OsText;
 use brevet_core::time::Length;
 use brevet_core::{escape, words};
 
 use crate::asks;
 use crate::broker::{Account, Broker};
+use crate::budget;
 use crate::connection::Connection;
+use crate::environment;
 use crate::facts::{self, Examined, HoldError, Question};
+use crate::shares::Part;
+use crate::state::weight;
 
 /// Arguments and environment together.
 const MOST_COMMAND: usize = 256 * 1024;
@@ -70,6 +74,7 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
                 attempt.check_account()?;
                 attempt.prove(elevate.authentication, elevate.remember, &elevate.policy)?;
                 attempt.justify(&elevate)?;
+                let _room = attempt.spend(&elevate)?;
                 attempt.hold()?;
                 return attempt.start(&standard);
             }
@@ -202,6 +207,28 @@ impl<'a> Attempt<'a> {
             return Ok(decision);
         }
         Err(Refusal::new("changed", "the policies changed while this was looked at").hint("run the command again"))
+    }
+
+    /// What will be recorded of the launch comes from what may be recorded of its user, and what stays of it while it runs from
+    /// their share of memory; root's too.
+    fn spend(&self, elevate: &Elevate) -> Result<Part, Refusal> {
+        let uid = self.account.user.uid;
+        let command = Command {
+            application: self.examined.facts.clone(),
+            arguments: self.run.command.clone(),
+            directory: self.directory_path.clone(),
+            target: self.account.member.user.clone(),
+            kept_environment: environment::kept(&elevate.elevation.keep_environment, &self.run.environment),
+        };
+        let records = match elevate.by {
+            By::Grant(_) => 1,
+            // Its grant is recorded too.
+            By::Automatic | By::Justify => 2,
+        };
+        let room = self.broker.room(uid, weight(&command).saturating_mul(records))?;
+        let recorded = budget::recorded(&(&command, &self.reason, &elevate.elevation));
+        self.broker.spend(uid, recorded.saturating_mul(records))?;
+        Ok(room)
     }
 
     /// What runs is held fast only now: nobody's typing or waiting keeps a copy in memory.

@@ -22,7 +22,8 @@ use brevet_core::digest::Digest;
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
-use content::{Contents, MOST_COPIED, Memory, Part, Stamp};
+use crate::shares::{Part, Shares};
+use content::{Contents, MOST_COPIED, Stamp};
 use dpkg::Dpkg;
 use walk::{WalkError, Walked, walk};
 
@@ -117,7 +118,7 @@ impl Examined {
 #[derive(Debug)]
 pub struct Examiner {
     contents: Contents,
-    memory: Arc<Memory>,
+    memory: Arc<Shares>,
     dpkg: Dpkg,
     search: Vec<PathBuf>,
 }
@@ -142,7 +143,7 @@ impl Examiner {
     #[must_use]
     pub fn new(path: &str) -> Self {
         let search = path.split(':').filter(|part| part.starts_with('/')).map(PathBuf::from).collect();
-        Self { contents: Contents::default(), memory: Arc::default(), dpkg: Dpkg::new(Path::new("/var/lib/dpkg")), search }
+        Self { contents: Contents::default(), memory: content::memory(), dpkg: Dpkg::new(Path::new("/var/lib/dpkg")), search }
     }
 
     /// Examines a command. `owner` names the file's owner.
@@ -176,7 +177,7 @@ impl Examiner {
         if examined.executable.metadata().map_or(u64::MAX, |metadata| metadata.len()) != facts.size {
             return Err(HoldError::Changed);
         }
-        let memory = self.memory.take(uid, facts.size).ok_or(HoldError::Busy)?;
+        let memory = self.memory.take(uid, facts.size, 0).ok_or(HoldError::Busy)?;
         let mut copy =
             open::sealed_copy(c"brevet", &mut examined.executable, facts.size).map_err(|error| HoldError::Failed(crate::chain(&error)))?;
         let content = content::read(&mut copy, facts.size).map_err(|error| HoldError::Failed(error.to_string()))?;

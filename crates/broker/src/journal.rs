@@ -5,8 +5,8 @@
 
 mod batch;
 mod segment;
+mod tail;
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -18,13 +18,12 @@ use brevet_core::record::{Body, SCHEMA};
 use brevet_core::time::Now;
 
 use crate::{fault, random};
+use tail::Tail;
 
 /// A segment longer than this is followed by another.
 const SEGMENT_BYTES: u64 = 4 << 20;
 /// Records that are written and synced in one go at most.
 const MOST_AT_ONCE: u64 = 16;
-/// Records kept in memory for `brevetd`.
-const TAIL: usize = 512;
 
 /// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +98,7 @@ pub struct Journal {
     bytes: u64,
     chain: Chain,
     key: Key,
-    tail: VecDeque<(u64, Record)>,
+    tail: Tail,
     broken: bool,
 }
 
@@ -127,14 +126,14 @@ impl Journal {
             segments.push(segment::create(directory, 1)?);
         }
         let mut chain = start;
-        let mut tail = VecDeque::new();
+        let mut tail = Tail::default();
         let mut opened = Opened::default();
         let last = segments.len().saturating_sub(1);
         let mut bytes = 0;
         for (index, path) in segments.iter().enumerate() {
             let mut take = |header: &Header, body: Option<&Body>, record: Record| {
                 each(header, body);
-                push_tail(&mut tail, header.seq, record);
+                tail.push(header.seq, record);
             };
             let found = segment::read(path, &mut chain, index == 0, index == last, &mut take)?;
             if found.torn > 0 {
@@ -190,7 +189,7 @@ impl Journal {
         self.chain = chain;
         let mut headers = Vec::with_capacity(records.len());
         for (header, record) in records {
-            push_tail(&mut self.tail, header.seq, record);
+            self.tail.push(header.seq, record);
             headers.push(header);
         }
         Ok(headers)
@@ -198,8 +197,7 @@ impl Journal {
 
     /// Records before `seq` are not wanted soon: they stay on disk only.
     pub fn forget_before(&mut self, seq: u64) {
-        self.tail.retain(|(kept, _)| *kept >= seq);
-        self.tail.shrink_to(64);
+        self.tail.forget_before(seq);
     }
 
     /// Refuses everything from here on.
@@ -239,6 +237,18 @@ impl Journal {
     #[must_use]
     pub const fn wants_rotation(&self) -> bool {
         self.bytes > SEGMENT_BYTES
+    }
+
+    /// Whether it is so long that another should not wait.
+    #[must_use]
+    pub const fn needs_rotation(&self) -> bool {
+        self.bytes > 2 * SEGMENT_BYTES
+    }
+
+    /// Bytes in the present segment.
+    #[must_use]
+    pub const fn length(&self) -> u64 {
+        self.bytes
     }
 
     /// Begins another segment with a snapshot of the state after every record so far. A state that is too large for a
@@ -299,13 +309,6 @@ fn points(name: &str, bodies: &[Body]) {
 
 fn record_error(body: &Body, error: serde_json::Error) -> JournalError {
     JournalError::Record { kind: body.kind(), reason: error.to_string() }
-}
-
-fn push_tail(tail: &mut VecDeque<(u64, Record)>, seq: u64, record: Record) {
-    if tail.len() >= TAIL {
-        tail.pop_front();
-    }
-    tail.push_back((seq, record));
 }
 
 fn file_error(doing: &'static str, path: &Path, source: io::Error) -> JournalError {
@@ -380,6 +383,36 @@ mod tests {
         assert_eq!(&chain, journal.chain());
         assert_eq!(journal.hash_at(600).unwrap(), Some(chain.head));
         assert!(journal.hash_at(1).unwrap().is_some() && journal.hash_at(601).unwrap().is_none());
+    }
+
+    #[test]
+    fn long_records_are_read_from_disk_and_come_in_batches_of_bounded_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut journal, ..) = open(dir.path()).unwrap();
+        let refused = |letter: &str| {
+            Body::LaunchRefused(brevet_core::record::LaunchRefused {
+                user: brevet_core::user::User { uid: 1, name: "a".into() },
+                arguments: vec![letter.repeat(300_000).as_str().into()],
+                directory: None,
+                application: None,
+                code: "c".into(),
+                reason: "r".into(),
+                policy: None,
+            })
+        };
+        for _ in 0..20 {
+            journal.append(&now(), &[refused("a")]).unwrap();
+        }
+        let size = |records: &mut dyn Iterator<Item = &Record>| records.map(tail::size).sum::<usize>();
+        let kept = size(&mut journal.tail.iter().map(|(_, record)| record));
+        assert!((1..=2 << 20).contains(&kept), "{kept} bytes are kept in memory");
+        let mut chain = Chain::new(ComputerId::new(1, [1; 10]), Incarnation::new(1, [2; 10]));
+        while let Some(batch) = journal.batch_after(chain.seq).unwrap() {
+            assert!(size(&mut batch.records.iter()) <= 1 << 20);
+            batch.records.iter().for_each(|record| drop(chain.follow(record).unwrap()));
+        }
+        assert_eq!(&chain, journal.chain());
+        assert!(journal.hash_at(3).unwrap().is_some() && journal.read_again() < 20, "no more is read than a batch may have");
     }
 
     #[test]

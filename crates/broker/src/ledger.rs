@@ -102,6 +102,10 @@ pub struct Ledger {
     unsaved: bool,
     last_saved: u64,
     last_tidied: u64,
+    last_rotated: u64,
+    /// Bytes that were recorded since memory was last given back, and when that was.
+    recorded: u64,
+    last_released: u64,
 }
 
 impl Ledger {
@@ -122,6 +126,9 @@ impl Ledger {
             unsaved: false,
             last_saved: 0,
             last_tidied: 0,
+            last_rotated: 0,
+            recorded: 0,
+            last_released: 0,
         }
     }
 
@@ -148,7 +155,9 @@ impl Ledger {
     /// As `commit`.
     pub fn commit_quietly(&mut self, bodies: &[Body]) -> Result<(), JournalError> {
         let now = self.clock.now();
+        let before = self.journal.length();
         let headers = self.journal.append(&now, bodies)?;
+        self.recorded = self.recorded.saturating_add(self.journal.length().saturating_sub(before));
         for (header, body) in headers.iter().zip(bodies) {
             self.state.apply(header, body);
         }

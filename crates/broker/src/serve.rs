@@ -282,6 +282,9 @@ fn upkeep(broker: &Broker) {
             crate::say("broker", &format!("upkeep failed: {}", crate::chain(&error)));
             5_000
         });
+        if broker.ledger().takes_release() {
+            process::release_freed_memory();
+        }
         let wait = [broker.examiner.rest(), broker.launcher.rest()].into_iter().flatten().fold(wait, u64::min);
         let set = set.as_ref().ok().map(|set| (set.as_fd(), Interest::READ));
         let descriptors: Vec<_> = std::iter::once((changed.reader.as_fd(), Interest::READ)).chain(set).collect();

@@ -1,12 +1,15 @@
 //! What the journal adds up to: requests, grants, sessions, validity starts. A fold over its records and nothing else.
 //!
-//! INVARIANT: memory holds exactly what the records on disk say; nothing here is changed but by `State::apply`.
+//! INVARIANT: memory holds exactly what the records on disk say, of a long command that is over only its beginning; nothing here is
+//! changed but by `State::apply`.
 
+mod brief;
 mod grant;
 mod remembered;
 #[cfg(test)]
 mod tests;
 
+pub use brief::{shorten, shown, weight};
 pub use grant::GrantEntry;
 pub use remembered::{Keep, MOST_GIVEN};
 
@@ -175,6 +178,7 @@ impl State {
                 if let Some(entry) = self.grants.get_mut(&ended.grant) {
                     entry.end(ended, &now, header.seq);
                 }
+                self.shorten_grant(&ended.grant);
             }
             Body::SessionStarted(started) => {
                 if !self.sessions.contains_key(&started.session) {
@@ -189,7 +193,9 @@ impl State {
                 {
                     entry.closed = Some(now.wall);
                     entry.closed_by = Some(header.seq);
+                    shorten(&mut entry.started.command);
                     self.count_ended(&ended.grant, ended.processes_ended);
+                    self.shorten_grant(&ended.grant);
                 }
             }
             Body::DocumentConfirmed(confirmed) => {
@@ -250,6 +256,7 @@ impl State {
         match serde_json::from_value::<Self>(value.clone()) {
             Ok(state) => {
                 *self = state;
+                self.shorten_what_is_over();
                 self.seen(header);
             }
             Err(error) => self.unreadable = Some(format!("record {}: {error}", header.seq)),
@@ -263,7 +270,37 @@ impl State {
         entry.closed = Some(header.time);
         entry.closed_by = Some(header.seq);
         entry.answer = answer;
+        shorten(&mut entry.request.command);
         true
+    }
+
+    /// A snapshot of an earlier version has it whole.
+    fn shorten_what_is_over(&mut self) {
+        let requests = self.requests.values_mut().filter(|entry| entry.state != RequestState::Pending);
+        requests.for_each(|entry| shorten(&mut entry.request.command));
+        let sessions = self.sessions.values_mut().filter(|entry| !entry.is_running());
+        sessions.for_each(|entry| shorten(&mut entry.started.command));
+        let over: Vec<GrantId> = self.grants.values().filter(|entry| !entry.is_open()).map(|entry| entry.id.clone()).collect();
+        over.iter().for_each(|grant| self.shorten_grant(grant));
+    }
+
+    /// Of a grant that is over, once nothing runs under it any more that may have to be held against its policy.
+    fn shorten_grant(&mut self, grant: &GrantId) {
+        if self.sessions.values().any(|entry| entry.is_running() && entry.started.grant == *grant) {
+            return;
+        }
+        if let Some(entry) = self.grants.get_mut(grant).filter(|entry| !entry.is_open()) {
+            shorten(&mut entry.command);
+        }
+    }
+
+    /// What a user's commands take up that are not over: they stay in memory, and in every snapshot.
+    #[must_use]
+    pub fn weight_of(&self, uid: u32) -> u64 {
+        let pending = self.pending_of(uid).map(|entry| weight(&entry.request.command));
+        let grants = self.grants.values().filter(|entry| entry.user.uid == uid && entry.is_open()).map(|entry| weight(&entry.command));
+        let running = self.running().filter(|(_, entry)| entry.started.user.uid == uid).map(|(_, entry)| weight(&entry.started.command));
+        pending.chain(grants).chain(running).fold(0, u64::saturating_add)
     }
 
     /// What is not possible from where a grant stands changes nothing.

@@ -18,10 +18,11 @@ use brevet_sys::poll::{self, Interest};
 use super::{Attempt, Needed, Refusal};
 use crate::asks;
 use crate::broker::id_parts;
+use crate::budget;
 use crate::environment;
 use crate::ledger::Ledger;
 use crate::names::Answer as Named;
-use crate::state::{Answer, RequestEntry};
+use crate::state::{Answer, RequestEntry, shorten, weight};
 
 /// Requests of one user that may wait at a time.
 const MOST_PENDING: usize = 20;
@@ -94,7 +95,10 @@ impl Attempt<'_> {
         let text = {
             let ledger = self.broker.ledger();
             let mut newest_first = ledger.state.requests.values().rev();
-            let last = newest_first.find(|entry| entry.request.user.uid == uid && is_same(&entry.request.command, command));
+            // Of one that is over, memory has the beginning.
+            let mut short = command.clone();
+            shorten(&mut short);
+            let last = newest_first.find(|entry| entry.request.user.uid == uid && is_same(&entry.request.command, &short));
             last.and_then(|entry| asks::unwelcome_end(&ledger, entry))
         };
         Ok(text.map_or(Ok(()), |text| self.connection.tell(&Tell::Notice { text: format!("the last time it was {text}") }))?)
@@ -108,6 +112,7 @@ impl Attempt<'_> {
             let refusal = Refusal::new("duration", format!("at most {longest} can be asked for"));
             return Err(refusal.hint(format!("ask for less with --for {longest}")).under(&asked.policy));
         }
+        let uid = self.account.user.uid;
         let mut ledger = self.broker.ledger();
         if ledger.state.pending_of(self.account.user.uid).count() >= MOST_PENDING {
             let refusal = Refusal::new("busy", format!("{MOST_PENDING} requests of yours are waiting"));
@@ -139,6 +144,8 @@ impl Attempt<'_> {
         let id = request.id.clone();
         let mut bodies = vec![Body::RequestCreated(Box::new(request.clone()))];
         bodies.extend(self.rules_answer(&ledger, &request, &now)?);
+        let _room = self.broker.room_beside(uid, weight(&request.command), ledger.state.weight_of(uid))?;
+        self.broker.spend(uid, bodies.iter().map(budget::recorded).sum())?;
         ledger.commit(&bodies)?;
         Ok(id)
     }

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use brevet_core::digest::Digest;
 use md5::Md5;
 use sha2::{Digest as _, Sha256};
+
+use crate::shares::Shares;
 
 /// The most digests kept.
 const MOST: usize = 4096;
@@ -17,47 +19,9 @@ pub const MOST_COPIED: u64 = 64 << 20;
 
 /// The most that copies take up together while their programs are started.
 const MOST_IN_MEMORY: u64 = 256 << 20;
-/// One user's share of it: the largest copy fits.
-const SHARE: u64 = MOST_COPIED;
-
-/// Memory that copies take up while their programs are started, by user (ATTACKS I05).
-#[derive(Debug, Default)]
-pub struct Memory {
-    used: Mutex<HashMap<u32, u64>>,
-}
-
-/// A part of it, free again when dropped.
-#[derive(Debug)]
-pub struct Part {
-    memory: Arc<Memory>,
-    uid: u32,
-    bytes: u64,
-}
-
-impl Memory {
-    /// So many bytes for a user, if they are left of their share and of the whole.
-    pub fn take(self: &Arc<Self>, uid: u32, bytes: u64) -> Option<Part> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = used.values().fold(bytes, |sum, part| sum.saturating_add(*part));
-        let theirs = used.get(&uid).copied().unwrap_or(0).saturating_add(bytes);
-        if all > MOST_IN_MEMORY || theirs > SHARE {
-            return None;
-        }
-        used.insert(uid, theirs);
-        Some(Part { memory: Arc::clone(self), uid, bytes })
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        let mut used = self.memory.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = used.get(&self.uid).copied().unwrap_or(0).saturating_sub(self.bytes);
-        if left == 0 {
-            used.remove(&self.uid);
-        } else {
-            used.insert(self.uid, left);
-        }
-    }
+/// What copies take up while their programs are started: a user's share has room for the largest (ATTACKS I05).
+pub fn memory() -> Arc<Shares> {
+    Shares::new(MOST_IN_MEMORY, MOST_COPIED)
 }
 
 /// What a file's content is called.
@@ -155,20 +119,6 @@ pub fn read(file: &mut File, most: u64) -> io::Result<Content> {
 mod tests {
     use super::*;
     use std::io::Write as _;
-
-    #[test]
-    fn a_user_has_a_share_of_the_memory_for_copies_and_all_have_the_whole() {
-        let memory = Arc::new(Memory::default());
-        let one = memory.take(1, SHARE).unwrap();
-        assert!(memory.take(1, 1).is_none(), "their share is used up");
-        let others: Vec<Part> = (2..=4).map(|uid| memory.take(uid, SHARE).unwrap()).collect();
-        assert!(memory.take(5, 1).is_none(), "the whole is used up");
-        drop(one);
-        assert!(memory.take(5, SHARE).is_some());
-        drop(others);
-        assert!(memory.take(1, SHARE).is_some());
-        assert!(memory.used.lock().unwrap().is_empty(), "nobody without a copy is remembered");
-    }
 
     #[test]
     fn digests_are_those_of_the_content_and_follow_a_change() {

@@ -7,6 +7,7 @@ use brevet_api::link::Batch;
 use brevet_core::digest::Digest;
 use brevet_core::journal::{Chain, Record, SignedHead};
 
+use super::tail::size;
 use super::{Journal, JournalError, file_error, segment};
 
 const MOST_RECORDS: usize = 256;
@@ -22,11 +23,11 @@ impl Journal {
         if seq >= self.chain.seq {
             return Ok(None);
         }
-        let records = match self.tail.front() {
-            Some((first, _)) if *first <= seq.saturating_add(1) => {
+        let records = match self.tail.first() {
+            Some(first) if first <= seq.saturating_add(1) => {
                 take_batch(self.tail.iter().filter(|(number, _)| *number > seq).map(|(number, record)| (*number, record.clone())))
             }
-            _ => take_batch(self.read_after(seq)?.into_iter()),
+            _ => take_batch(self.read_after(seq, MOST_RECORDS)?.into_iter()),
         };
         let Some((last, record)) = records.last() else { return Ok(None) };
         let chain = Chain { seq: *last, head: record.hash(), ..self.chain.clone() };
@@ -46,15 +47,17 @@ impl Journal {
             return Ok(Some(record.hash()));
         }
         let before = seq.saturating_sub(1);
-        Ok(self.read_after(before)?.first().filter(|(number, _)| *number == seq).map(|(_, record)| record.hash()))
+        Ok(self.read_after(before, 1)?.first().filter(|(number, _)| *number == seq).map(|(_, record)| record.hash()))
     }
 
-    fn read_after(&self, seq: u64) -> Result<Vec<(u64, Record)>, JournalError> {
+    /// As many as asked for, and no more bytes than a batch may have.
+    fn read_after(&self, seq: u64, most: usize) -> Result<Vec<(u64, Record)>, JournalError> {
         let segments = segment::list(&self.directory)?;
         // The last segment that begins at or before the wanted record, and those after it.
         let wanted = seq.saturating_add(1);
         let skip = segments.iter().filter(|path| segment::first_of(path).is_some_and(|first| first <= wanted)).count();
         let mut found = Vec::new();
+        let mut bytes: usize = 0;
         for path in segments.iter().skip(skip.saturating_sub(1)) {
             let file = File::open(path).map_err(|source| file_error("open", path, source))?;
             for line in BufReader::new(file).split(b'\n') {
@@ -62,9 +65,10 @@ impl Journal {
                 let Ok(record) = serde_json::from_slice::<Record>(&line) else { continue };
                 let Ok(header) = record.parse_header() else { continue };
                 if header.seq > seq && header.seq <= self.chain.seq {
+                    bytes = bytes.saturating_add(size(&record));
                     found.push((header.seq, record));
                 }
-                if found.len() >= MOST_RECORDS {
+                if found.len() >= most || bytes > MOST_BYTES {
                     return Ok(found);
                 }
             }
@@ -77,7 +81,7 @@ impl Journal {
 impl Journal {
     /// How many records are read from disk.
     pub(super) fn read_again(&self) -> usize {
-        self.read_after(0).unwrap().len()
+        self.read_after(0, MOST_RECORDS).unwrap().len()
     }
 }
 
@@ -85,7 +89,7 @@ fn take_batch(records: impl Iterator<Item = (u64, Record)>) -> Vec<(u64, Record)
     let mut bytes: usize = 0;
     let mut taken = Vec::new();
     for (number, record) in records.take(MOST_RECORDS) {
-        bytes = bytes.saturating_add(record.header.len()).saturating_add(record.body.as_ref().map_or(0, String::len)).saturating_add(256);
+        bytes = bytes.saturating_add(size(&record));
         if bytes > MOST_BYTES && !taken.is_empty() {
             break;
         }

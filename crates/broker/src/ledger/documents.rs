@@ -117,7 +117,7 @@ impl Ledger {
         let Some(entry) = self.state.requests.get(&grant.request) else {
             return refuse("unknown_request", "it answers a request that is not known here");
         };
-        if entry.request.digest != grant.request_digest || !entry.request.is_consistent() {
+        if entry.request.digest != grant.request_digest {
             return refuse("digest", "it answers another request than the one that was asked");
         }
         let terms = &entry.request.terms;
@@ -137,6 +137,8 @@ impl Ledger {
                 refuse("request_closed", "the grant was revoked")
             }
             None if entry.state != RequestState::Pending => refuse("request_closed", "the request is not pending any more"),
+            // Of one that is closed not all is in memory.
+            None if !entry.request.is_consistent() => refuse("digest", "it answers another request than the one that was asked"),
             None if grant.duration > terms.max_duration => refuse("digest", "duration: it gives more than the policy allows"),
             None => Ok(()),
         }

@@ -19,8 +19,12 @@ use crate::state::Keep;
 const SAVE_MS: u64 = 60_000;
 /// How often at most an acknowledgement is written.
 const SAVE_ACKNOWLEDGED_MS: u64 = 2_000;
-/// Of each kind that is over, so many are kept in memory: fewer where that is too much.
-const KEPT_ENDED: [usize; 4] = [256, 64, 16, 0];
+/// Of each kind that is over, so many are kept in memory, and what is not acknowledged (`true`): less where that is too much.
+const KEPT_ENDED: [(usize, bool); 6] = [(256, true), (64, true), (16, true), (64, false), (16, false), (0, false)];
+/// A segment that has become much too long is followed by another, so often at most.
+const ROTATE_MS: u64 = 2_000;
+/// After so many recorded bytes, memory that they took up is given back.
+const RELEASE_BYTES: u64 = 8 << 20;
 /// Acknowledged records stay for so long.
 const KEPT: Length = Length::from_hours(7 * 24);
 
@@ -54,6 +58,8 @@ impl Ledger {
             self.documents.position.mark = Some(now.wall);
             self.documents.save()?;
             self.trim(&now)?;
+        } else if self.journal.needs_rotation() && self.cannot_rotate.is_none() && self.may_rotate(&now) {
+            self.rotate(&now)?;
         }
         self.journal.make_room();
         Ok(next.min(SAVE_MS))
@@ -114,13 +120,33 @@ impl Ledger {
         self.commit(&ended)
     }
 
+    fn may_rotate(&mut self, now: &Now) -> bool {
+        let may = now.boot.millis.saturating_sub(self.last_rotated) >= ROTATE_MS;
+        if may {
+            self.last_rotated = now.boot.millis;
+        }
+        may
+    }
+
+    /// Whether much was recorded since this was last asked, or some and a while ago: what it took up in memory may be free by now.
+    pub fn takes_release(&mut self) -> bool {
+        let now = Self::reading().boot;
+        let waited = now.saturating_sub(self.last_released) >= SAVE_MS;
+        let some = self.recorded >= RELEASE_BYTES || (waited && self.recorded >= RELEASE_BYTES / 8);
+        if some {
+            (self.recorded, self.last_released) = (0, now);
+        }
+        some
+    }
+
     /// Begins another segment. The less a snapshot may have, the less of what is over it keeps.
     fn rotate(&mut self, now: &Now) -> Result<(), JournalError> {
         let in_force = self.documents.in_force();
         let named: BTreeSet<PolicyId> = self.documents.named_policies().collect();
         let policies = in_force.missing.is_empty().then_some(&named);
         let acknowledged = self.documents.position.acknowledged;
-        for most in KEPT_ENDED {
+        for (most, unacknowledged) in KEPT_ENDED {
+            let acknowledged = if unacknowledged { acknowledged } else { u64::MAX };
             let remembered = self.state.remembered(&Keep { now: now.wall, acknowledged, most, policies });
             if let Ok(snapshot) = serde_json::to_value(&remembered)
                 && let Some(header) = self.journal.rotate(now, snapshot)?

@@ -1,7 +1,8 @@
 //! What of the state outlives the rotation of the journal, so that neither memory nor the snapshot grows with launches.
 //!
-//! INVARIANT: what has not ended, what the server has not acknowledged, and that a grant was ever seen until its absolute end, stays
-//! whatever it costs. Everything else is for people who look back, and for them the newest are enough.
+//! INVARIANT: what has not ended, and that a grant was ever seen until its absolute end, stays whatever it costs. What is over and
+//! not acknowledged stays where there is room: what the server lacks it gets from the journal. Everything else is for people who look
+//! back, and for them the newest are enough.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +26,7 @@ const COUNTED: Length = Length::from_hours(1);
 pub struct Keep<'a> {
     /// The moment.
     pub now: Timestamp,
-    /// The last record that the server has.
+    /// The last record that the server has, or that there is, where there is no room for what it lacks.
     pub acknowledged: u64,
     /// Of each kind that is over and acknowledged, so many of the newest.
     pub most: usize,

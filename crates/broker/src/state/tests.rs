@@ -28,7 +28,7 @@ fn header(seq: u64, wall: i64, boot: &str, boottime: u64) -> Header {
     }
 }
 
-fn command() -> Command {
+pub(super) fn command() -> Command {
     let unknown = || "not looked at".to_owned();
     let application = Facts {
         path: "/usr/bin/true".into(),

@@ -1,10 +1,15 @@
 //! What one user may take up of the computer: copies of programs, recorded bytes, memory.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::chown;
+use std::os::unix::net::UnixStream;
 
-use brevet_api::broker::{Answer, Ask, Run};
+use brevet_api::broker::{Answer, Ask, Refused, Run, Tell};
+use brevet_api::frame;
 use brevet_core::digest::Digest;
+use brevet_core::journal::Record;
 use brevet_core::record::Body;
 use brevet_core::time::Length;
 
@@ -97,4 +102,121 @@ fn a_file_that_no_policy_of_the_user_could_match_is_not_read_and_explain_says_it
     agent.enforce(&[(denies.clone(), computer.policy(&denies, 1, &toml))]);
     assert_eq!(Client::start(&computer, &user, run(&[&program])).expect_refused().code, "denied");
     assert_eq!(recorded(2), Some(digest));
+}
+
+/// Asks for a run as this process, root.
+fn send(computer: &Computer, run: Run) -> UnixStream {
+    let stream = UnixStream::connect(computer.socket()).unwrap();
+    let null = fs::File::options().read(true).write(true).open("/dev/null").unwrap();
+    let directory = fs::File::open("/").unwrap();
+    let bytes = frame::encode_control(&Ask::Run(Box::new(run))).unwrap();
+    let descriptors = [null.as_fd(), null.as_fd(), null.as_fd(), directory.as_fd()];
+    let sent = brevet_sys::fdpass::send(stream.as_fd(), &bytes, &descriptors).unwrap();
+    (&stream).write_all(&bytes[sent..]).unwrap();
+    stream
+}
+
+/// Runs something as root, to its end.
+fn as_root(computer: &Computer, run: Run) -> Result<(), Refused> {
+    let stream = send(computer, run);
+    loop {
+        match brevet_broker::spec::receive_with::<Tell>(&stream, 1).unwrap().0 {
+            Tell::Refused(refused) => return Err(refused),
+            Tell::Ended(_) => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+/// Memory that the broker has, in MiB.
+fn resident(computer: &Computer) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", computer.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+/// The journal's segments on disk, each with its records.
+fn segments(computer: &Computer) -> Vec<Vec<Record>> {
+    let mut paths: Vec<_> = fs::read_dir(computer.broker_directory().join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let records = |text: String| text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    paths.into_iter().map(|path| records(fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn a_flood_of_long_arguments_is_stopped_and_leaves_memory_and_a_journal_that_can_be_trimmed() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let policy = id();
+    let toml = "mode = \"automatic\"\nauthentication = \"none\"\napplications = [{ file = \"/usr/bin/true\" }]";
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, toml))]);
+    // From here on nothing is acknowledged.
+    drop(agent);
+    as_root(&computer, run(&["/usr/bin/true"])).unwrap();
+    let before = resident(&computer);
+    let long = "a".repeat(230_000);
+    let mut started = 0;
+    let refused = loop {
+        match as_root(&computer, run(&["/usr/bin/true", &long])) {
+            Ok(()) => started += 1,
+            Err(refused) => break refused,
+        }
+        assert!(started < 120, "nothing stops it");
+    };
+    assert!(started >= 60, "{started}: {refused:?}");
+    assert_eq!(refused.code, "busy");
+    assert!(refused.reason.contains("wait ") && refused.reason.ends_with(" s"), "{refused:?}");
+    eventually("memory comes back", || resident(&computer) < before + 24);
+    eventually("the journal goes on in another segment", || segments(&computer).len() > 1);
+    // Refusals are recorded within the same budget; that there are more, once in a while.
+    for _ in 0..40 {
+        as_root(&computer, run(&["/usr/bin/id", &"b".repeat(60_000)])).unwrap_err();
+    }
+    let refusals: Vec<String> = segments(&computer)
+        .into_iter()
+        .flatten()
+        .filter(|record| record.parse_header().unwrap().kind == "launch.refused")
+        .filter_map(|record| record.body)
+        .collect();
+    let short = refusals.iter().filter(|body| body.contains("\"arguments\":[]")).count();
+    assert!((1..=3).contains(&short) && refusals.len() - short < 25, "{short} of {}", refusals.len());
+    // What is on disk only is read from there, by a server and by a broker that starts anew.
+    computer.stop();
+    computer.start();
+    let Answer::Grants { grants } = root_asks(&computer, &Ask::Grants {}) else { panic!() };
+    assert!(grants.iter().all(|grant| serde_json::to_vec(&grant.arguments).unwrap().len() < 2_048));
+    let Answer::Status(status) = root_asks(&computer, &Ask::Status {}) else { panic!() };
+    assert_eq!(status.journal_grows, None);
+}
+
+fn root_asks(computer: &Computer, ask: &Ask) -> Answer {
+    let stream = UnixStream::connect(computer.socket()).unwrap();
+    frame::write_control(&mut &stream, ask).unwrap();
+    frame::read_control(&mut &stream, frame::MAX_CLIENT).unwrap()
+}
+
+#[test]
+fn commands_that_wait_have_a_bounded_size_together_and_one_long_one_always_fits() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let policy = id();
+    let toml = "mode = \"request\"\nauthentication = \"none\"\napplications = [{ file = \"/usr/bin/true\" }]";
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, toml))]);
+    let ask = |letter: &str| {
+        let long = letter.repeat(240_000);
+        let run = Run { reason: Some("to see".into()), no_wait: true, ..run(&["/usr/bin/true", &long]) };
+        let stream = send(&computer, run);
+        brevet_broker::spec::receive_with::<Tell>(&stream, 1).unwrap().0
+    };
+    for letter in ["a", "b", "c", "d"] {
+        assert!(matches!(ask(letter), Tell::Pending(_)), "{letter}");
+    }
+    let Tell::Refused(refused) = ask("e") else { panic!("a fifth has no room") };
+    assert!(refused.code == "busy" && refused.reason.contains("arguments"), "{refused:?}");
+    // One that is over makes room.
+    let Answer::Requests { requests } = root_asks(&computer, &Ask::Requests {}) else { panic!() };
+    root_asks(&computer, &Ask::Withdraw { request: requests[0].request.clone() });
+    assert!(matches!(ask("e"), Tell::Pending(_)));
 }
