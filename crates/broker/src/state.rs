@@ -286,10 +286,8 @@ impl State {
 
     /// Of a grant that is over, once nothing runs under it any more that may have to be held against its policy.
     fn shorten_grant(&mut self, grant: &GrantId) {
-        if self.sessions.values().any(|entry| entry.is_running() && entry.started.grant == *grant) {
-            return;
-        }
-        if let Some(entry) = self.grants.get_mut(grant).filter(|entry| !entry.is_open()) {
+        let Some(entry) = self.grants.get_mut(grant).filter(|entry| !entry.is_open()) else { return };
+        if !self.sessions.values().any(|session| session.is_running() && session.started.grant == *grant) {
             shorten(&mut entry.command);
         }
     }
