@@ -13,6 +13,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 pub enum Command {
     /// Show this text.
     Help(&'static str),
+    /// Print this script, as it is.
+    Completion(&'static str),
     /// Show the version.
     Version,
     /// `brevet run`.
@@ -63,11 +65,31 @@ pub enum What {
     /// What would this do?
     Explain(RunOptions),
     /// Take back a request.
-    Withdraw(RequestId),
+    Withdraw(Which),
     /// Finish a grant.
     End(GrantId),
     /// Forget that I authenticated.
     Lock,
+}
+
+/// Which request.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Which {
+    /// By its id.
+    Id(RequestId),
+    /// By the short code that its user and the approvers see, such as `7K3M-Q9ZT`.
+    Code(String),
+}
+
+impl Which {
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self::Id).or_else(|| {
+            let code = text.to_ascii_uppercase();
+            let (one, two) = code.split_once('-').or_else(|| code.split_at_checked(4))?;
+            let half = |part: &str| part.len() == 4 && part.bytes().all(|b| b.is_ascii_alphanumeric());
+            (half(one) && half(two)).then(|| Self::Code(format!("{one}-{two}")))
+        })
+    }
 }
 
 /// A command line that says nothing we know.
@@ -124,7 +146,9 @@ pub fn parse(mut given: impl Iterator<Item = OsString>) -> Result<Command, Usage
         b"grants" => query(What::Grants, help::GRANTS),
         b"lock" => query(What::Lock, help::LOCK),
         b"completion" => completion(&rest),
-        b"withdraw" => with_id(&rest, help::WITHDRAW, "request id (req_…)", |text| text.parse().ok().map(What::Withdraw)),
+        b"withdraw" => {
+            with_id(&rest, help::WITHDRAW, "request id (req_…) or code (7K3M-Q9ZT)", |text| Which::parse(text).map(What::Withdraw))
+        }
         b"end" => with_id(&rest, help::END, "grant id (gra_…)", |text| text.parse().ok().map(What::End)),
         other => Err(Usage::Command(escape::terminal(other))),
     }
@@ -133,9 +157,9 @@ pub fn parse(mut given: impl Iterator<Item = OsString>) -> Result<Command, Usage
 fn completion(given: &[OsString]) -> Result<Command, Usage> {
     match given {
         [shell] => match shell.as_bytes() {
-            b"bash" => Ok(Command::Help(help::BASH)),
-            b"zsh" => Ok(Command::Help(help::ZSH)),
-            b"fish" => Ok(Command::Help(help::FISH)),
+            b"bash" => Ok(Command::Completion(help::BASH)),
+            b"zsh" => Ok(Command::Completion(help::ZSH)),
+            b"fish" => Ok(Command::Completion(help::FISH)),
             b"-h" | b"--help" => Ok(Command::Help(help::COMPLETION)),
             other => Err(Usage::NotAnId(escape::terminal(other), "shell that can be completed for (bash, zsh, fish)")),
         },
@@ -303,7 +327,7 @@ mod tests {
         let words: Vec<&str> = commands.chain(options).filter_map(|line| line.split_whitespace().next()).collect();
         assert!(words.contains(&"lock") && words.contains(&"no-wait") && words.len() > 12, "{words:?}");
         for shell in ["bash", "zsh", "fish"] {
-            let Ok(Command::Help(text)) = parse(["completion", shell].into_iter().map(OsString::from)) else {
+            let Ok(Command::Completion(text)) = parse(["completion", shell].into_iter().map(OsString::from)) else {
                 unreachable!("{shell}");
             };
             for word in &words {

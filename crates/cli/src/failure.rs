@@ -1,11 +1,15 @@
 //! What can go wrong on our side, and the one place that prints it.
 
+use crate::fit::fit;
 use crate::status;
+use crate::terminal;
+use crate::voice;
 use brevet_api::frame::FrameError;
 use brevet_core::escape;
 use brevet_core::id::RequestId;
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 
@@ -90,19 +94,36 @@ impl Failure {
     }
 }
 
-/// Prints the chain of causes and the hint on standard error; the exit status is 125.
-pub fn report(failure: &Failure) -> ExitCode {
-    let mut line = format!("brevet: {failure}");
+/// How a failure is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// In words on standard error.
+    Words,
+    /// A line beside the messages of `run --json`, on standard error.
+    Tell,
+    /// In the place of the answer that another command prints with `--json`, on standard output.
+    Answer,
+}
+
+/// Says the chain of causes and the hint; the exit status is 125.
+pub fn report(failure: &Failure, form: Form) -> ExitCode {
+    let mut line = failure.to_string();
     let mut cause = std::error::Error::source(failure);
     while let Some(error) = cause {
         line.push_str(": ");
         line.push_str(&crate::show::words(&error.to_string()));
         cause = error.source();
     }
-    line.push('\n');
-    if let Some(hint) = failure.hint() {
-        line.push_str(&format!("  hint: {hint}\n"));
-    }
-    drop(io::Write::write_all(&mut io::stderr(), line.as_bytes()));
+    let hint = failure.hint();
+    let said = |key: &str| format!("{}\n", voice::ascii(&serde_json::json!({ key: "failed", "reason": line, "hint": hint }).to_string()));
+    drop(match form {
+        Form::Words => {
+            let hint = hint.as_ref().map(|hint| format!("  hint: {hint}\n")).unwrap_or_default();
+            let text = fit(&format!("brevet: {line}\n{hint}"), terminal::columns(io::stderr().as_fd()));
+            io::Write::write_all(&mut io::stderr(), text.as_bytes())
+        }
+        Form::Tell => io::Write::write_all(&mut io::stderr(), said("tell").as_bytes()),
+        Form::Answer => io::Write::write_all(&mut io::stdout(), said("answer").as_bytes()),
+    });
     ExitCode::from(status::FAILED)
 }

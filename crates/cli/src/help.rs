@@ -41,7 +41,7 @@ usage: brevet run [OPTION…] [--] COMMAND [ARGUMENT…]
 
 Runs COMMAND with the rights that a policy gives you, for as long as it gives them. Where somebody has to approve, it asks for a
 reason and a duration, waits, and starts the command as soon as it is approved. Ctrl-C while it waits leaves the request pending:
-run the same command again to go on waiting, or take it back with 'brevet withdraw ID'.
+run the same command again to go on waiting, or take it back with 'brevet withdraw CODE'.
 
 A COMMAND without '/' is looked up in the system's own path, not in yours. Options after COMMAND are the command's.
 
@@ -135,11 +135,12 @@ exit status: 0, 125 brevet failed, 126 refused
 ";
 
 pub const WITHDRAW: &str = "\
-usage: brevet withdraw [--json] ID
+usage: brevet withdraw [--json] ID|CODE
 
-Takes back a pending request of yours. 'brevet requests' shows their ids.
+Takes back a pending request of yours. 'brevet requests' shows their ids and short codes.
 
 examples:
+  brevet withdraw 7K3M-Q9ZT
   brevet withdraw req_01jd4tb1qk0000000000000000
 
 exit status: 0, 125 brevet failed, 126 refused (there is no such request of yours, or it is decided)

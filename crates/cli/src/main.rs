@@ -8,6 +8,7 @@ mod arguments;
 mod connection;
 mod environment;
 mod failure;
+mod fit;
 mod help;
 mod query;
 mod run;
@@ -18,7 +19,9 @@ mod terminal;
 mod voice;
 
 use arguments::Command;
+use failure::Form;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -30,21 +33,27 @@ fn main() -> ExitCode {
         return ExitCode::from(status::FAILED);
     }
     if let Err(error) = hardened {
-        return failure::report(&failure::Failure::Harden(error));
+        return failure::report(&failure::Failure::Harden(error), Form::Words);
     }
     let command = match arguments::parse(given) {
         Ok(command) => command,
-        Err(usage) => return failure::report(&failure::Failure::Usage(usage)),
+        Err(usage) => return failure::report(&failure::Failure::Usage(usage), Form::Words),
+    };
+    let form = match &command {
+        Command::Run(options) if options.json => Form::Tell,
+        Command::Query(query) if query.json => Form::Answer,
+        Command::Run(_) | Command::Query(_) | Command::Help(_) | Command::Completion(_) | Command::Version => Form::Words,
     };
     let outcome = match command {
-        Command::Help(text) => print(text),
+        Command::Help(text) => print(&fit::fit(text, terminal::columns(std::io::stdout().as_fd()))),
+        Command::Completion(text) => print(text),
         Command::Version => print(concat!("brevet ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Run(options) => run::run(&options),
         Command::Query(query) => query::run(&query),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),
-        Err(failure) => failure::report(&failure),
+        Err(failure) => failure::report(&failure, form),
     }
 }
 

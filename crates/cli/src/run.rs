@@ -34,6 +34,8 @@ struct Talk<'a> {
     waiting: Option<Waiting>,
     /// Whether they had to authenticate before, in this run.
     asked_before: bool,
+    /// What the running session last said to the person.
+    noted: Option<String>,
 }
 
 /// What the next step is.
@@ -56,7 +58,8 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     drop(directory);
     // Only now: until here a broker that hangs must not keep Ctrl-C from ending us.
     let signals = SignalFd::new(&SIGNALS)?;
-    let mut talk = Talk { options, connection, signals, voice: Voice::new(options.json), terminal, waiting: None, asked_before: false };
+    let mut talk =
+        Talk { options, connection, signals, voice: Voice::new(options.json), terminal, waiting: None, asked_before: false, noted: None };
     let outcome = talk.follow();
     talk.voice.settle();
     outcome
@@ -205,7 +208,10 @@ impl Talk<'_> {
     }
 
     fn refused(&mut self, refused: &Refused) -> u8 {
-        let (sentence, details) = show::refused(refused);
+        let (sentence, details) = show::refused(
+            refused,
+            "'brevet list' shows what you may run here; 'brevet explain' with this command says why no policy is for it",
+        );
         self.voice.say(&sentence);
         details.iter().for_each(|detail| self.voice.detail(detail));
         if refused.not_found { status::NOT_FOUND } else { status::REFUSED }

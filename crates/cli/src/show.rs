@@ -149,10 +149,11 @@ pub fn approved(approved: &Approved) -> (String, Vec<String>) {
     (format!("{how} for {}", approved.duration), comments.collect())
 }
 
-/// Nothing runs.
-pub fn refused(refused: &Refused) -> (String, Vec<String>) {
-    let hint = refused.hint.iter().filter(|hint| !hint.is_empty()).map(|hint| format!("hint: {}", words(hint)));
-    (format!("refused: {}", words(&refused.reason)), hint.collect())
+/// Nothing runs, and what to do next: where no policy allows it and none says whom to ask, `otherwise`.
+pub fn refused(refused: &Refused, otherwise: &str) -> (String, Vec<String>) {
+    let given = refused.hint.as_deref().filter(|hint| !hint.is_empty()).map(words);
+    let hint = given.or_else(|| (refused.code == "no_policy").then(|| otherwise.to_owned()));
+    (format!("refused: {}", words(&refused.reason)), hint.iter().map(|hint| format!("hint: {hint}")).collect())
 }
 
 /// Why it ended, where it did not just exit.

@@ -18,28 +18,37 @@ const LEAST: usize = 80;
 
 /// How much of a row's last cell is shown: as much as a line of the terminal that it goes to, where it goes to one.
 #[derive(Debug, Clone, Copy)]
-pub struct Width(usize);
+pub struct Width {
+    last: usize,
+    columns: Option<usize>,
+}
 
 impl Width {
     /// With the terminal's columns.
     pub fn of(terminal: Option<usize>) -> Self {
-        Self(terminal.filter(|columns| *columns > 0).map_or(LAST, |columns| columns.clamp(LEAST, LAST)))
+        let columns = terminal.filter(|columns| *columns > 0);
+        Self { last: columns.map_or(LAST, |columns| columns.clamp(LEAST, LAST)), columns }
+    }
+
+    /// Whether every line fits.
+    fn holds(self, text: &str) -> bool {
+        self.columns.is_none_or(|columns| text.lines().all(|line| line.chars().count() <= columns))
     }
 
     /// A command that leaves room for what stands behind it.
     fn command(self, arguments: &[OsText]) -> String {
-        shortened(&show::command(arguments), self.0 / 2)
+        shortened(&show::command(arguments), self.last / 2)
     }
 
     /// A reason, likewise.
     fn aside(self, text: &str) -> String {
-        shortened(text, self.0 / 4)
+        shortened(text, self.last / 4)
     }
 }
 
 /// Columns as wide as their widest cell; the last one is not filled up.
 fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, last: Width) -> String {
-    let room = |index: usize| if index.saturating_add(1) == N { last.0 } else { CELL };
+    let room = |index: usize| if index.saturating_add(1) == N { last.last } else { CELL };
     let mut rows: Vec<[String; N]> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
     let mut widths = [0; N];
     for row in &mut rows {
@@ -55,6 +64,15 @@ fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>, last: Width) -
         out.push('\n');
     }
     out
+}
+
+/// What is no table on so narrow a terminal: a paragraph for each row.
+fn paragraphs<const N: usize>(rows: Vec<[(&str, String); N]>) -> String {
+    let paragraph = |row: [(&str, String); N]| -> String {
+        let told = row.into_iter().filter(|(_, value)| !value.is_empty());
+        told.map(|(label, value)| format!("{}\n", show::line(label, &value))).collect()
+    };
+    rows.into_iter().map(paragraph).collect::<Vec<_>>().join("\n")
 }
 
 /// To the minute: `2026-11-22 19:30 UTC`.
@@ -80,7 +98,7 @@ fn others(title: &str, policies: &[OtherPolicy]) -> String {
 /// `brevet list`.
 pub fn policies(list: &[ListedPolicy]) -> String {
     if list.is_empty() {
-        return "no policy names you on this computer\n".to_owned();
+        return "no policy names you on this computer; 'brevet status' shows how many are in force\n".to_owned();
     }
     let mut out = String::new();
     for policy in list {
@@ -96,7 +114,7 @@ pub fn policies(list: &[ListedPolicy]) -> String {
             lines.push(show::line("as user", &show::text(&policy.run_as)));
         }
         lines.push(show::line("when", &show::words(&policy.validity)));
-        lines.push(show::line("usable", &show::words(&policy.usable)));
+        lines.push(show::line(if policy.mode == Mode::Deny { "in force" } else { "usable" }, &show::words(&policy.usable)));
         if policy.mode != Mode::Deny {
             lines.push(show::line("at most", &policy.max_duration.to_string()));
         }
@@ -122,7 +140,13 @@ pub fn status(status: &Status) -> String {
         ("version", show::text(&status.version)),
         ("server", if status.connected { "connected" } else { "not connected" }.to_owned()),
         ("heartbeat", heartbeat),
-        ("policies", format!("{} in force", status.policies)),
+        (
+            "policies",
+            match status.policies {
+                0 => "none in force: this computer has none from its server yet, or it is in quarantine".to_owned(),
+                count => format!("{count} in force"),
+            },
+        ),
         ("sessions", format!("{} of yours running", status.sessions)),
         ("journal", format!("{} records not acknowledged yet", status.unacknowledged)),
     ];
@@ -147,7 +171,7 @@ fn state(state: RequestState) -> &'static str {
 
 /// What was decided, or why it ended.
 fn because(text: Option<&String>, width: Width) -> String {
-    text.map_or_else(String::new, |text| format!("  {}", width.aside(&show::words(text))))
+    text.map_or_else(String::new, |text| width.aside(&show::words(text)))
 }
 
 /// `brevet requests`.
@@ -167,7 +191,7 @@ pub fn requests(list: &[RequestSummary], width: Width) -> String {
                 moment(request.created),
                 lapses,
                 format!(
-                    "{}  ({}){}",
+                    "{}  ({})  {}",
                     width.command(&request.arguments),
                     width.aside(&show::text(&request.reason)),
                     because(request.answer.as_ref(), width)
@@ -175,7 +199,23 @@ pub fn requests(list: &[RequestSummary], width: Width) -> String {
             ]
         })
         .collect();
-    table(["REQUEST", "STATE", "CODE", "FOR", "CREATED", "LAPSES", "COMMAND (REASON)"], rows, width)
+    let wide = table(["REQUEST", "STATE", "CODE", "FOR", "CREATED", "LAPSES", "COMMAND (REASON)"], rows, width);
+    if width.holds(&wide) { wide } else { paragraphs(list.iter().map(|request| request_fields(request, width)).collect()) }
+}
+
+fn request_fields(request: &RequestSummary, width: Width) -> [(&'static str, String); 9] {
+    let lapses = if request.state == RequestState::Pending { moment(request.lapses) } else { String::new() };
+    [
+        ("request", request.request.to_string()),
+        ("state", state(request.state).to_owned()),
+        ("code", show::text(&request.code)),
+        ("for", request.duration.to_string()),
+        ("created", moment(request.created)),
+        ("lapses", lapses),
+        ("command", width.command(&request.arguments)),
+        ("reason", shortened(&show::text(&request.reason), LAST)),
+        ("answer", request.answer.as_ref().map_or_else(String::new, |answer| shortened(&show::words(answer), LAST))),
+    ]
 }
 
 /// `brevet grants`.
@@ -194,11 +234,29 @@ pub fn grants(list: &[GrantSummary], width: Width) -> String {
                 grant.sessions.len().to_string(),
                 show::text(&grant.target_user),
                 show::text(&grant.policy),
-                format!("{}{}", width.command(&grant.arguments), because(grant.because.as_ref(), width)),
+                match because(grant.because.as_ref(), width) {
+                    none if none.is_empty() => width.command(&grant.arguments),
+                    because => format!("{}  ({because})", width.command(&grant.arguments)),
+                },
             ]
         })
         .collect();
-    table(["GRANT", "STATE", "LEFT", "SESSIONS", "AS", "POLICY", "COMMAND"], rows, width)
+    let wide = table(["GRANT", "STATE", "LEFT", "SESSIONS", "AS", "POLICY", "COMMAND (END)"], rows, width);
+    if width.holds(&wide) { wide } else { paragraphs(list.iter().map(|grant| grant_fields(grant, width)).collect()) }
+}
+
+fn grant_fields(grant: &GrantSummary, width: Width) -> [(&'static str, String); 8] {
+    let left = grant.remaining_seconds.map_or_else(String::new, |left| show::about(Length::from_seconds(left)));
+    [
+        ("grant", grant.grant.to_string()),
+        ("state", show::text(&grant.state)),
+        ("left", left),
+        ("sessions", grant.sessions.len().to_string()),
+        ("as user", shortened(&show::text(&grant.target_user), CELL)),
+        ("policy", shortened(&show::text(&grant.policy), CELL)),
+        ("command", width.command(&grant.arguments)),
+        ("end", grant.because.as_ref().map_or_else(String::new, |because| shortened(&show::words(because), LAST))),
+    ]
 }
 
 /// `brevet explain`.

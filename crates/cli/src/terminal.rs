@@ -3,6 +3,7 @@
 //! INVARIANT: whichever way a question ends, the terminal's mode is what it was, and what was typed and not taken is thrown away.
 
 use crate::failure::Failure;
+use crate::fit::fit;
 use brevet_sys::poll::{self, Interest};
 use brevet_sys::pty::ModeGuard;
 use brevet_sys::signal::SignalFd;
@@ -19,6 +20,11 @@ pub const LONGEST: usize = 1024;
 /// The signals that we take as they come instead of being ended or stopped by them.
 pub const SIGNALS: [i32; 9] =
     [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGTSTP, libc::SIGCONT, libc::SIGWINCH];
+
+/// How many columns a terminal has, where it is one and says so.
+pub fn columns(descriptor: BorrowedFd<'_>) -> Option<usize> {
+    pty::window_size(descriptor).ok().map(|size| usize::from(size.columns)).filter(|columns| *columns > 0)
+}
 
 /// How a stop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +119,9 @@ impl Terminal {
         &self.0
     }
 
-    /// Shows text that has been escaped; a terminal that is gone shows nothing.
+    /// Shows text that has been escaped, broken between words; a terminal that is gone shows nothing.
     pub fn show(&self, text: &str) {
+        let text = fit(text, columns(self.0.as_fd()));
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             match (&self.0).write(rest) {

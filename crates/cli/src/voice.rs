@@ -2,6 +2,8 @@
 //!
 //! Everything that is said here has been escaped by whoever composed it (`show`).
 
+use crate::fit::fit;
+use crate::terminal;
 use brevet_api::broker::Tell;
 use brevet_sys::pty;
 use std::fmt::Write as _;
@@ -64,8 +66,7 @@ impl Voice {
         if !self.may_tick() {
             return;
         }
-        let columns = pty::window_size(io::stderr().as_fd()).map_or(80, |size| usize::from(size.columns));
-        let room = if columns == 0 { 79 } else { columns.saturating_sub(1) };
+        let room = terminal::columns(io::stderr().as_fd()).unwrap_or(80).saturating_sub(1);
         let line: String = text.chars().take(room).collect();
         self.ticking = true;
         drop(io::stderr().write_all(format!("\r\x1b[K{line}").as_bytes()));
@@ -81,7 +82,9 @@ impl Voice {
 
     fn write(&mut self, text: &str) {
         self.settle();
-        let text = if self.raw { text.replace('\n', "\r\n") } else { text.to_owned() };
+        let columns = if self.may_tick() { terminal::columns(io::stderr().as_fd()) } else { None };
+        let text = fit(text, columns);
+        let text = if self.raw { text.replace('\n', "\r\n") } else { text };
         // Nobody listening is no reason to stop.
         drop(io::stderr().write_all(text.as_bytes()));
     }

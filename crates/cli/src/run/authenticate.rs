@@ -47,7 +47,11 @@ impl Talk<'_> {
                 Err(FrameError::Closed | FrameError::Io(_)) => return Ok(Step::Next),
                 Err(error) => return Err(Failure::Answer(error)),
             };
-            let text = show::words(&prompt.text);
+            let mut text = show::words(&prompt.text);
+            if text.trim() == "Password:" {
+                // Theirs, not that of whom the program runs as.
+                "your own password: ".clone_into(&mut text);
+            }
             let hidden = match prompt.kind {
                 PromptKind::Hidden => true,
                 PromptKind::Visible => false,

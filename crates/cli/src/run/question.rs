@@ -90,7 +90,7 @@ impl Talk<'_> {
                     Ok(length) if length == Length::ZERO => terminal.show("  longer than nothing\n"),
                     Ok(length) if length > most => terminal.show(&format!("  {length} is longer than this policy allows\n")),
                     Ok(length) => return Ok(Answer::Given(Some(length))),
-                    Err(error) => terminal.show(&format!("  {error}\n")),
+                    Err(_) => terminal.show(&format!("  not a duration: expected a form such as 90s, 30m or 1h30m, at most {most}\n")),
                 },
                 Answer::Over(status) => return Ok(Answer::Over(status)),
                 Answer::Elsewhere => return Ok(Answer::Elsewhere),

@@ -25,7 +25,8 @@ pub fn follow(talk: &mut Talk<'_>, started: &Started) -> Result<u8, Failure> {
     talk.voice.raw = false;
     match &outcome {
         Ok(ended) => {
-            if let Some(because) = show::ended(ended) {
+            // Where it was ended, the person was told at that moment.
+            if let Some(because) = show::ended(ended).filter(|because| talk.noted.as_ref() != Some(because)) {
                 talk.voice.say(&because);
             }
             Ok(status_of(ended))
@@ -132,6 +133,7 @@ fn hear(talk: &mut Talk<'_>, lines: &mut Lines, tell: Tell) -> Result<Option<End
             if talk.voice.is_json() || !lines.note(&text) {
                 talk.voice.say(&text);
             }
+            talk.noted = Some(text);
         }
         Tell::Stopped { signal } => stopped(talk, lines, signal)?,
         // The broker's messages: not from a supervisor.

@@ -35,7 +35,11 @@ fn what_would_run_is_shown_and_reason_and_duration_are_asked_for() {
     shown.expect("reason: ");
     shown.type_keys("  disk full \n");
     shown.expect("at most 1h [1h]: ");
-    for (typed, wanted) in [("soon\n", "not a duration"), ("2h\n", "longer than this policy allows"), ("0s\n", "longer than nothing")] {
+    for (typed, wanted) in [
+        ("soon\n", "not a duration: expected a form such as 90s, 30m or 1h30m, at most 1h\r\n"),
+        ("2h\n", "longer than this policy allows"),
+        ("0s\n", "longer than nothing"),
+    ] {
         shown.type_keys(typed);
         shown.expect(wanted);
         shown.expect("at most 1h [1h]: ");

@@ -13,6 +13,8 @@ mod jobs;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod narrow;
+#[cfg(test)]
 mod password;
 #[cfg(test)]
 mod query;

@@ -132,6 +132,34 @@ fn with_json_the_messages_themselves_are_on_standard_error_and_nothing_else() {
 }
 
 #[test]
+fn with_json_a_failure_is_a_message_too() {
+    let (status, stdout, stderr) = run_with(&["run", "--json", "x"], &[started([false; 3])]);
+    assert_eq!((status, stdout.as_str()), (125, ""));
+    let said: serde_json::Value = serde_json::from_str(stderr.lines().last().unwrap()).unwrap();
+    assert_eq!(said["tell"], "failed");
+    assert!(said["reason"].as_str().unwrap().contains("may still be running"), "{said}");
+}
+
+#[test]
+fn what_ended_it_is_said_once() {
+    let why = "the right to run it was revoked".to_owned();
+    let ended = |because: &str| Tell::Ended(Ended { status: None, signal: Some(15), because: Some(because.to_owned()) });
+    let notice = Tell::Notice { text: why.clone() };
+    let (_, _, stderr) = run_with(&["run", "x"], &[started([false; 3]), notice.clone(), ended(&why)]);
+    assert_eq!(stderr.matches(&why).count(), 1, "{stderr}");
+    let (_, _, stderr) = run_with(&["run", "x"], &[started([false; 3]), notice, ended("another reason")]);
+    assert!(stderr.contains(&why) && stderr.contains("another reason"), "{stderr}");
+}
+
+#[test]
+fn a_refusal_without_a_hint_says_where_to_look() {
+    let none = |code: &str| Tell::Refused(brevet_api::broker::Refused { hint: None, code: code.to_owned(), ..refused("no policy") });
+    let (_, _, stderr) = run_with(&["run", "x"], &[none("no_policy")]);
+    assert!(stderr.contains("hint: 'brevet list' shows what you may run here; 'brevet explain'"), "{stderr}");
+    assert!(!run_with(&["run", "x"], &[none("busy")]).2.contains("hint"));
+}
+
+#[test]
 fn a_reason_that_is_needed_and_cannot_be_asked_for_is_a_refusal() {
     let need = crate::asking::need();
     let (status, _, stderr) = run_with(&["run", "x"], &[need]);

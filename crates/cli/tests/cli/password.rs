@@ -39,7 +39,7 @@ fn a_password_is_not_echoed_and_goes_straight_to_who_asked() {
     talk.tell_with(&Tell::Authenticate { attempts_left: 2 }, theirs.as_fd());
     shown.expect("not accepted, 2 attempts left");
     frame::write_control(&mut ours, &Prompt { text: "Password: ".to_owned(), kind: PromptKind::Hidden }).unwrap();
-    shown.expect("Password: ");
+    shown.expect("your own password: ");
     drop(theirs);
     drop(ours);
     talk.tell(&Tell::Refused(refused("not authenticated")));

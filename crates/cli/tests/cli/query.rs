@@ -1,7 +1,7 @@
 //! Questions with one answer: as tables, as JSON, as exit status.
 
 use crate::support::*;
-use brevet_api::broker::{Answer, Ask, Explained, GrantSummary, ListedPolicy, OtherPolicy, RequestSummary, Status};
+use brevet_api::broker::{Answer, Ask, Explained, GrantSummary, ListedPolicy, OtherPolicy, Refused, RequestSummary, Status};
 use brevet_core::policy::Mode;
 use brevet_core::request::RequestState;
 use brevet_core::text::OsText;
@@ -44,7 +44,7 @@ fn policies_are_listed() {
     let (_, _, stdout, _) = asked(&["list", "--json"], &answer);
     assert_eq!(serde_json::from_str::<Answer>(&stdout).unwrap(), answer);
     let (_, _, stdout, _) = asked(&["list"], &Answer::Listed { policies: vec![] });
-    assert_eq!(stdout, "no policy names you on this computer\n");
+    assert_eq!(stdout, "no policy names you on this computer; 'brevet status' shows how many are in force\n");
 }
 
 #[test]
@@ -133,9 +133,8 @@ fn however_long_an_argument_is_its_row_is_short_and_says_how_much_is_missing() {
         talk.answer(&answer);
         drop(talk);
         assert_eq!(terminal.finish(), 0, "{}", terminal.seen);
-        let row = terminal.seen.lines().last().unwrap();
-        let last = &row[row.find("whoami").unwrap()..];
-        assert!((90..=132).contains(&last.chars().count()), "{row}");
+        assert!(terminal.seen.lines().all(|line| line.chars().count() <= 220));
+        assert!(terminal.seen.contains("command     whoami AAAA") && terminal.seen.contains("… (+99"), "{} bytes", terminal.seen.len());
     }
 }
 
@@ -211,6 +210,8 @@ fn taking_back_ending_and_locking_say_what_happened() {
     let id = request();
     let (ask, status, stdout, _) = asked(&["withdraw", id.as_str()], &done);
     assert_eq!((ask, status, stdout.as_str()), (Ask::Withdraw { request: request() }, 0, "withdrawn\n"));
+    let (_, _, _, stderr) = asked(&["explain", "tool"], &Answer::Refused(Refused { hint: None, ..refused("no") }));
+    assert!(stderr.contains("hint: 'brevet list' shows"), "{stderr}");
     let id = grant();
     assert_eq!(asked(&["end", id.as_str()], &done).0, Ask::End { grant: grant() });
     assert_eq!(asked(&["lock"], &done).0, Ask::Lock {});
@@ -219,6 +220,48 @@ fn taking_back_ending_and_locking_say_what_happened() {
     let (_, status, stdout, _) = asked(&["lock", "--json"], &Answer::Refused(refused("no")));
     assert_eq!(status, 126);
     assert!(matches!(serde_json::from_str(&stdout).unwrap(), Answer::Refused(_)));
+}
+
+#[test]
+fn a_request_is_taken_back_by_the_code_that_its_user_sees() {
+    let (summary, _) = endless();
+    let waits = RequestSummary { state: RequestState::Pending, reason: "why".to_owned(), answer: None, arguments: vec![], ..summary };
+    let declined = RequestSummary { state: RequestState::Declined, ..waits.clone() };
+    let taken_back = |code: &str, requests: &[RequestSummary]| {
+        let broker = Broker::start();
+        let run = Run::spawn(&mut broker.command(&["withdraw", code]));
+        let (mut talk, ask, _) = broker.asked();
+        assert_eq!(ask, Ask::Requests {});
+        talk.answer(&Answer::Requests { requests: requests.to_vec() });
+        if requests.iter().filter(|request| request.state == RequestState::Pending).count() == 1 && code.to_uppercase().starts_with("7K3M")
+        {
+            let (mut talk, ask, _) = broker.asked();
+            assert_eq!(ask, Ask::Withdraw { request: request() });
+            talk.answer(&Answer::Done { text: "withdrawn".to_owned() });
+        }
+        run.finish()
+    };
+    for code in ["7K3M-Q9ZT", "7k3mq9zt"] {
+        assert_eq!(taken_back(code, &[declined.clone(), waits.clone()]), (0, "withdrawn\n".to_owned(), String::new()));
+    }
+    let (status, _, stderr) = taken_back("7K3M-Q9ZT", std::slice::from_ref(&declined));
+    assert_eq!(status, 126);
+    assert!(stderr.contains("no pending request with the code 7K3M-Q9ZT\n  hint: 'brevet requests' shows"), "{stderr}");
+    assert_eq!(taken_back("0000-0000", std::slice::from_ref(&waits)).0, 126);
+    assert_eq!(taken_back("7K3M-Q9ZT", &[waits.clone(), waits]).0, 126);
+}
+
+#[test]
+fn with_json_a_failure_is_an_object_too() {
+    let (status, stdout, stderr) = {
+        let output =
+            std::process::Command::new(program()).args(["status", "--json"]).env("BREVET_SOCKET", "/nonexistent/\x1b").output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!((status, stderr.as_str()), (125, ""));
+    let said: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(said["answer"], "failed");
+    assert!(said["reason"].as_str().unwrap().contains("cannot reach the broker") && said["hint"].is_string(), "{said}");
 }
 
 #[test]
