@@ -1,6 +1,7 @@
 //! The broker role's parts, shared by its threads.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use brevet_api::config::Config;
 use brevet_core::application::Fact;
 use brevet_core::user::{Member, User};
+use brevet_sys::poll::{self, Interest};
 
 use crate::budget::Budgets;
 use crate::elevate::Refusal;
@@ -27,6 +29,8 @@ const MOST_REFUSED: usize = 1024;
 /// What one user's commands that wait or run may take up in memory and in a snapshot of the state, in bytes. The longest command fits
 /// with its grant, and a snapshot has room for others beside it.
 const MOST_OPEN: u64 = 2 * (520 << 10);
+/// Within which an end that was told is on record.
+const RECORDED_MS: u64 = 2_000;
 
 /// See the module.
 pub struct Broker {
@@ -195,8 +199,26 @@ impl Broker {
     /// # Errors
     /// The refusal to tell, where a user's commands take up too much already.
     pub fn room(&self, uid: u32, bytes: u64) -> Result<Part, Refusal> {
-        let already = self.ledger().state.weight_of(uid);
-        self.room_beside(uid, bytes, already)
+        let look = || {
+            let already = self.ledger().state.weight_of(uid);
+            self.room_beside(uid, bytes, already)
+        };
+        if let Ok(part) = look() {
+            return Ok(part);
+        }
+        // WHY: a client is told of an end before that is on record, and a script asks for the next at once.
+        let changed = self.ledger().watch()?;
+        let until = brevet_sys::clock::boottime_ms().saturating_add(RECORDED_MS);
+        loop {
+            changed.clear();
+            let found = look();
+            let left = until.saturating_sub(brevet_sys::clock::boottime_ms());
+            if found.is_ok() || left == 0 {
+                return found;
+            }
+            poll::wait(&[(changed.reader.as_fd(), Interest::READ)], Some(left))
+                .map_err(|error| Refusal::new("system", crate::chain(&error)))?;
+        }
     }
 
     /// As `room`, where what they have is known already.

@@ -220,3 +220,18 @@ fn commands_that_wait_have_a_bounded_size_together_and_one_long_one_always_fits(
     root_asks(&computer, &Ask::Withdraw { request: requests[0].request.clone() });
     assert!(matches!(ask("e"), Tell::Pending(_)));
 }
+
+#[test]
+fn long_commands_one_after_the_other_have_room() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let policy = id();
+    let toml = "mode = \"automatic\"\nauthentication = \"none\"\napplications = [{ file = \"/usr/bin/true\" }]";
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, toml))]);
+    // Two bytes each in JSON: there is room for one at a time, and each begins when the client was told that the last has ended.
+    let (quotes, more) = ("\"".repeat(100_000), "\"".repeat(100_000));
+    for turn in 0..6 {
+        assert_eq!(as_root(&computer, run(&["/usr/bin/true", &quotes, &more])), Ok(()), "{turn}");
+    }
+}
