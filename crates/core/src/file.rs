@@ -6,6 +6,7 @@ use crate::policy::{self, Findings, Policy, PolicyError, names};
 use serde::{Deserialize, Serialize};
 
 mod locate;
+mod unread;
 
 /// A file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -90,7 +91,10 @@ pub fn parse(text: &str) -> Result<File, FileError> {
 /// # Errors
 /// When the text cannot be parsed, or does not make sense as written.
 pub fn check(text: &str) -> Result<File, Vec<FileError>> {
-    let file = parse(text).map_err(|error| vec![error])?;
+    let file = parse(text).map_err(|error| {
+        let all = unread::errors(text);
+        if all.is_empty() { vec![error] } else { all }
+    })?;
     let problems = validate(&file);
     if problems.is_empty() {
         return Ok(file);

@@ -25,6 +25,9 @@ macro_rules! bodies {
         }
 
         impl Body {
+            /// Every kind that this version knows.
+            pub const KINDS: &[&str] = &[$($kind),*];
+
             /// The header's `kind`.
             #[must_use]
             pub const fn kind(&self) -> &'static str {

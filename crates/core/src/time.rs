@@ -11,9 +11,12 @@ pub enum TimeError {
     /// Not RFC 3339, or outside the years 1 to 9999.
     #[error("not a moment: expected RFC 3339 such as 2026-12-01T20:00:00Z")]
     Moment,
-    /// Not `<n>d<n>h<n>m<n>s`, zero digits, out of order, or over ten years.
-    #[error("not a duration: expected a form such as 90s, 30m, 1h30m or 7d, at most 3650d")]
+    /// Not `<n>d<n>h<n>m<n>s`, zero digits, or out of order.
+    #[error("not a duration: expected a form such as 90s, 30m, 1h30m or 7d")]
     Length,
+    /// A duration over ten years.
+    #[error("too long: no duration is over 3650d")]
+    TooLong,
 }
 
 /// A moment of wall time: milliseconds since 1970-01-01T00:00:00Z.
@@ -130,15 +133,15 @@ impl Length {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let (number, tail) = rest.split_at_checked(digits).ok_or(TimeError::Length)?;
             if let Some(tail) = tail.strip_prefix(unit) {
-                let n: u64 = number.parse().map_err(|_| TimeError::Length)?;
-                total = n.checked_mul(factor).and_then(|s| total.checked_add(s)).ok_or(TimeError::Length)?;
+                let n: u64 = number.parse().map_err(|_| if digits == 0 { TimeError::Length } else { TimeError::TooLong })?;
+                total = n.checked_mul(factor).and_then(|s| total.checked_add(s)).ok_or(TimeError::TooLong)?;
                 rest = tail;
             }
         }
-        if text.is_empty() || !rest.is_empty() || total > MOST_SECONDS {
+        if text.is_empty() || !rest.is_empty() {
             return Err(TimeError::Length);
         }
-        Ok(Self(total))
+        if total > MOST_SECONDS { Err(TimeError::TooLong) } else { Ok(Self(total)) }
     }
 }
 

@@ -16,7 +16,7 @@ use source::Sources;
 /// What to apply.
 #[derive(Debug, Args)]
 pub struct Apply {
-    /// A TOML file, or a folder whose *.toml files together are one; may be given again
+    /// A TOML file, or a folder whose *.toml files together are one, or - for standard input; may be given again
     #[arg(short = 'f', long = "file", value_name = "FILE|DIR", required = true)]
     files: Vec<PathBuf>,
     /// Say what would change, change nothing

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::output::Output;
 use crate::{
     apply, autonomous, computer, enrolment, event, grant, group, import, list, manual, notification, person, policy, profile, request,
-    session, setting, token,
+    session, setting, token, whoami,
 };
 
 const AFTER: &str = "\
@@ -116,6 +116,8 @@ pub enum Command {
     /// Persons who sign in
     #[command(subcommand)]
     Person(person::Person),
+    /// Show as whom the server knows you, and with which roles
+    Whoami,
     /// API tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -125,7 +127,6 @@ pub enum Command {
     /// Print what a shell needs to complete commands
     Completion(manual::Completion),
     /// Write manual pages, one for each command
-    #[command(hide = true)]
     Man(manual::Man),
 }
 
@@ -176,6 +177,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Setting(command) => setting::run(&session, command),
         Command::Event(command) => event::run(&session, command),
         Command::Person(command) => person::run(&session, command),
+        Command::Whoami => whoami::run(&session),
         Command::Token(command) => token::run(&session, command),
         Command::Profile(command) => profile::run(&session, command),
         Command::Completion(command) => manual::completion(&session, &command),

@@ -36,7 +36,7 @@ pub enum EnrolmentToken {
     },
     /// Revoke an enrolment token; computers that used it stay enrolled
     Revoke {
-        /// Id
+        /// Name or id
         id: String,
     },
 }

@@ -108,9 +108,15 @@ fn problem_lines(problem: &Problem) -> Vec<String> {
     }
     // Where the next step is a command of ours, that is the better hint.
     let hint = match problem.code.as_str() {
-        "unauthenticated" => Some("give a token by --token-file FILE or BREVET_TOKEN; make one with: brevetctl token create".into()),
+        "unauthenticated" => Some(
+            "give a token that works by --token-file FILE or BREVET_TOKEN; an owner makes one: brevetctl token create NAME --person PERSON"
+                .into(),
+        ),
         "token_may_not_decide" => Some("make one that may: brevetctl token create NAME --decides".into()),
-        "no_os_user_recorded" => Some("link the person's OS user: brevetctl person link PERSON USER".into()),
+        "no_os_user_recorded" => Some(
+            "an owner records it: brevetctl person link PERSON USER; of who has none, another owner: brevetctl person no-os-user PERSON"
+                .into(),
+        ),
         "own_request" => Some("somebody else has to decide".into()),
         _ => problem.hint.as_deref().map(plain),
     };

@@ -16,6 +16,7 @@ pub use show::{Rows, list};
 
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
+use crate::reference;
 use crate::whole_file::WholeFile;
 
 /// What to do with events.
@@ -89,7 +90,7 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
 
 fn export(session: &Session, filter: Filter, format: &str, output: Option<PathBuf>) -> Result<()> {
     let client = session.client()?;
-    let query = filter.query();
+    let query = reference::in_query(&client, filter.query())?;
     let computer = query.computer.clone();
     if format == "journal" && query != (EventQuery { computer: computer.clone(), ..EventQuery::default() }) {
         return Err(CtlError::Usage("journals are exported whole: only --computer can be given with --format journal".into()));

@@ -24,7 +24,7 @@ pub enum Grant {
     /// List grants, newest first
     List {
         /// issued, active, expired, revoked, finished or unused
-        #[arg(long)]
+        #[arg(long, value_parser = ["issued", "active", "expired", "revoked", "finished", "unused"])]
         state: Option<String>,
         /// A computer's name or id
         #[arg(long)]
@@ -36,7 +36,7 @@ pub enum Grant {
         #[arg(long)]
         policy: Option<String>,
         /// approved, automatic, justify or autonomous
-        #[arg(long)]
+        #[arg(long, value_parser = ["approved", "automatic", "justify", "autonomous"])]
         origin: Option<String>,
         #[command(flatten)]
         rows: Listing,

@@ -7,6 +7,7 @@ use brevet_core::id::GroupId;
 use clap::Subcommand;
 
 use crate::cli::Session;
+use crate::client::Client;
 use crate::error::{CtlError, Result};
 use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
@@ -75,17 +76,25 @@ pub fn run(session: &Session, command: Group) -> Result<()> {
             let of_users = !users.is_empty() || of.as_deref() == Some("users");
             let (computers, users) = if of_users { (None, Some(users)) } else { (Some(computers), None) };
             let content = brevet_core::file::Group { name, computers, users };
-            let made: StoredGroup = session.client()?.post(&["groups"], &content)?;
-            session.output.print(&made, |made| format!("made the group '{}'\n", shown(&made.content.name)))
+            let client = session.client()?;
+            let made: StoredGroup = client.post(&["groups"], &content)?;
+            session.output.print(&made, |made| format!("made the group '{}'\n", shown(&made.content.name)))?;
+            warn_of_unknown(&client, made.content.computers.as_deref().unwrap_or_default())
         }
-        Group::Add { group, members } => change(session, &group, |there| {
-            members.iter().for_each(|member| {
-                if !there.contains(member) {
-                    there.push(member.clone());
-                }
-            });
+        Group::Add { group, members } => {
+            let done = change(session, &group, |there| {
+                members.iter().for_each(|member| {
+                    if !there.contains(member) {
+                        there.push(member.clone());
+                    }
+                });
+                Ok(())
+            })?;
+            if done.content.computers.is_some() {
+                warn_of_unknown(&session.client()?, &members)?;
+            }
             Ok(())
-        }),
+        }
         Group::Remove { group, members } => {
             let who = members.join(", ");
             session.output.confirm(&format!("take {} out of '{}'; rights that they had by it end", shown(&who), shown(&group)))?;
@@ -96,6 +105,7 @@ pub fn run(session: &Session, command: Group) -> Result<()> {
                 there.retain(|member| !members.contains(member));
                 Ok(())
             })
+            .map(drop)
         }
         Group::History(command) => history::print(session, "groups", &command, into_file),
         Group::Delete { group } => stored::delete(session, "group", "groups", &group, ""),
@@ -105,7 +115,7 @@ pub fn run(session: &Session, command: Group) -> Result<()> {
 const COLUMNS: Columns<StoredGroup> = Columns { headings: &["name", "of", "version", "members"], row };
 
 /// The next version of a group from the one that is there.
-fn change(session: &Session, group: &str, edit: impl FnOnce(&mut Vec<String>) -> Result<()>) -> Result<()> {
+fn change(session: &Session, group: &str, edit: impl FnOnce(&mut Vec<String>) -> Result<()>) -> Result<StoredGroup> {
     let client = session.client()?;
     let mut found: StoredGroup = client.get(&["groups", group])?;
     let members = match (&mut found.content.computers, &mut found.content.users) {
@@ -114,7 +124,26 @@ fn change(session: &Session, group: &str, edit: impl FnOnce(&mut Vec<String>) ->
     };
     edit(members)?;
     let done: StoredGroup = client.put_version(&["groups", found.id.as_str()], found.version, &found.content)?;
-    session.output.print(&done, |done| format!("'{}' has {} now, version {}\n", shown(&done.content.name), count(done), done.version))
+    session.output.print(&done, |done| format!("'{}' has {} now, version {}\n", shown(&done.content.name), count(done), done.version))?;
+    Ok(done)
+}
+
+/// So many computers are looked up.
+const MOST_LOOKED_UP: usize = 20;
+
+/// A computer may enrol later; one that is nearly there is a slip.
+fn warn_of_unknown(client: &Client, computers: &[String]) -> Result<()> {
+    for name in computers.iter().take(MOST_LOOKED_UP) {
+        match client.get::<serde_json::Value>(&["computers", name]) {
+            Err(CtlError::Refused(problem)) if problem.code == "not_found" => {
+                let hint = problem.hint.as_deref().map_or_else(|| "it counts once one of that name enrols".to_owned(), shown);
+                eprintln!("brevetctl: warning: no computer '{}' is enrolled; {hint}", shown(name));
+            }
+            Err(CtlError::Refused(_)) | Ok(_) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(())
 }
 
 fn count(group: &StoredGroup) -> String {

@@ -77,6 +77,9 @@ pub fn run(session: &Session, command: &Import) -> Result<()> {
     };
     let path = command.file.to_str().ok_or_else(|| CtlError::Usage("the file's name is not UTF-8".into()))?;
     let usage = |wrong: sudoers::FileWrong| CtlError::Usage(shown(&wrong.to_string()));
+    if let Err(error) = std::fs::metadata(&command.file) {
+        return Err(CtlError::Usage(format!("cannot read '{}': {error}", shown(&command.file.display().to_string()))));
+    }
     let mut disk = Disk { first: command.file.clone(), root: command.root.clone() };
     let whole = sudoers::read(&mut disk, path, command.hostname.as_deref()).map_err(usage)?;
     let draft = sudoers::draft(&whole, mode, sudoers::MOST).map_err(usage)?;

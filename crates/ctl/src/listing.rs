@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::cli::Session;
 use crate::client::Client;
 use crate::error::{CtlError, Result};
+use crate::known;
 use crate::output::{csv, table};
 use crate::watch::{Seen, Watch};
 
@@ -17,7 +18,7 @@ use crate::watch::{Seen, Watch};
 #[derive(Debug, Args)]
 pub struct Listing {
     /// How many at most
-    #[arg(long, default_value_t = 200, value_name = "N", help_heading = "Rows")]
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = at_least_one, help_heading = "Rows")]
     limit: usize,
     /// All of them
     #[arg(long, conflicts_with = "limit", help_heading = "Rows")]
@@ -28,6 +29,14 @@ pub struct Listing {
     /// Only rows whose column contains the text (COLUMN=TEXT) or does not (COLUMN!=TEXT); may be given again
     #[arg(long = "filter", value_name = "COLUMN=TEXT", help_heading = "Rows")]
     filters: Vec<String>,
+}
+
+/// How many rows.
+///
+/// # Errors
+/// When it is no number, or none.
+pub fn at_least_one(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1".into())
 }
 
 /// A table's columns.
@@ -89,7 +98,8 @@ impl Listing {
         let filters = self.filters.iter().map(|text| filter(columns.headings, text)).collect::<Result<Vec<_>>>()?;
         // What is chosen or ordered here must be chosen from all of it.
         let arranged = sort.is_some() || !filters.is_empty();
-        let fetched: Page<T> = client.list(path, query, if self.all || arranged { usize::MAX } else { self.limit })?;
+        let fetched = client.list(path, query, if self.all || arranged { usize::MAX } else { self.limit });
+        let fetched: Page<T> = known::page(client, query, fetched)?;
         let mut rows: Vec<(T, Vec<String>)> =
             fetched.items.into_iter().map(|item| ((columns.row)(&item), item)).map(|(r, i)| (i, r)).collect();
         rows.retain(|(_, row)| filters.iter().all(|filter| filter.lets(row)));

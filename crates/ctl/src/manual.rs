@@ -1,4 +1,4 @@
-//! `brevetctl completion` and the hidden `brevetctl man`: both made from the command line's own definition, so they cannot differ from it.
+//! `brevetctl completion` and `brevetctl man`: both made from the command line's own definition, so they cannot differ from it.
 
 use std::path::{Path, PathBuf};
 

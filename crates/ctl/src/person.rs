@@ -186,6 +186,17 @@ fn os_users(item: &Item) -> String {
     if item.no_os_user { "has none".into() } else { item.os_users.iter().map(named).collect::<Vec<_>>().join(", ") }
 }
 
+/// What an approver still lacks.
+fn cannot_decide(item: &Item) -> String {
+    if !item.roles.contains(&Role::Approver) || item.no_os_user || !item.os_users.is_empty() {
+        return String::new();
+    }
+    let name = shown(&item.name);
+    format!(
+        "not yet: nobody recorded which OS user they are; an owner does: brevetctl person link '{name}' USER, or: brevetctl person no-os-user '{name}'"
+    )
+}
+
 const COLUMNS: Columns<Item> = Columns { headings: &["name", "roles", "enabled", "id", "os users"], row };
 
 fn row(item: &Item) -> Vec<String> {
@@ -199,6 +210,7 @@ fn describe(item: &Item) -> String {
         ("roles", roles(&item.roles, &item.scopes)),
         ("enabled", if item.enabled { "yes" } else { "no" }.into()),
         ("os users", os_users(item)),
+        ("decides", cannot_decide(item)),
         ("created", moment(item.created)),
     ])
 }

@@ -29,7 +29,7 @@ pub enum Policy {
         #[arg(long)]
         name: Option<String>,
         /// deny, automatic, justify or request
-        #[arg(long)]
+        #[arg(long, value_parser = ["deny", "automatic", "justify", "request"])]
         mode: Option<String>,
         /// Only enabled (true) or only disabled ones (false)
         #[arg(long)]
@@ -159,7 +159,8 @@ fn in_force(session: &Session, policy: &str) -> Result<String> {
     let page: Page<OnComputer> = session.client()?.list(&["policies", policy, "computers"], &PageQuery::default(), usize::MAX)?;
     let count = |state: PolicyState| page.items.iter().filter(|place| place.state == state).count();
     let (applied, sent, refused) = (count(PolicyState::Applied), count(PolicyState::Sent), count(PolicyState::Refused));
-    let mut text = format!("# in force on {applied} computers, sent to {sent}, refused by {refused}\n");
+    let computers = if applied == 1 { "computer" } else { "computers" };
+    let mut text = format!("# in force on {applied} {computers}, sent to {sent}, refused by {refused}\n");
     for place in page.items.iter().filter(|place| place.state == PolicyState::Refused).take(5) {
         text.push_str(&format!("# refused by {}\n", on_computer(place).join(" ")));
     }

@@ -145,18 +145,39 @@ pub struct Target {
     pub ca: Option<Vec<u8>>,
 }
 
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn chosen(global: &Global) -> Result<Profile> {
+    let named = global.profile.clone().or_else(|| variable("BREVET_PROFILE"));
+    Profiles::load()?.chosen(named.as_deref())
+}
+
+fn server_of(global: &Global, profile: &Profile) -> Result<String> {
+    let server = global.server.clone().or_else(|| variable("BREVET_SERVER")).or_else(|| profile.server.clone());
+    let server = server.ok_or_else(|| {
+        CtlError::Usage("which server? give --server URL, BREVET_SERVER, or a profile: brevetctl profile add NAME --server URL".into())
+    })?;
+    check_address(&server)?;
+    Ok(server)
+}
+
+/// Which server is meant.
+///
+/// # Errors
+/// When none is, or its address cannot be used.
+pub fn server(global: &Global) -> Result<String> {
+    server_of(global, &chosen(global)?)
+}
+
 /// Puts together what was said.
 ///
 /// # Errors
 /// When server or token are nowhere, or a file cannot be read.
 pub fn resolve(global: &Global) -> Result<Target> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let named = global.profile.clone().or_else(|| variable("BREVET_PROFILE"));
-    let profile = Profiles::load()?.chosen(named.as_deref())?;
-    let server = global.server.clone().or_else(|| variable("BREVET_SERVER")).or(profile.server).ok_or_else(|| {
-        CtlError::Usage("which server? give --server URL, BREVET_SERVER, or a profile: brevetctl profile add NAME --server URL".into())
-    })?;
-    check_address(&server)?;
+    let profile = chosen(global)?;
+    let server = server_of(global, &profile)?;
     if global.token.is_some() {
         warn_of_token();
     }
@@ -180,6 +201,16 @@ fn warn_of_token() {
     eprintln!("brevetctl: warning: every user of this computer can see --token; use --token-file or BREVET_TOKEN");
 }
 
+/// A pipe or a device is nobody's to read again.
+fn warn_of_readers(file: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let open = std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0);
+    if open {
+        let file = shown(&file.display().to_string());
+        eprintln!("brevetctl: warning: others can read the token in {file}; if they should not: chmod 600 {file}, and make another");
+    }
+}
+
 fn check_address(server: &str) -> Result<()> {
     if server.starts_with("https://") {
         return Ok(());
@@ -188,7 +219,11 @@ fn check_address(server: &str) -> Result<()> {
 }
 
 fn read_token(file: &Path) -> Result<String> {
-    let read = if file == Path::new("-") { input::standard(input::SMALL) } else { input::named(file, input::SMALL) };
+    let is_standard = file == Path::new("-");
+    if !is_standard {
+        warn_of_readers(file);
+    }
+    let read = if is_standard { input::standard(input::SMALL) } else { input::named(file, input::SMALL) };
     Ok(read.map_err(|source| io("read", file, source))?.trim().to_owned())
 }
 

@@ -20,7 +20,7 @@ pub enum Request {
     /// List requests, newest first
     List {
         /// pending, approved, auto_approved, declined, withdrawn or lapsed
-        #[arg(long)]
+        #[arg(long, value_parser = ["pending", "approved", "auto_approved", "declined", "withdrawn", "lapsed"])]
         state: Option<String>,
         /// A computer's name or id
         #[arg(long)]
@@ -87,9 +87,9 @@ pub fn run(session: &Session, command: Request) -> Result<()> {
             })
         }
         Request::Approve { request, duration, comment, command_only, code } => {
-            let id = reference::request(&client, &request)?;
             // Whoever names it by its code has seen that code.
-            let code = code.or_else(|| (request.len() == 9 && request.as_bytes().get(4) == Some(&b'-')).then(|| request.to_uppercase()));
+            let (id, seen) = reference::request_seen(&client, &request)?;
+            let code = code.map(|code| reference::short_code(&code).unwrap_or(code)).or(seen);
             let item: RequestItem = client.post(&["requests", &id, "approve"], &Approve { duration, comment, command_only, code })?;
             session.output.print(&item, approved)
         }

@@ -17,7 +17,7 @@ pub enum Session {
     /// List sessions, newest first
     List {
         /// started or ended
-        #[arg(long)]
+        #[arg(long, value_parser = ["started", "ended"])]
         state: Option<String>,
         /// A computer's name or id
         #[arg(long)]

@@ -52,7 +52,17 @@ pub fn delete(session: &Session, kind: &str, path: &str, name: &str, consequence
     let found: Named = client.get(&[path, name])?;
     session.output.confirm(&format!("delete the {kind} '{}'{consequence}", shown(&found.name)))?;
     client.delete_version(&[path, &found.id], found.version)?;
-    done(session, "deleted", &found.id, &found.name)
+    let value = serde_json::json!({ "id": found.id, "change": "deleted" });
+    session.output.print(&value, |_| {
+        let (name, id) = (shown(&found.name), shown(&found.id));
+        let command = match path {
+            "policies" => "policy",
+            "lists" => "list",
+            "groups" => "group",
+            other => other,
+        };
+        format!("deleted '{name}'; what it was: brevetctl {command} history {id}\n")
+    })
 }
 
 /// Anything with an id and a name.

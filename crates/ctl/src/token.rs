@@ -7,7 +7,7 @@ use brevet_core::time::Length;
 use clap::Subcommand;
 
 use crate::cli::Session;
-use crate::error::Result;
+use crate::error::{CtlError, Result};
 use crate::listing::{Columns, Listing};
 use crate::output::{mark, moment, optional_moment, shown};
 use crate::person::{parse_role, parse_scope, roles, scopes};
@@ -43,7 +43,7 @@ pub enum Token {
     },
     /// Revoke an API token
     Revoke {
-        /// Id
+        /// Name or id
         id: String,
     },
 }
@@ -57,7 +57,8 @@ pub fn run(session: &Session, command: Token) -> Result<()> {
         Token::Create { name, person, roles, scopes: narrowed, decides, expires_in } => {
             let scopes = scopes(narrowed);
             let roles = if roles.is_empty() { None } else { Some(roles) };
-            let made: TokenCreated = client.post(&["tokens"], &NewToken { name, person, roles, scopes, decides, expires_in })?;
+            let made = client.post(&["tokens"], &NewToken { name, person, roles, scopes, decides, expires_in });
+            let made: TokenCreated = made.map_err(how_to_get_roles)?;
             // The token alone on standard output, so that it can go into a file.
             if !session.output.json {
                 eprintln!("token {}, good until {}; it is shown this once", made.id, moment(made.expires));
@@ -70,6 +71,17 @@ pub fn run(session: &Session, command: Token) -> Result<()> {
             client.delete(&["tokens", &id], &())?;
             stored::done(session, "revoked", &id, &id)
         }
+    }
+}
+
+/// Where the next step is a command of ours, that is the better hint.
+fn how_to_get_roles(error: CtlError) -> CtlError {
+    match error {
+        CtlError::Refused(mut problem) if problem.errors.iter().any(|wrong| wrong.field == "roles") => {
+            problem.hint = Some("an owner sets all roles of a person: brevetctl person roles PERSON ROLE ROLE…".into());
+            CtlError::Refused(problem)
+        }
+        other => other,
     }
 }
 

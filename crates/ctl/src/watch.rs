@@ -15,8 +15,13 @@ use crate::error::{CtlError, Result};
 #[derive(Debug, Args)]
 pub struct Watch {
     /// Show it again and again, every so often [default: 2s]
-    #[arg(long = "watch", value_name = "DURATION", num_args = 0..=1, default_missing_value = "2s")]
+    #[arg(long = "watch", value_name = "DURATION", num_args = 0..=1, default_missing_value = "2s", value_parser = pause)]
     every: Option<Length>,
+}
+
+fn pause(text: &str) -> std::result::Result<Length, String> {
+    let length = Length::parse(text).map_err(|error| error.to_string())?;
+    if length == Length::ZERO { Err("at least 1s".into()) } else { Ok(length) }
 }
 
 /// What was seen once.

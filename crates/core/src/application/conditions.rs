@@ -88,9 +88,12 @@ fn roots_alone(chain: &Fact<bool>, what: &str, by: Option<&str>) -> Truth {
         Ok(true) => yes(),
         Ok(false) => no(match by {
             Some(by) => {
-                format!("{what} or a folder above it can be changed by {}; only its hash can allow it", escape::terminal(by.as_bytes()))
+                format!(
+                    "{what}, or a folder above it, is not root's alone: {}; only its hash can allow it",
+                    escape::terminal(by.as_bytes())
+                )
             }
-            None => format!("{what} or a folder above it can be changed by others than root"),
+            None => format!("{what}, or a folder above it, is not root's alone"),
         }),
         Err(unknown) => unknown,
     }

@@ -196,9 +196,11 @@ pub(super) fn refused_by(found: Option<(&PolicyDocument, Unfit)>, launch: &Launc
     let Some((document, unfit)) = found else {
         return Refusal { code: "no_policy", reason: nothing, policy: None, message: None };
     };
+    // One that is for other applications altogether had no part in it; whom it tells to turn to still helps.
+    let had_part = !matches!(unfit.stage, Stage::Disabled | Stage::Users | Stage::Applications) || unfit.held > 0;
     let (code, reason) = told(document, &unfit, nothing);
     let message = Some(document.policy.message.clone()).filter(|m| !m.is_empty());
-    Refusal { code, reason, policy: Some(reference(document)), message }
+    Refusal { code, reason, policy: had_part.then(|| reference(document)), message }
 }
 
 fn told(document: &PolicyDocument, unfit: &Unfit, nothing: String) -> (&'static str, String) {

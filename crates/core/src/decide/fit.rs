@@ -92,6 +92,7 @@ fn narrowest_for(results: Vec<Result<Matched, Miss>>, target: &str, default: &st
     let shown = |name: &str| escape::terminal(name.as_bytes());
     let mut best: Option<Matched> = None;
     let mut nearest: Option<Unfit> = None;
+    let count = results.len();
     for result in results {
         let unfit = match result {
             Ok(matched) if target == default || matched.names_target => {
@@ -110,7 +111,14 @@ fn narrowest_for(results: Vec<Result<Matched, Miss>>, target: &str, default: &st
             nearest = Some(unfit);
         }
     }
-    best.ok_or_else(|| nearest.unwrap_or_else(|| Unfit::new(Stage::Applications, "applications: no rule is given".into())))
+    best.ok_or_else(|| match nearest {
+        None => Unfit::new(Stage::Applications, "applications: no rule is given".into()),
+        // Of several that are all for something else, the first is no better reason than the last.
+        Some(Unfit { stage: Stage::Applications, held: 0, reason }) if count > 1 => {
+            Unfit::new(Stage::Applications, format!("applications: none of its {count} rules is for this: {reason}; and so on"))
+        }
+        Some(unfit) => unfit,
+    })
 }
 
 fn excepted(rules: &[crate::application::Rule], lists: &Lists, against: Against<'_>, side: Side) -> Option<String> {

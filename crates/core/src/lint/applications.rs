@@ -104,9 +104,9 @@ fn dangerous(rule: &Rule, field: &str, program: &(&str, Gives, &str), setting: S
     let starts = setting.children == Children::Allow;
     let (code, matters, instead) = match gives {
         Gives::Code => ("runs_code", !has_exact_script(rule), "name the one script that is needed, root's alone, instead of what runs it"),
-        Gives::Escape => ("starts_shells", starts, "set elevation.children = \"deny\", or name an application that starts nothing"),
-        Gives::Runs => ("runs_programs", starts && !is_exact(rule), "write its arguments exactly, or set elevation.children = \"deny\""),
-        Gives::Edits => ("edits_files", true, "let users edit a copy with: brevet edit FILE"),
+        Gives::Escape => ("starts_shells", starts, "name an application that starts nothing, or let a person decide: mode = \"request\""),
+        Gives::Runs => ("runs_programs", starts && !is_exact(rule), "write its arguments exactly"),
+        Gives::Edits => ("edits_files", true, "name a script of root's that changes the one file that is meant"),
         Gives::Writes => ("writes_files", !is_exact(rule), "write its arguments exactly, the whole path of each file"),
         Gives::Owners => ("changes_owners", !is_exact(rule), "write its arguments exactly, the whole path of each file"),
         Gives::Services => ("hands_work_on", !is_exact(rule), "write its arguments exactly: the one unit or job that is meant"),

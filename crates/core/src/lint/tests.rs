@@ -69,6 +69,22 @@ fn without_children_a_pager_starts_no_shell_and_an_editor_still_edits() {
 }
 
 #[test]
+fn no_advice_is_what_this_version_refuses_or_has_not() {
+    for (name, ..) in programs::PROGRAMS {
+        let file = format!(
+            "[[policy]]\nname = \"P\"\ncomputers = \"all\"\nusers = [\"a\"]\nmode = \"automatic\"\napplications = [{{ file = \"/usr/bin/{name}\" }}]"
+        );
+        let found = lint(&crate::file::check(&file).unwrap_or_else(|errors| panic!("{errors:?}")));
+        assert!(!found.is_empty(), "{name}");
+        for advice in found.iter().map(|finding| &finding.instead) {
+            for absent in ["children", "record", "confined", "brevet edit"] {
+                assert!(!advice.contains(absent), "{name}: {advice}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_starts_programs_as_root_can_leave_its_control_group() {
     let less = "applications = [{ file = \"/usr/bin/less\" }]";
     assert!(of("automatic", less).iter().any(|(_, code, _)| *code == "leaves_cgroup"));

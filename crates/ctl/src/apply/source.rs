@@ -38,7 +38,11 @@ impl Sources {
         let mut errors = Vec::new();
         for path in expand(paths)? {
             let shown = brevet_core::escape::terminal(path.as_os_str().as_encoded_bytes());
-            let read = if paths.contains(&path) { input::named(&path, input::LARGE) } else { input::found(&path, input::LARGE) };
+            let read = match &path {
+                standard if standard == Path::new("-") => input::standard(input::LARGE),
+                named if paths.contains(named) => input::named(named, input::LARGE),
+                found => input::found(found, input::LARGE),
+            };
             let text = match read {
                 Ok(text) => text,
                 Err(error) if input::is_unfit(&error) => {

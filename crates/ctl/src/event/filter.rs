@@ -1,7 +1,7 @@
 //! Which events, as options.
 
 use brevet_api::rest::event::EventQuery;
-use brevet_core::time::Timestamp;
+use brevet_core::time::{TimeError, Timestamp};
 use clap::Args;
 
 /// Which events; every condition must hold.
@@ -28,7 +28,7 @@ pub struct Filter {
     /// A policy's id, or its name now or then; also of one that was deleted
     #[arg(long)]
     policy: Option<String>,
-    /// A request's id
+    /// A request's id or short code
     #[arg(long)]
     request: Option<String>,
     /// A grant's id
@@ -53,15 +53,21 @@ pub struct Filter {
 /// When, and with which words.
 #[derive(Debug, Args)]
 pub struct When {
-    /// From this moment on, such as 2026-12-01T20:00:00Z
-    #[arg(long, value_name = "MOMENT", value_parser = Timestamp::parse)]
+    /// From this moment on, such as 2026-12-01T20:00:00Z; of a day alone, its beginning in UTC
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
     from: Option<Timestamp>,
     /// Before this moment
-    #[arg(long, value_name = "MOMENT", value_parser = Timestamp::parse)]
+    #[arg(long, value_name = "MOMENT", value_parser = moment)]
     to: Option<Timestamp>,
     /// Part of a text in the event, in capitals or not: reason, comment, arguments, names, or anything else in it
     #[arg(long)]
     text: Option<String>,
+}
+
+/// A moment, or the beginning of a day.
+fn moment(text: &str) -> Result<Timestamp, TimeError> {
+    let is_day = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    if is_day { Timestamp::parse(&format!("{text}T00:00:00Z")) } else { Timestamp::parse(text) }
 }
 
 impl Filter {

@@ -6,13 +6,16 @@ use clap::Args;
 
 use crate::cli::Session;
 use crate::error::Result;
+use crate::known;
+use crate::listing::at_least_one;
 use crate::output::{csv, fields, moment, page_table, shown, word};
+use crate::reference;
 
 /// How many, and in which order.
 #[derive(Debug, Args)]
 pub struct Rows {
     /// How many at most
-    #[arg(long, default_value_t = 200, value_name = "N", help_heading = "Rows")]
+    #[arg(long, default_value_t = 200, value_name = "N", value_parser = at_least_one, help_heading = "Rows")]
     limit: usize,
     /// All of them; to keep them, see event export
     #[arg(long, conflicts_with = "limit", help_heading = "Rows")]
@@ -31,7 +34,14 @@ const HEADINGS: [&str; 7] = ["time", "kind", "computer", "user", "policy", "by",
 pub fn list(session: &Session, query: EventQuery, rows: &Rows) -> Result<()> {
     let order = rows.oldest_first.then_some(Order::Oldest);
     let limit = if rows.all { usize::MAX } else { rows.limit };
-    let page: Page<Event> = session.client()?.list(&["events"], &EventQuery { order, ..query }, limit)?;
+    let client = session.client()?;
+    let query = reference::in_query(&client, EventQuery { order, ..query })?;
+    let page: Page<Event> = known::page(&client, &query, client.list(&["events"], &query, limit))?;
+    if page.items.is_empty()
+        && let Some(kinds) = &query.kind
+    {
+        known::refuse_unknown_kinds(&client, kinds)?;
+    }
     if session.output.csv {
         return session.output.text(&csv(&HEADINGS, &page.items.iter().map(row).collect::<Vec<_>>()));
     }

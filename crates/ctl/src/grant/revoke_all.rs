@@ -7,12 +7,20 @@ use brevet_api::rest::grant::{RevokeAll, RevokeResult, RevokedAll, RevokedOne};
 use crate::cli::Session;
 use crate::client::Client;
 use crate::error::{CtlError, Result};
+use crate::known;
 use crate::output::{shown, table, word};
 
 /// Asks with `dry_run` first, then revokes.
 pub(super) fn run(session: &Session, client: &Client, body: RevokeAll) -> Result<()> {
-    let before: RevokedAll = client.post(&["grants", "revoke"], &RevokeAll { dry_run: true, limit: Some(500), ..body.clone() })?;
+    let before = client.post(&["grants", "revoke"], &RevokeAll { dry_run: true, limit: Some(500), ..body.clone() });
+    let before: RevokedAll = before.or_else(|error: CtlError| match error.exit_status() {
+        3 => known::refuse_unknown(client, &body).and(Err(error)),
+        _ => Err(error),
+    })?;
     let count = total(&before);
+    if count == 0 {
+        known::refuse_unknown(client, &body)?;
+    }
     if count > 0 {
         eprintln!("{}", announced(&before, body.now));
         session.output.confirm("revoke them all")?;

@@ -95,7 +95,7 @@ fn decide_one(session: &Session, command: &Test) -> Result<()> {
         if !document.policy.enabled {
             others.push(not_looked_at(&document, "it is disabled"));
         } else if !concerns(&document.policy, computer, sources.file()) {
-            others.push(not_looked_at(&document, "it is not for this computer"));
+            others.push(not_looked_at(&document, &elsewhere(&document.policy, sources.file())));
         } else {
             here.push(document);
         }
@@ -107,9 +107,37 @@ fn decide_one(session: &Session, command: &Test) -> Result<()> {
     };
     let standing = Standing { wall, heartbeat_age_millis: Some(0), unreadable_deny: false };
     let mut policies = explain(&held, &launch, &standing);
+    for explanation in policies.iter_mut().filter(|explanation| !explanation.matched) {
+        let document = here.iter().find(|document| document.id == explanation.policy.id);
+        let absent = document.map(|document| absent_groups(&document.policy.users, |group| document.user_groups.contains_key(group)));
+        if let Some(absent) = absent.filter(|absent| !absent.is_empty()) {
+            explanation.because.push_str(&format!("; {absent}: give their file too, or --group"));
+        }
+    }
     policies.extend(others);
     let verdict = verdict(decide(&held, &[], &launch, &standing), launch.facts, policies);
     session.output.print(&verdict, people)
+}
+
+/// Why a policy is not for the computer, and whether a file that was not given might say otherwise.
+fn elsewhere(policy: &Policy, file: &File) -> String {
+    let is_there = |name: &str| file.group.iter().any(|group| group.name == name && group.computers.is_some());
+    match absent_groups(&policy.computers, is_there).as_str() {
+        "" => "it is not for this computer".into(),
+        absent => format!("it is not for this computer as far as these files say; {absent}: give their file too"),
+    }
+}
+
+/// Groups that a policy names and the files do not have, in words; nothing where all are there.
+fn absent_groups(scope: &Scope, is_there: impl Fn(&str) -> bool) -> String {
+    let Scope::Named(names) = scope else { return String::new() };
+    let absent = names.iter().filter_map(|name| name.strip_prefix("group:")).filter(|name| !is_there(name));
+    let absent: Vec<String> = absent.map(|name| format!("\"{}\"", shown(name))).collect();
+    match absent.as_slice() {
+        [] => String::new(),
+        [one] => format!("the group {one} is not in them"),
+        more => format!("the groups {} are not in them", more.join(", ")),
+    }
 }
 
 fn not_looked_at(document: &PolicyDocument, because: &str) -> Explanation {
@@ -242,7 +270,7 @@ fn people(verdict: &Verdict) -> String {
     let text = |value: &Option<String>| value.as_deref().map(shown).unwrap_or_default();
     let mut out = fields(&[
         ("decision", verdict.decision.to_owned()),
-        ("policy", text(&verdict.policy)),
+        (if verdict.code == Some("no_policy") { "came nearest" } else { "policy" }, text(&verdict.policy)),
         ("reason", text(&verdict.reason)),
         ("code", verdict.code.unwrap_or_default().to_owned()),
         ("message", text(&verdict.message)),

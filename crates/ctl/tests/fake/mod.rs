@@ -50,7 +50,9 @@ impl Api {
         let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("ca.pem"), &certificate).unwrap();
-        std::fs::write(folder.path().join("token"), "brv_test\n").unwrap();
+        let token = folder.path().join("token");
+        std::fs::write(&token, "brv_test\n").unwrap();
+        std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let inside = Arc::new(Mutex::new(Inside::default()));
         let router = axum::Router::new().fallback(answer).with_state(inside.clone());
         let handle = axum_server::Handle::new();
