@@ -83,11 +83,20 @@ impl Output {
     /// # Errors
     /// When standard output cannot be written.
     pub fn text(self, text: &str) -> Result<()> {
+        self.text_while_read(text)?;
+        Ok(())
+    }
+
+    /// The same, and whether anybody still reads.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn text_while_read(self, text: &str) -> Result<bool> {
         let written = std::io::stdout().lock().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush());
         match written {
             // `brevetctl … | head` has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => other.map_err(|source| CtlError::Io { what: "write the result".into(), source }),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            other => other.map(|()| true).map_err(|source| CtlError::Io { what: "write the result".into(), source }),
         }
     }
 

@@ -50,7 +50,9 @@ impl Watch {
         loop {
             if last.as_ref() != Some(&seen.text) {
                 let before = if on_terminal { "\x1b[H\x1b[2J\x1b[3J" } else { "" };
-                session.output.text(&format!("{before}{}", seen.text))?;
+                if !session.output.text_while_read(&format!("{before}{}", seen.text))? {
+                    return Ok(());
+                }
                 last = Some(seen.text);
             }
             if seen.over {

@@ -1,7 +1,5 @@
 //! What somebody who slips, or is new here, is told: what is not there, what is nearly meant, what to do next.
 
-#![expect(clippy::unwrap_used, reason = "a test's part that fails is a failed test")]
-
 mod fake;
 
 use std::io::Write as _;
