@@ -171,10 +171,16 @@ fn decided(ledger: &Ledger, entry: &RequestEntry) -> Option<String> {
     }
     let answer = entry.answer.as_ref()?;
     match entry.state {
-        RequestState::Approved => Some(said("approved by", &answer.by, &answer.comments)),
-        RequestState::AutoApproved => Some(said("approved by the rule", &answer.by, &[])),
+        RequestState::Approved => Some(said(&format!("approved{} by", given(ledger, entry)), &answer.by, &answer.comments)),
+        RequestState::AutoApproved => Some(said(&format!("approved{} by the rule", given(ledger, entry)), &answer.by, &[])),
         RequestState::Pending | RequestState::Declined | RequestState::Withdrawn | RequestState::Lapsed => None,
     }
+}
+
+/// For how long, which may be less than was asked for.
+fn given(ledger: &Ledger, entry: &RequestEntry) -> String {
+    let grant = ledger.state.grants.values().find(|grant| grant.request.as_ref() == Some(&entry.request.id));
+    grant.map_or_else(String::new, |grant| format!(" for {}", grant.life.terms().duration))
 }
 
 /// That a request was declined, or what it gave was revoked: by whom and why.

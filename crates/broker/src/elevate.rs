@@ -74,6 +74,7 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
                 attempt.check_account()?;
                 attempt.prove(elevate.authentication, elevate.remember, &elevate.policy)?;
                 attempt.justify(&elevate)?;
+                attempt.say_if_less(&elevate)?;
                 let _room = attempt.spend(&elevate)?;
                 attempt.hold()?;
                 return attempt.start(&standard);
@@ -318,6 +319,17 @@ impl<'a> Attempt<'a> {
             Needed { mode: Mode::Justify, policy: &elevate.policy, longest, approvers: Vec::new(), message },
             &elevate.target_user,
         )
+    }
+
+    /// Whoever asked for longer than a policy gives at once is told so before it runs.
+    fn say_if_less(&self, elevate: &Elevate) -> Result<(), Refusal> {
+        let longest = Length::from_seconds(elevate.longest_millis / 1000);
+        match (&elevate.by, self.run.duration) {
+            (By::Automatic | By::Justify, Some(wanted)) if wanted > longest => {
+                Ok(self.connection.tell(&Tell::Notice { text: format!("it runs for at most {longest}, and not for {wanted}") })?)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn message_of(&self, policy: &PolicyRef) -> String {

@@ -78,8 +78,10 @@ pub fn application(rule: &Rule) -> String {
 
 fn arguments(patterns: Option<&[Argument]>) -> String {
     let Some(patterns) = patterns else { return "any arguments".into() };
-    if patterns.is_empty() {
-        return "no arguments".into();
+    match patterns {
+        [] => return "no arguments".into(),
+        [Argument::Rest(_)] => return "any arguments".into(),
+        _ => {}
     }
     let words: Vec<String> = patterns
         .iter()
@@ -328,6 +330,7 @@ mod tests {
         for (rule, words) in [
             ("{ file = '/usr/sbin/nginx', arguments = ['-t'] }", "/usr/sbin/nginx (only -t)"),
             ("{ file = '/a', arguments = [] }", "/a (no arguments)"),
+            ("{ file = '/a', arguments = [{ rest = true }] }", "/a (any arguments)"),
             (
                 "{ file = '/usr/bin/systemctl', arguments = ['restart', { glob = 'web-*' }, { any = true }, { rest = true }] }",
                 "/usr/bin/systemctl (only restart one like 'web-*' any one any more)",

@@ -223,6 +223,23 @@ fn explain_says_what_would_happen_and_runs_nothing() {
 }
 
 #[test]
+fn whoever_asks_for_longer_than_is_given_at_once_is_told() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let policy = id();
+    let toml = format!("{}\n[policy.request]\nmax_duration = \"20m\"", automatic("/usr/bin/true"));
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    let for_time = |length| brevet_api::broker::Run { duration: Some(length), ..run(&["true"]) };
+    let client = Client::start(&computer, &user, for_time(brevet_core::time::Length::from_hours(3)));
+    let brevet_api::broker::Tell::Notice { text } = client.next() else { panic!() };
+    assert_eq!(text, "it runs for at most 20m, and not for 3h");
+    client.expect_success();
+    Client::start(&computer, &user, for_time(brevet_core::time::Length::from_minutes(20))).expect_success();
+}
+
+#[test]
 fn justify_wants_a_reason_and_records_it() {
     let mut computer = Computer::enrolled();
     computer.start();

@@ -66,6 +66,8 @@ fn an_approved_request_starts_by_itself_for_the_approved_time_with_the_same_code
     assert_eq!(Client::start(&computer, &user, run(&[&program, "y"])).expect_refused().code, "reason");
     let Answer::Grants { grants } = ask(&computer, &user, &Ask::Grants {}) else { panic!() };
     assert_eq!((grants.len(), grants[0].state.as_str()), (1, "active"));
+    let Answer::Requests { requests } = ask(&computer, &user, &Ask::Requests {}) else { panic!() };
+    assert_eq!((requests[0].duration, requests[0].answer.as_deref()), (Length::from_minutes(10), Some("approved for 5m by Ada: fine")));
 }
 
 #[test]
