@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use brevet_api::agent::{Batch, Claims, Documents, Enrol, Enrolled, JournalAnswer, Missing, Nonce, PROTOCOL, Position};
+use brevet_api::agent::{Batch, Claims, Documents, Enrol, Enrolled, JournalAnswer, Missing, Nonce, PROTOCOL, Position, VERSION_HEADER};
 use brevet_core::digest::Digest;
 use brevet_core::document::{Key, MAX_DOCUMENT, MAX_MANIFEST};
 use brevet_core::escape;
@@ -216,7 +216,7 @@ pub async fn enrol(http: &reqwest::Client, url: &str, body: &Enrol) -> Result<En
 }
 
 async fn send(url: &str, request: RequestBuilder) -> Result<Response, ServerError> {
-    let request = request.header("brevet-protocol", PROTOCOL.to_string());
+    let request = request.header("brevet-protocol", PROTOCOL.to_string()).header(VERSION_HEADER, env!("CARGO_PKG_VERSION"));
     let response = request.send().await.map_err(|source| ServerError::Unreachable { url: url.to_owned(), source })?;
     if response.status() == StatusCode::OK || response.status() == StatusCode::CREATED {
         return Ok(response);

@@ -13,6 +13,9 @@ pub use crate::link::Batch;
 /// Version of this protocol, in the header `brevet-protocol`.
 pub const PROTOCOL: u32 = 1;
 
+/// Where `brevetd` says its own version, for people: nothing depends on it.
+pub const VERSION_HEADER: &str = "brevet-version";
+
 /// An enrolment token's content: `brevet-enrol-1.` and base64url (no padding) of this JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -433,6 +433,12 @@ pub struct Status {
     /// Why the journal cannot be trimmed for now, for root to see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal_grows: Option<String>,
+    /// Why launches are refused soon, or are already: the disk with the journal is nearly full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub little_room: Option<String>,
+    /// By how many seconds this computer's clock is ahead of the server's, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_seconds: Option<i64>,
     /// Records that the server has not acknowledged yet.
     pub unacknowledged: u64,
 }

@@ -115,6 +115,8 @@ fn status(ledger: &mut Ledger, uid: u32) -> Status {
         refused_policies: if uid == 0 { refused.collect() } else { Vec::new() },
         sessions: ledger.state.running().filter(|(_, entry)| is_theirs(uid, entry.started.user.uid)).count(),
         journal_grows: if uid == 0 { ledger.cannot_rotate.clone() } else { None },
+        little_room: ledger.little_room().map(|(_, why)| why),
+        clock_ahead_seconds: ledger.clock_ahead_seconds(),
         unacknowledged: ledger.journal.chain().seq.saturating_sub(position.acknowledged),
     }
 }

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use brevet_core::document::Key;
 use brevet_core::journal::{Chain, ChainError, Header, MAX_BODY, MAX_SNAPSHOT, Record};
 use brevet_core::record::{Body, SCHEMA};
+use brevet_core::space::Space;
 use brevet_core::time::Now;
 
 use crate::{fault, random};
@@ -208,7 +209,12 @@ impl Journal {
     fn write(&mut self, lines: &[u8], bodies: &[Body]) -> Result<(), JournalError> {
         // WHY: a write or sync that failed leaves unknown bytes, and a second sync may lie; only a fresh start looks again.
         self.broken = true;
-        self.file.write_all_at(lines, self.bytes).map_err(|source| file_error("write to", &self.segment, source))?;
+        if let Err(source) = self.file.write_all_at(lines, self.bytes) {
+            // A disk that was full leaves nothing unknown once what was written is cut off again: when there is room, it goes on.
+            let full = matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            self.broken = !(full && segment::end_at(&self.file, self.bytes).is_ok());
+            return Err(file_error("write to", &self.segment, source));
+        }
         points("journal.written", bodies);
         self.file.sync_data().map_err(|source| file_error("sync", &self.segment, source))?;
         points("journal.synced", bodies);
@@ -223,6 +229,12 @@ impl Journal {
         if !self.broken {
             drop(segment::make_room(&self.file, self.bytes));
         }
+    }
+
+    /// Room where the journal is; `None` where the file system does not say.
+    #[must_use]
+    pub fn space(&self) -> Option<Space> {
+        brevet_sys::space::of(&self.directory).ok().map(|(total, available)| Space { total, available })
     }
 
     /// Leaves the file as it is read by others, without room, and accepts nothing more.

@@ -19,7 +19,7 @@ use brevet_core::decide::{Fixed, GrantView, Held, Standing};
 use brevet_core::document::{EndReason, PolicyDocument};
 use brevet_core::id::{GrantId, SessionId};
 use brevet_core::policy::{FixedFrom, Validity};
-use brevet_core::record::{Body, GrantEnded};
+use brevet_core::record::{Body, ComputerFacts, GrantEnded};
 use brevet_core::time::Now;
 use brevet_core::user::Member;
 
@@ -96,6 +96,10 @@ pub struct Ledger {
     /// How many refused documents may still be recorded before the next refill.
     refused_documents: u32,
     watches: Vec<Watch>,
+    /// By how many milliseconds the computer's clock was ahead of a time that the server had just signed.
+    clock_ahead: Option<i64>,
+    /// The last recorded facts of this computer.
+    facts: Option<ComputerFacts>,
     /// The last look for denies that match what runs.
     look: Option<coverage::Look>,
     /// The position has an acknowledgement that is not on disk.
@@ -122,6 +126,8 @@ impl Ledger {
             cannot_rotate: None,
             refused_documents: 20,
             watches: Vec::new(),
+            clock_ahead: None,
+            facts: None,
             look: None,
             unsaved: false,
             last_saved: 0,

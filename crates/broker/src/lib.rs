@@ -14,6 +14,7 @@ pub mod authn;
 pub mod broker;
 pub mod budget;
 pub mod clock;
+pub mod computer;
 pub mod connection;
 pub mod documents;
 pub mod elevate;

@@ -241,6 +241,7 @@ fn record_start(broker: &Broker, taken: &[(SessionId, Arc<Session>)], opened: &O
     let members = broker.members();
     let mut ledger = broker.ledger();
     ledger.commit(&bodies)?;
+    ledger.note_facts()?;
     let now = ledger.now();
     ledger.documents_changed(&members, &now)?;
     Ok(())

@@ -222,6 +222,7 @@ impl State {
             }
             Body::StateSnapshot(value) => self.restore(value, header),
             Body::BrokerStarted(_)
+            | Body::ComputerFacts(_)
             | Body::JournalRepaired(_)
             | Body::LaunchRefused(_)
             | Body::AutonomousShadowed(_)

@@ -7,6 +7,7 @@ use brevet_core::text::OsText;
 use brevet_core::time::Length;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Command {
     Run(RunOptions),
     /// Everything that is one question and one answer.
     Query(Query),
+    /// `brevet man`: pages into this folder.
+    Manual(PathBuf),
 }
 
 /// `brevet run`, and what `explain` has of it.
@@ -149,6 +152,7 @@ pub fn parse(mut given: impl Iterator<Item = OsString>) -> Result<Command, Usage
         b"withdraw" => {
             with_id(&rest, help::WITHDRAW, "request id (req_…) or code (7K3M-Q9ZT)", |text| Which::parse(text).map(What::Withdraw))
         }
+        b"man" => manual(&rest),
         b"end" => with_id(&rest, help::END, "grant id (gra_…)", |text| text.parse().ok().map(What::End)),
         other => Err(Usage::Command(escape::terminal(other))),
     }
@@ -165,6 +169,16 @@ fn completion(given: &[OsString]) -> Result<Command, Usage> {
         },
         [_, extra, ..] => Err(Usage::Extra(escape::terminal(extra.as_bytes()))),
         [] => Err(Usage::Id("shell: bash, zsh or fish")),
+    }
+}
+
+fn manual(given: &[OsString]) -> Result<Command, Usage> {
+    match given {
+        [help] if matches!(help.as_bytes(), b"-h" | b"--help") => Ok(Command::Help(help::MAN)),
+        [folder] if !folder.is_empty() && !folder.as_bytes().starts_with(b"-") => Ok(Command::Manual(folder.into())),
+        [option] if !option.is_empty() => Err(Usage::Option(escape::terminal(option.as_bytes()))),
+        [_, extra, ..] => Err(Usage::Extra(escape::terminal(extra.as_bytes()))),
+        [] | [_] => Err(Usage::Id("folder")),
     }
 }
 

@@ -19,6 +19,15 @@ pub enum Failure {
     /// The command line.
     #[error(transparent)]
     Usage(#[from] crate::arguments::Usage),
+    /// `brevet man`.
+    #[error("cannot write '{}'", escape::terminal(.path.as_bytes()))]
+    Page {
+        /// Which file or folder.
+        path: OsString,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// `PR_SET_DUMPABLE`.
     #[error("cannot protect this process from being read")]
     Harden(#[source] brevet_sys::Error),
@@ -89,7 +98,13 @@ impl Failure {
             }
             Self::SessionLost => Some("'brevet grants' shows your running sessions, 'brevet end ID' ends one".to_owned()),
             Self::Answer(_) => Some("are 'brevet' and the broker of the same version? see 'brevet status'".to_owned()),
-            Self::Harden(_) | Self::TooLong { .. } | Self::Send(_) | Self::Receive(_) | Self::System(_) | Self::Directory(_) => None,
+            Self::Page { .. }
+            | Self::Harden(_)
+            | Self::TooLong { .. }
+            | Self::Send(_)
+            | Self::Receive(_)
+            | Self::System(_)
+            | Self::Directory(_) => None,
         }
     }
 }

@@ -16,6 +16,7 @@ commands:
   status     the state of Brevet on this computer
   lock       forget that you authenticated
   completion what a shell needs to complete these: bash, zsh or fish
+  man        write manual pages into a folder
 
 'brevet COMMAND --help' says more about each. Every command takes --json.
 
@@ -178,6 +179,32 @@ examples:
 
 exit status: 0, 125 brevet failed
 ";
+
+pub const MAN: &str = "\
+usage: brevet man FOLDER
+
+Writes manual pages into FOLDER: one for brevet and one for each of its commands.
+
+examples:
+  brevet man /usr/local/share/man/man1
+
+exit status: 0, 125 brevet failed
+";
+
+/// Every command with its help, in the order of `MAIN`.
+pub const COMMANDS: [(&str, &str); 11] = [
+    ("run", RUN),
+    ("explain", EXPLAIN),
+    ("list", LIST),
+    ("requests", REQUESTS),
+    ("withdraw", WITHDRAW),
+    ("grants", GRANTS),
+    ("end", END),
+    ("status", STATUS),
+    ("lock", LOCK),
+    ("completion", COMPLETION),
+    ("man", MAN),
+];
 
 pub const BASH: &str = include_str!("../completion/brevet.bash");
 pub const ZSH: &str = include_str!("../completion/brevet.zsh");

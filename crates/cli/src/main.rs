@@ -10,6 +10,7 @@ mod environment;
 mod failure;
 mod fit;
 mod help;
+mod manual;
 mod query;
 mod run;
 mod show;
@@ -42,7 +43,9 @@ fn main() -> ExitCode {
     let form = match &command {
         Command::Run(options) if options.json => Form::Tell,
         Command::Query(query) if query.json => Form::Answer,
-        Command::Run(_) | Command::Query(_) | Command::Help(_) | Command::Completion(_) | Command::Version => Form::Words,
+        Command::Run(_) | Command::Query(_) | Command::Help(_) | Command::Completion(_) | Command::Manual(_) | Command::Version => {
+            Form::Words
+        }
     };
     let outcome = match command {
         Command::Help(text) => print(&fit::fit(text, terminal::columns(std::io::stdout().as_fd()))),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Version => print(concat!("brevet ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Run(options) => run::run(&options),
         Command::Query(query) => query::run(&query),
+        Command::Manual(folder) => manual::pages(&folder).map(|()| 0),
     };
     match outcome {
         Ok(status) => ExitCode::from(status),

@@ -151,11 +151,17 @@ pub fn status(status: &Status) -> String {
         ("journal", format!("{} records not acknowledged yet", status.unacknowledged)),
     ];
     let mut out: String = lines.iter().map(|(label, value)| format!("{}\n", show::line(label, value))).collect();
-    if let Some(why) = &status.journal_grows {
+    let clock = status.clock_ahead_seconds.filter(|seconds| seconds.unsigned_abs() >= 60).map(clock);
+    for why in [&status.journal_grows, &status.little_room, &clock].into_iter().flatten() {
         out.push_str(&format!("{}\n", show::line("warning", &show::words(why))));
     }
     out.push_str(&others("policies that this computer refuses:", &status.refused_policies));
     out
+}
+
+fn clock(seconds: i64) -> String {
+    let (by, way) = (Length::from_seconds(seconds.unsigned_abs()), if seconds > 0 { "ahead of" } else { "behind" });
+    format!("this computer's clock is {by} {way} the server's: have it set by a time server")
 }
 
 fn state(state: RequestState) -> &'static str {

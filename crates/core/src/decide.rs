@@ -16,7 +16,7 @@ pub use compiled::Policies;
 pub use covers::covers;
 pub use evaluate::{decide, explain, names_user};
 pub(crate) use fit::fresh;
-pub use unsupported::{FEATURES, unknown_features, unsupported, unsupported_autonomous};
+pub use unsupported::{FEATURES, unenforceable, unenforceable_rules, unknown_features, unsupported, unsupported_autonomous};
 pub use validity::{Holds, holds};
 pub(crate) use validity::{Recurring, day_start, find_zone, recurring_holds};
 

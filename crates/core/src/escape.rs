@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_shortened_text_says_how_much_is_missing_and_fits() {
         assert_eq!(shortened("a b", 3), "a b");
-        assert_eq!(shortened(&"x".repeat(100_000), 20), format!("{}… (+99990)", "x".repeat(10)));
+        assert_eq!(shortened(&"x".repeat(100_000), 20), format!("{}… (+99991)", "x".repeat(9)));
         for width in 12..40 {
             let text = "ä".repeat(width + 1);
             let shown = shortened(&text, width);

@@ -119,6 +119,12 @@ ids! {
     TargetId, "ntt", "notification target";
     /// One notification to one target.
     DeliveryId, "ntf", "notification";
+    /// A legal hold.
+    HoldId, "hld", "hold";
+    /// A change that waits for a second person.
+    ProposalId, "prp", "proposal";
+    /// Access that was opened without approval.
+    BreakGlassId, "brk", "break-glass";
     /// One life of a computer's journal; a new one begins when the old cannot be continued.
     Incarnation, "inc", "journal incarnation";
 }

@@ -21,6 +21,7 @@ mod openapi;
 pub mod policy;
 pub mod record;
 pub mod request;
+pub mod space;
 pub mod text;
 pub mod time;
 mod truth;

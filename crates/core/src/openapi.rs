@@ -59,6 +59,7 @@ ids! {
     RequestId, "a request";
     GrantId, "a grant";
     SessionId, "a session";
+    HoldId, "a legal hold";
     EventId, "an event";
     PersonId, "a person";
     TokenId, "a token";

@@ -11,6 +11,7 @@ use crate::document::{Decline, EndReason, GrantDocument, Kind, Revocation};
 use crate::id::{GrantId, PolicyId, RequestId, SessionId};
 use crate::policy::{Binds, Containment, Elevation, Uses};
 use crate::request::{AutonomousRef, Command, PolicyRef, Request};
+use crate::space::Space;
 use crate::text::OsText;
 use crate::time::{Length, Now, Timestamp};
 use crate::user::User;
@@ -53,6 +54,8 @@ macro_rules! bodies {
 bodies! {
     /// The broker began.
     BrokerStarted(BrokerStarted) = "broker.started",
+    /// What the computer is: at each start of its broker, and when it changed.
+    ComputerFacts(Box<ComputerFacts>) = "computer.facts",
     /// A torn last record was cut off.
     JournalRepaired(JournalRepaired) = "journal.repaired",
     /// A launch was refused.
@@ -115,6 +118,40 @@ pub struct BrokerStarted {
     pub rebooted: bool,
     /// Sessions found running and taken up again.
     pub sessions: Vec<SessionId>,
+}
+
+/// What the computer is, as its broker sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ComputerFacts {
+    /// The broker's version.
+    pub version: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// As the kernel names it, such as `x86_64`.
+    pub architecture: String,
+    /// The operating system, by os-release(5); absent fields are empty.
+    pub os: OperatingSystem,
+    /// What the broker can promise the end of a session to reach.
+    pub containment: Vec<Containment>,
+    /// How control groups are mounted: `unified`, or `hybrid` beside those of version 1.
+    pub cgroup: String,
+    /// Room where the journal is, where the file system says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<Space>,
+    /// By how many milliseconds the computer's clock is ahead of the server's, by the last heartbeat that answered a nonce.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_millis: Option<i64>,
+}
+
+/// An operating system, by os-release(5).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OperatingSystem {
+    /// `ID`, such as `debian`.
+    pub id: String,
+    /// `VERSION_ID`, such as `12`.
+    pub version: String,
+    /// `PRETTY_NAME`.
+    pub name: String,
 }
 
 /// A torn last record was cut off.

@@ -53,7 +53,7 @@ pub fn run(session: &Session, command: &Apply) -> Result<()> {
             .map(|change| format!("  {} '{}'", word(&change.kind), shown(&change.name)))
             .collect();
         if !deleted.is_empty() {
-            session.output.confirm(&format!("delete what the files do not name:\n{}", deleted.join("\n")))?;
+            session.output.confirm_many(&format!("delete what the files do not name:\n{}", deleted.join("\n")))?;
         }
     }
     let applied = send(command.dry_run)?;

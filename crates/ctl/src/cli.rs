@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::client::Client;
-use crate::error::Result;
+use crate::error::{CtlError, Result};
 use crate::output::Output;
 use crate::{
-    apply, autonomous, computer, enrolment, event, grant, group, import, list, manual, notification, person, policy, profile, request,
-    session, setting, token, whoami,
+    apply, autonomous, break_glass, computer, enrolment, event, grant, group, hold, import, list, manual, notification, person, policy,
+    profile, proposal, request, session, setting, status, token, whoami,
 };
 
 const AFTER: &str = "\
@@ -17,7 +17,9 @@ Server, token and certificate come from these options, else from BREVET_SERVER, 
 (brevetctl profile --help). BREVET_PROFILE names one.
 
 An ID may be shortened as long as it stays unique; a request may also be named by its short code, everything with a name by its name.
-Moments are UTC. Actions that end or delete something ask first when a person sits at the terminal, unless --yes is given.
+Moments are UTC. Actions that end or delete something ask first when a person sits at the terminal, unless --yes is given. Without
+a terminal, what the command names is done; what it does not name one by one (grant revoke --user and the like, apply --prune that
+deletes) needs --yes.
 
 Exit status:
   0  done
@@ -27,7 +29,8 @@ Exit status:
   4  not signed in, or not allowed
   5  conflict: no longer possible, in use, changed meanwhile
   6  a journal does not verify, or a case of a corpus came out otherwise
-  7  an import is done, and some of it could not be translated";
+  7  an import is done, and some of it could not be translated
+  8  nothing has changed yet: the change is proposed, and a second person confirms it";
 
 /// Everything the console can do, from a terminal, over the same REST API.
 #[derive(Parser)]
@@ -72,6 +75,8 @@ pub struct Global {
 /// What to do.
 #[derive(Subcommand)]
 pub enum Command {
+    /// How the server and its computers stand, and what somebody should look at
+    Status,
     /// Make the server's groups, lists, policies and autonomous rules as a file says
     Apply(apply::Apply),
     /// Draft policies from what other programs have
@@ -104,6 +109,12 @@ pub enum Command {
     /// Tokens that let a computer enrol
     #[command(subcommand)]
     EnrolmentToken(enrolment::EnrolmentToken),
+    /// Changes that wait for a second person, where four eyes is on
+    #[command(subcommand)]
+    Proposal(proposal::Proposal),
+    /// Access without approval in an emergency, and its review
+    #[command(subcommand)]
+    BreakGlass(break_glass::BreakGlass),
     /// Notifications: who is told what by e-mail and webhooks, and what was sent
     #[command(subcommand)]
     Notification(notification::Notification),
@@ -113,6 +124,9 @@ pub enum Command {
     /// The audit log, and the computers' journals
     #[command(subcommand)]
     Event(event::Event),
+    /// Legal holds: what is not redacted
+    #[command(subcommand)]
+    Hold(hold::Hold),
     /// Persons who sign in
     #[command(subcommand)]
     Person(person::Person),
@@ -161,26 +175,39 @@ impl Session {
 /// As the command's own.
 pub fn run(cli: Cli) -> Result<()> {
     let session = Session::new(cli.global);
-    match cli.command {
-        Command::Apply(command) => apply::run(&session, &command),
-        Command::Import(command) => import::run(&session, &command),
-        Command::Policy(command) => policy::run(&session, command),
-        Command::List(command) => list::run(&session, command),
-        Command::Group(command) => group::run(&session, command),
-        Command::Autonomous(command) => autonomous::run(&session, command),
-        Command::Request(command) => request::run(&session, command),
-        Command::Grant(command) => grant::run(&session, command),
-        Command::Session(command) => session::run(&session, command),
-        Command::Computer(command) => computer::run(&session, command),
-        Command::EnrolmentToken(command) => enrolment::run(&session, command),
-        Command::Notification(command) => notification::run(&session, command),
-        Command::Setting(command) => setting::run(&session, command),
-        Command::Event(command) => event::run(&session, command),
-        Command::Person(command) => person::run(&session, command),
-        Command::Whoami => whoami::run(&session),
-        Command::Token(command) => token::run(&session, command),
-        Command::Profile(command) => profile::run(&session, command),
-        Command::Completion(command) => manual::completion(&session, &command),
+    let done = dispatch(&session, cli.command);
+    // A program that reads the answer gets what there is instead of it.
+    if let (Err(CtlError::Proposed(proposal)), true) = (&done, session.output.json) {
+        session.output.print(&**proposal, proposal::describe)?;
+    }
+    done
+}
+
+fn dispatch(session: &Session, command: Command) -> Result<()> {
+    match command {
+        Command::Status => status::run(session),
+        Command::Apply(command) => apply::run(session, &command),
+        Command::Import(command) => import::run(session, &command),
+        Command::Policy(command) => policy::run(session, command),
+        Command::List(command) => list::run(session, command),
+        Command::Group(command) => group::run(session, command),
+        Command::Autonomous(command) => autonomous::run(session, command),
+        Command::Request(command) => request::run(session, command),
+        Command::Grant(command) => grant::run(session, command),
+        Command::Session(command) => session::run(session, command),
+        Command::Computer(command) => computer::run(session, command),
+        Command::EnrolmentToken(command) => enrolment::run(session, command),
+        Command::Proposal(command) => proposal::run(session, command),
+        Command::BreakGlass(command) => break_glass::run(session, command),
+        Command::Notification(command) => notification::run(session, command),
+        Command::Setting(command) => setting::run(session, command),
+        Command::Event(command) => event::run(session, command),
+        Command::Hold(command) => hold::run(session, command),
+        Command::Person(command) => person::run(session, command),
+        Command::Whoami => whoami::run(session),
+        Command::Token(command) => token::run(session, command),
+        Command::Profile(command) => profile::run(session, command),
+        Command::Completion(command) => manual::completion(session, &command),
         Command::Man(command) => manual::pages(&command),
     }
 }

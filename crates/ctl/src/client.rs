@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use brevet_api::rest::{Page, Problem};
 use reqwest::blocking::{RequestBuilder, Response};
-use reqwest::{Certificate, Method, Url};
+use reqwest::{Certificate, Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -178,6 +178,9 @@ impl Client {
     fn send(&self, request: RequestBuilder) -> Result<Response> {
         let unreachable = |source: reqwest::Error| CtlError::Unreachable { url: self.server.clone(), source: source.without_url() };
         let response = request.send().map_err(unreachable)?;
+        if response.status() == StatusCode::ACCEPTED {
+            return Err(CtlError::Proposed(Box::new(read(response)?)));
+        }
         if response.status().is_success() {
             return Ok(response);
         }

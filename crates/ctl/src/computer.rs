@@ -1,6 +1,7 @@
 //! `brevetctl computer`.
 
-use brevet_api::rest::computer::{Because, Computer as Item, ComputerQuery, ComputerState, PolicyHere};
+use brevet_api::rest::computer::{Because, Computer as Item, ComputerQuery, ComputerState, Facts, PolicyHere};
+use brevet_core::time::Length;
 use clap::Subcommand;
 
 use crate::cli::Session;
@@ -22,6 +23,15 @@ pub enum Computer {
         /// Part of the name
         #[arg(long)]
         name: Option<String>,
+        /// Part of the operating system's id, version and name, such as 'debian 12'
+        #[arg(long)]
+        os: Option<String>,
+        /// Beginning of the kernel's release
+        #[arg(long, value_name = "RELEASE")]
+        kernel: Option<String>,
+        /// Beginning of the broker's version
+        #[arg(long, value_name = "VERSION")]
+        version: Option<String>,
         #[command(flatten)]
         rows: Listing,
         #[command(flatten)]
@@ -60,8 +70,8 @@ pub enum Computer {
 pub fn run(session: &Session, command: Computer) -> Result<()> {
     let client = session.client()?;
     match command {
-        Computer::List { state, name, rows, watch } => {
-            let query = ComputerQuery { state, name, ..ComputerQuery::default() };
+        Computer::List { state, name, os, kernel, version, rows, watch } => {
+            let query = ComputerQuery { state, name, os, kernel, version, ..ComputerQuery::default() };
             rows.watch(session, &watch, (&["computers"], &query), &COLUMNS)
         }
         Computer::Show { computer } => {
@@ -115,7 +125,23 @@ fn presence(item: &Item) -> String {
     }
 }
 
-const COLUMNS: Columns<Item> = Columns { headings: &["name", "state", "connected", "last contact", "journal", "id", "platform"], row };
+const COLUMNS: Columns<Item> = Columns {
+    headings: &[
+        "name",
+        "state",
+        "connected",
+        "last contact",
+        "warnings",
+        "os",
+        "kernel",
+        "version",
+        "architecture",
+        "clock",
+        "journal",
+        "id",
+    ],
+    row,
+};
 
 fn row(item: &Item) -> Vec<String> {
     vec![
@@ -123,10 +149,26 @@ fn row(item: &Item) -> Vec<String> {
         word(&item.state),
         presence(item),
         moment(item.last_contact),
+        item.warnings.iter().map(|warning| warning.code.as_str()).collect::<Vec<_>>().join(" "),
+        // One that is too old to tell has at least what it enrolled with.
+        item.facts.as_ref().map_or_else(|| shown(&item.platform), |facts| shown(&facts.os_name)),
+        of_facts(item, |facts| shown(&facts.kernel)),
+        item.facts.as_ref().map_or_else(|| shown(&item.agent_version), |facts| shown(&facts.broker_version)),
+        of_facts(item, |facts| shown(&facts.architecture)),
+        of_facts(item, |facts| facts.clock_ahead_seconds.map(clock).unwrap_or_default()),
         item.journal.as_ref().map(|journal| journal.seq.to_string()).unwrap_or_default(),
         item.id.to_string(),
-        shown(&item.platform),
     ]
+}
+
+fn of_facts(item: &Item, cell: impl Fn(&Facts) -> String) -> String {
+    item.facts.as_ref().map(cell).unwrap_or_default()
+}
+
+/// How far a computer's clock is from the server's: `+3m12s` is ahead.
+fn clock(seconds: i64) -> String {
+    let sign = if seconds < 0 { "-" } else { "+" };
+    format!("{sign}{}", Length::from_seconds(seconds.unsigned_abs()))
 }
 
 fn describe(item: &Item) -> String {
@@ -140,7 +182,15 @@ fn describe(item: &Item) -> String {
         ("id", item.id.to_string()),
         ("hostname", shown(&item.hostname)),
         ("platform", shown(&item.platform)),
-        ("version", shown(&item.agent_version)),
+        ("operating system", of_facts(item, |facts| shown(&facts.os_name))),
+        ("kernel", of_facts(item, |facts| format!("{} ({})", shown(&facts.kernel), shown(&facts.architecture)))),
+        ("broker", of_facts(item, |facts| shown(&facts.broker_version))),
+        ("brevetd", shown(&item.agent_version)),
+        ("containment", of_facts(item, |facts| facts.containment.iter().map(word).collect::<Vec<_>>().join(", "))),
+        ("control groups", of_facts(item, |facts| shown(&facts.cgroup))),
+        ("room for journal", of_facts(item, |facts| facts.space.map(|space| space.in_words()).unwrap_or_default())),
+        ("clock", of_facts(item, |facts| facts.clock_ahead_seconds.map(clock).unwrap_or_default())),
+        ("told at", of_facts(item, |facts| moment(facts.reported))),
         ("state", word(&item.state)),
         ("because", state),
         ("connected", presence(item)),
@@ -152,6 +202,11 @@ fn describe(item: &Item) -> String {
         ("journal", journal.map(|j| format!("record {} of {}", j.seq, j.incarnation)).unwrap_or_default()),
         ("journal's head", journal.map(|j| shown(&j.head)).unwrap_or_default()),
     ]);
+    if !item.warnings.is_empty() {
+        let rows = item.warnings.iter().map(|warning| vec![shown(&warning.message), shown(&warning.hint)]);
+        text.push('\n');
+        text.push_str(&table(&["warning", "what to do"], rows.collect()));
+    }
     if !item.policies.is_empty() {
         text.push('\n');
         text.push_str(&table(&["policy", "version", "state", "because"], item.policies.iter().map(policy_row).collect()));
@@ -162,4 +217,14 @@ fn describe(item: &Item) -> String {
 fn policy_row(policy: &PolicyHere) -> Vec<String> {
     let because = [&policy.field, &policy.reason].into_iter().flatten().map(|text| shown(text)).collect::<Vec<_>>().join(": ");
     vec![shown(&policy.name), policy.version.to_string(), word(&policy.state), because]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_shown_with_its_sign() {
+        assert_eq!((clock(192), clock(-61), clock(0)), ("+3m12s".to_owned(), "-1m1s".to_owned(), "+0s".to_owned()));
+    }
 }

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use crate::cli::Session;
 use crate::error::Result;
 use crate::listing::{Columns, Listing};
-use crate::output::{mark, moment, shown};
+use crate::output::{fields, mark, moment, shown};
 use crate::{reference, stored};
 
 /// What to do with enrolment tokens.
@@ -33,6 +33,11 @@ pub enum EnrolmentToken {
     List {
         #[command(flatten)]
         rows: Listing,
+    },
+    /// Show an enrolment token, without its text
+    Show {
+        /// Id
+        id: String,
     },
     /// Revoke an enrolment token; computers that used it stay enrolled
     Revoke {
@@ -60,6 +65,10 @@ pub fn run(session: &Session, command: EnrolmentToken) -> Result<()> {
             session.output.print(&made, |made| format!("{}\n", shown(&made.token)))
         }
         EnrolmentToken::List { rows } => rows.print(session, &["enrolment-tokens"], &PageQuery::default(), &COLUMNS),
+        EnrolmentToken::Show { id } => {
+            let item: Item = client.get(&["enrolment-tokens", &reference::enrolment_token(&client, &id)?])?;
+            session.output.print(&item, describe)
+        }
         EnrolmentToken::Revoke { id } => {
             let id = reference::enrolment_token(&client, &id)?;
             session.output.confirm(&format!("revoke the enrolment token {id}"))?;
@@ -70,6 +79,18 @@ pub fn run(session: &Session, command: EnrolmentToken) -> Result<()> {
 }
 
 const COLUMNS: Columns<Item> = Columns { headings: &["id", "used", "expires", "revoked", "groups", "name"], row };
+
+fn describe(item: &Item) -> String {
+    fields(&[
+        ("enrolment token", item.id.to_string()),
+        ("name", shown(&item.name)),
+        ("used", format!("{} of {}", item.used, item.uses)),
+        ("groups", shown(&item.groups.join(", "))),
+        ("created", moment(item.created)),
+        ("expires", moment(item.expires)),
+        ("revoked", if item.revoked { "yes" } else { "no" }.into()),
+    ])
+}
 
 fn row(item: &Item) -> Vec<String> {
     vec![

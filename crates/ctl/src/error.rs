@@ -1,6 +1,7 @@
 //! Why a command failed, and with which exit status; the statuses are part of the interface (`brevetctl --help`).
 
 use brevet_api::rest::Problem;
+use brevet_api::rest::proposal::Proposal;
 use brevet_core::escape;
 
 /// Why a command failed.
@@ -45,6 +46,12 @@ pub enum CtlError {
     /// Something did not happen in time, or not as wanted.
     #[error("{0}")]
     Failed(String),
+    /// It would end or delete many things, and no person sits at a terminal.
+    #[error("nothing was done: this ends or deletes what the command does not name one by one, and nobody is at a terminal to be asked")]
+    NobodyToAsk,
+    /// Nothing has changed yet: a second person confirms it. What was asked for did not fail.
+    #[error("proposed")]
+    Proposed(Box<Proposal>),
     /// The person at the terminal said no.
     #[error("nothing was done")]
     NotConfirmed,
@@ -55,8 +62,9 @@ impl CtlError {
     #[must_use]
     pub const fn exit_status(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::NobodyToAsk => 2,
             Self::NotFound(_) => 3,
+            Self::Proposed(_) => 8,
             Self::Verification(_) => 6,
             Self::Partly(_) => 7,
             Self::Refused(problem) => match problem.status {
@@ -72,6 +80,11 @@ impl CtlError {
     /// The lines for the terminal, without the program's name.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
+        if let Self::Proposed(proposal) = self {
+            let mut lines: Vec<String> = crate::proposal::describe(proposal).lines().map(str::to_owned).collect();
+            lines.push(format!("nothing has changed yet; a second person confirms it with: brevetctl proposal confirm {}", proposal.id));
+            return lines;
+        }
         if let Self::Refused(problem) = self {
             return problem_lines(problem);
         }
@@ -83,6 +96,9 @@ impl CtlError {
             cause = inner.source();
         }
         let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if matches!(self, Self::NobodyToAsk) {
+            lines.push("hint: look at what it would do, then add --yes".into());
+        }
         if matches!(self, Self::Unreachable { .. }) {
             lines.push("hint: check --server (or BREVET_SERVER), and --ca (or BREVET_CA) where the server made its own certificate".into());
         }

@@ -3,6 +3,7 @@
 mod filter;
 mod journal;
 mod pins;
+mod redact;
 mod show;
 mod verify;
 
@@ -45,6 +46,8 @@ pub enum Event {
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Take away the text of what is old and held by nothing; what remains still verifies
+    Redact(redact::Which),
     /// Verify journals: every record follows from the one before it, up to the head that the computer signed
     Verify {
         /// Only this computer, by name or id
@@ -72,6 +75,7 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
         Event::List { filter, rows } => list(session, filter.query(), &rows),
         Event::Show { event } => show::one(session, &event),
         Event::Export { filter, format, output } => export(session, *filter, &format, output),
+        Event::Redact(which) => redact::run(session, &which),
         Event::Verify { computer, file, key, pins, write_pins } => {
             let pins = pins::Pins::read(pins.as_deref(), key)?;
             let against = verify::Against { pins, whole: computer.is_none() && file.is_none(), write: write_pins };

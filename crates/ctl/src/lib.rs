@@ -2,6 +2,7 @@
 
 mod apply;
 mod autonomous;
+mod break_glass;
 pub mod cli;
 mod client;
 mod computer;
@@ -11,6 +12,7 @@ mod event;
 mod grant;
 mod group;
 mod history;
+mod hold;
 pub mod import;
 mod input;
 mod known;
@@ -24,10 +26,12 @@ mod person;
 mod policy;
 mod profile;
 mod progress;
+mod proposal;
 mod reference;
 mod request;
 mod session;
 mod setting;
+mod status;
 mod stored;
 mod token;
 mod toml_text;

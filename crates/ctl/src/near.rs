@@ -10,7 +10,7 @@ use crate::error::CtlError;
 use crate::output::shown;
 
 /// Kinds with names; requests, grants and the like have ids only.
-const NAMED: [&str; 8] = ["policies", "lists", "groups", "autonomous", "computers", "persons", "settings", "notification-targets"];
+const NAMED: [&str; 9] = ["holds", "policies", "lists", "groups", "autonomous", "computers", "persons", "settings", "notification-targets"];
 /// How many names are looked through.
 const MOST: usize = 5000;
 

@@ -100,12 +100,25 @@ impl Output {
         }
     }
 
-    /// Says what will be done and, where a person sits at the terminal, asks.
+    /// Says what will be done to one thing, which the command names, and asks where a person sits at the terminal. A script that names
+    /// it has said what it means.
     ///
     /// # Errors
     /// When they say no.
     pub fn confirm(self, what: &str) -> Result<()> {
-        if self.yes || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        if nobody_to_ask() { Ok(()) } else { self.ask(what) }
+    }
+
+    /// As `confirm`, for what ends or deletes many things that the command does not name: nobody to ask is a no.
+    ///
+    /// # Errors
+    /// When they say no, or nobody is there and `--yes` was not given.
+    pub fn confirm_many(self, what: &str) -> Result<()> {
+        if !self.yes && nobody_to_ask() { Err(CtlError::NobodyToAsk) } else { self.ask(what) }
+    }
+
+    fn ask(self, what: &str) -> Result<()> {
+        if self.yes {
             return Ok(());
         }
         eprint!("{what}\ngo on? [y/N] ");
@@ -113,6 +126,10 @@ impl Output {
         std::io::stdin().read_line(&mut answer).map_err(|source| CtlError::Io { what: "read the answer".into(), source })?;
         if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(CtlError::NotConfirmed) }
     }
+}
+
+fn nobody_to_ask() -> bool {
+    !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal()
 }
 
 /// Cells up to this width stay whole: ids, moments and names are copied by hand.

@@ -10,6 +10,7 @@ use crate::client;
 use crate::error::{CtlError, Result};
 use crate::listing::{Columns, Listing};
 use crate::output::{fields, mark, moment, shown, word};
+use crate::stored::{self, Named};
 
 /// What to do with persons.
 #[derive(Subcommand)]
@@ -56,6 +57,11 @@ pub enum Person {
     },
     /// Let a person no longer sign in; their tokens stop working
     Disable {
+        /// Name or id
+        person: String,
+    },
+    /// Remove a person for good: their tokens and sign-ins end; events keep their name, which nobody gets again
+    Remove {
         /// Name or id
         person: String,
     },
@@ -148,6 +154,13 @@ pub fn run(session: &Session, command: Person) -> Result<()> {
             session.output.confirm(&format!("disable '{}'; they cannot sign in, and their tokens stop working", shown(&person)))?;
             print(&client.send_body(Method::PUT, &["persons", &person, "enabled"], &Enabled { enabled: false })?)
         }
+        Person::Remove { person } => {
+            let found: Named = client.get(&["persons", &person])?;
+            let ends = "their tokens and sign-ins end for good, and nobody gets their name again";
+            session.output.confirm(&format!("remove '{}'; {ends}", shown(&found.name)))?;
+            client.delete(&["persons", &found.id], &())?;
+            stored::done(session, "removed", &found.id, &found.name)
+        }
         Person::Link { person, user, computer } => print(&client.post(&["persons", &person, "os-users"], &OsUser { user, computer })?),
         Person::Unlink { person, user, computer } => {
             let query: Vec<(&str, String)> = computer.into_iter().map(|computer| ("computer", computer)).collect();
@@ -209,6 +222,7 @@ fn describe(item: &Item) -> String {
         ("id", item.id.to_string()),
         ("roles", roles(&item.roles, &item.scopes)),
         ("enabled", if item.enabled { "yes" } else { "no" }.into()),
+        ("removed", mark(item.removed).into()),
         ("os users", os_users(item)),
         ("decides", cannot_decide(item)),
         ("created", moment(item.created)),

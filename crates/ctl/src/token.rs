@@ -9,7 +9,7 @@ use clap::Subcommand;
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::listing::{Columns, Listing};
-use crate::output::{mark, moment, optional_moment, shown};
+use crate::output::{fields, mark, moment, optional_moment, shown};
 use crate::person::{parse_role, parse_scope, roles, scopes};
 use crate::{reference, stored};
 
@@ -41,6 +41,11 @@ pub enum Token {
         #[arg(long, value_name = "DURATION")]
         expires_in: Option<Length>,
     },
+    /// Show an API token, without its text
+    Show {
+        /// Id
+        id: String,
+    },
     /// Revoke an API token
     Revoke {
         /// Name or id
@@ -65,6 +70,10 @@ pub fn run(session: &Session, command: Token) -> Result<()> {
             }
             session.output.print(&made, |made| format!("{}\n", shown(&made.token)))
         }
+        Token::Show { id } => {
+            let item: Item = client.get(&["tokens", &reference::token(&client, &id)?])?;
+            session.output.print(&item, describe)
+        }
         Token::Revoke { id } => {
             let id = reference::token(&client, &id)?;
             session.output.confirm(&format!("revoke the token {id}"))?;
@@ -86,6 +95,21 @@ fn how_to_get_roles(error: CtlError) -> CtlError {
 }
 
 const COLUMNS: Columns<Item> = Columns { headings: &["id", "person", "decides", "expires", "last used", "revoked", "roles", "name"], row };
+
+fn describe(item: &Item) -> String {
+    fields(&[
+        ("token", item.id.to_string()),
+        ("name", shown(&item.name)),
+        ("person", shown(&item.person_name)),
+        ("made by", item.made_by.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ("roles", roles(&item.roles, &item.scopes)),
+        ("decides", if item.decides { "yes" } else { "no" }.into()),
+        ("created", moment(item.created)),
+        ("expires", moment(item.expires)),
+        ("last used", optional_moment(item.last_used)),
+        ("revoked", if item.revoked { "yes" } else { "no" }.into()),
+    ])
+}
 
 fn row(item: &Item) -> Vec<String> {
     vec![

@@ -90,6 +90,7 @@ fn request(number: u8, reason: &str) -> RequestItem {
         declined: None,
         grant: None,
         request: Box::new(inner),
+        redacted: None,
     }
 }
 
@@ -455,6 +456,24 @@ fn revoking_all_says_what_it_will_do_and_goes_on_until_none_is_left() {
     assert_eq!((&calls[0].body["dry_run"], &calls[1].body["dry_run"], calls.len()), (&json!(true), &json!(false), 3));
     assert_eq!(api.run(&["grant", "revoke"]).code, 2);
     assert_eq!(api.run(&["grant", "revoke", "gra_x", "--user", "alice"]).code, 2);
+}
+
+#[test]
+fn what_ends_many_things_does_nothing_without_a_terminal_and_without_yes() {
+    let api = Api::start();
+    let computer = json!({ "id": ComputerId::new(1, [1; 10]), "name": "web-1" });
+    let one = json!({ "id": GrantId::new(1, [1; 10]), "computer": computer, "user": "alice", "command": "id", "result": "would_revoke" });
+    api.on("POST grants/revoke", 200, &json!({ "dry_run": true, "items": [one], "left": 0 }));
+    let ran = api.run(&["grant", "revoke", "--user", "alice", "--comment", "leaves"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 grant of alice on web-1") && ran.stderr.contains("nothing was done") && ran.stderr.contains("--yes"));
+    assert_eq!(api.calls().iter().map(|call| call.body["dry_run"].clone()).collect::<Vec<_>>(), [json!(true)], "it only asked");
+
+    let file = api.file("p.toml", POLICY);
+    let deleted = json!({ "kind": "policy", "name": "old", "change": "deleted", "fields": [] });
+    api.on("POST apply", 200, &json!({ "dry_run": true, "changes": [deleted] }));
+    let ran = api.run(&["apply", "-f", file.to_str().unwrap(), "--prune"]);
+    assert_eq!((ran.code, api.calls().last().unwrap().body["dry_run"].clone()), (2, json!(true)), "{}", ran.stderr);
 }
 
 #[test]

@@ -170,3 +170,70 @@ fn where_notifications_go_is_listed_made_tested_and_worded() {
     assert!(api.ok(&set).ends_with("\none\ntwo\n"));
     assert_eq!(api.calls().pop().unwrap().body, json!({ "subject": "{{ user }}", "body": "one\ntwo\n" }));
 }
+
+fn proposal(state: &str) -> Value {
+    json!({
+        "id": brevet_core::id::ProposalId::new(1, [3; 10]), "state": state, "summary": "policy \"p\" changed", "call": "PUT /policies/p",
+        "proposer": brevet_core::id::PersonId::new(1, [1; 10]), "proposer_name": "Bob", "created": Timestamp::from_millis(0),
+        "differences": [{ "kind": "policy", "name": "p\u{1b}[2J", "change": "changed", "before": { "mode": "request" }, "after": { "mode": "automatic" } }],
+    })
+}
+
+#[test]
+fn a_change_that_waits_for_a_second_person_is_status_8_and_shows_what_it_would_change() {
+    let api = Api::start();
+    let id = brevet_core::id::ProposalId::new(1, [3; 10]);
+    api.on("POST policies/p/disable", 202, &proposal("open"));
+    let ran = api.run(&["policy", "disable", "p"]);
+    assert!(ran.code == 8 && ran.stdout.is_empty(), "{ran:?}");
+    assert!(ran.stderr.contains("- mode: \"request\"") && ran.stderr.contains(&format!("brevetctl proposal confirm {id}")), "{ran:?}");
+    assert!(!ran.stderr.contains('\u{1b}'), "{ran:?}");
+    let ran = api.run(&["policy", "disable", "p", "--json"]);
+    let json: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &json["state"]), (8, &json!("open")));
+    api.on(&format!("GET proposals/{id}"), 200, &proposal("open"));
+    let mut confirmed = proposal("confirmed");
+    confirmed["answer"] = json!({ "token": "brv_AAAA" });
+    api.on(&format!("POST proposals/{id}/confirm"), 200, &confirmed);
+    let ran = api.run(&["proposal", "confirm", id.as_str(), "--comment", "seen"]);
+    assert!(ran.code == 0 && ran.stderr.contains("+ mode: \"automatic\"") && ran.stdout.contains("shown this once: brv_AAAA"), "{ran:?}");
+    assert_eq!(api.calls().pop().unwrap().body, json!({ "comment": "seen" }));
+    api.on("GET proposals", 200, &page(&[proposal("stale")]));
+    assert!(api.ok(&["proposal", "list", "--state", "stale"]).contains("policy \"p\" changed"));
+    assert_eq!(api.calls().pop().unwrap().query, "state=stale&limit=200");
+    assert_eq!(api.run(&["proposal", "reject", id.as_str()]).code, 2, "a rejection needs a comment");
+}
+
+#[test]
+fn access_without_approval_is_opened_listed_and_reviewed() {
+    let api = Api::start();
+    let (id, time) = (brevet_core::id::BreakGlassId::new(1, [4; 10]), Timestamp::from_millis(0));
+    let item = json!({
+        "id": id, "state": "open", "policy": PolicyId::new(1, [1; 10]), "policy_name": format!("Break-glass {id}"),
+        "computer": { "id": ComputerId::new(1, [1; 10]), "name": "web-1" }, "user": "alice", "application": { "file": "/usr/bin/systemctl" },
+        "for": "30m", "reason": "down\u{1b}[2J", "opened_by": brevet_core::id::PersonId::new(1, [1; 10]), "opened_by_name": "Bob",
+        "opened": time, "ends": time, "skipped": ["Carol"],
+    });
+    api.on("POST break-glass", 201, &item);
+    let open = ["break-glass", "open", "--computer", "web-1", "--user", "alice", "--for", "30m", "--reason", "down"];
+    let said = api.ok(&[&open[..], &["--file", "/usr/bin/systemctl"]].concat());
+    assert!(said.contains("is open until") && said.contains("not asked: Carol"), "{said}");
+    let sent = api.calls().pop().unwrap().body;
+    assert_eq!(
+        (&sent["application"], &sent["password"], &sent["for"]),
+        (&json!({ "file": "/usr/bin/systemctl" }), &json!(true), &json!("30m"))
+    );
+    let rule = "{ file = \"/usr/bin/systemctl\", arguments = [\"restart\", { any = true }] }";
+    api.ok(&[&open[..], &["--rule", rule]].concat());
+    assert_eq!(api.calls().pop().unwrap().body["application"]["arguments"], json!(["restart", { "any": true }]));
+    assert_eq!((api.run(&open).code, api.run(&[&open[..], &["--rule", "{"]].concat()).code), (2, 2));
+    api.on("GET break-glass", 200, &page(std::slice::from_ref(&item)));
+    let listed = api.ok(&["break-glass", "list", "--unreviewed"]);
+    assert!(listed.contains("down\\u{1b}[2J") && !listed.contains('\u{1b}'), "{listed}");
+    assert_eq!(api.calls().pop().unwrap().query, "reviewed=false&limit=200");
+    api.on(&format!("GET break-glass/{id}"), 200, &item);
+    assert!(api.ok(&["break-glass", "show", id.as_str()]).contains("nobody yet"));
+    api.on(&format!("POST break-glass/{id}/review"), 200, &item);
+    api.ok(&["break-glass", "review", id.as_str(), "--comment", "only restarts"]);
+    assert_eq!(api.calls().pop().unwrap().body, json!({ "comment": "only restarts" }));
+}

@@ -78,3 +78,48 @@ fn an_exported_file_is_there_whole_or_not_at_all() {
     let left: Vec<_> = std::fs::read_dir(file.parent().unwrap()).into_iter().flatten().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().contains("partial")), "{left:?}");
 }
+
+#[test]
+fn what_would_be_redacted_is_said_first_and_it_goes_on_until_nothing_is_left() {
+    let api = Api::start();
+    let answer = |dry_run: bool, events: u64, left: bool| {
+        json!({
+            "before": "2025-11-25T09:00:00.000Z", "dry_run": dry_run, "events": events, "records": 1, "requests": 2, "grants": 3,
+            "sessions": 4, "held": 5, "left": left,
+        })
+    };
+    api.on("POST events/redact", 200, &answer(true, 25_000, false));
+    let said = api.ok(&["event", "redact", "--older-than", "90d", "--dry-run"]);
+    assert!(said.contains("would be redacted, from before 2025-11-25T09:00:00Z") && said.contains("25000"), "{said}");
+    assert_eq!(api.calls()[0].body, json!({ "older_than": "90d", "dry_run": true }));
+    let api = Api::start();
+    api.on("POST events/redact", 200, &answer(true, 25_000, false));
+    api.on("POST events/redact", 200, &answer(false, 10_000, true));
+    api.on("POST events/redact", 200, &answer(false, 10_000, true));
+    api.on("POST events/redact", 200, &answer(false, 5_000, false));
+    let said = api.ok(&["event", "redact", "--yes"]);
+    assert!(said.contains("redacted, from before") && said.contains("25000") && said.contains("12"), "{said}");
+    let calls = api.calls();
+    assert_eq!((calls.len(), &calls[0].body["dry_run"], &calls[3].body), (4, &json!(true), &json!({ "dry_run": false })));
+}
+
+#[test]
+fn a_hold_is_made_on_something_or_on_everything_by_name() {
+    let api = Api::start();
+    let hold = |covers: Value| {
+        json!({
+            "id": "hld_01jd8q7w5x2m4n6p8r0t1v3y5z", "name": "Case 7", "reason": "court order", "covers": covers,
+            "created": "2026-11-25T09:00:00.000Z", "created_by": "per_01jd8q7w5x2m4n6p8r0t1v3y5z", "created_by_name": "Olga",
+        })
+    };
+    api.on("POST holds", 201, &hold(json!({ "user": "alice" })));
+    api.on("GET holds", 200, &json!({ "items": [hold(json!({ "user": "alice", "to": "2026-11-25T09:00:00.000Z" })), hold(json!({}))] }));
+    assert_eq!(api.run(&["hold", "create", "Case 7", "--reason", "x"]).code, 2, "a hold on nothing that was said");
+    assert_eq!(api.run(&["hold", "create", "Case 7", "--reason", "x", "--everything", "--user", "alice"]).code, 2);
+    api.ok(&["hold", "create", "Case 7", "--reason", "court order", "--user", "alice"]);
+    assert_eq!(api.calls()[0].body, json!({ "name": "Case 7", "reason": "court order", "covers": { "user": "alice" } }));
+    api.ok(&["hold", "create", "Case 7", "--reason", "court order", "--everything"]);
+    assert_eq!(api.calls()[1].body["covers"], json!({}));
+    let said = api.ok(&["hold", "list", "--active", "true"]);
+    assert!(said.contains("user alice, to 2026-11-25T09:00:00Z") && said.contains("everything"), "{said}");
+}

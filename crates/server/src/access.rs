@@ -29,6 +29,9 @@ pub enum Action {
     ReadSessions,
     ReadEvents,
     ExportEvents,
+    Redact,
+    ReadHolds,
+    ChangeHolds,
     ReadSettings,
     ChangeSettings,
     ReadPersons,
@@ -37,11 +40,16 @@ pub enum Action {
     ReadNotifications,
     OperateNotifications,
     ChangeNotifications,
+    ReadProposals,
+    DecideProposals,
+    ReadBreakGlass,
+    ReviewBreakGlass,
+    BreakGlass,
 }
 
 impl Action {
     /// Every action, for the table that the tests print.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 32] = [
         Self::ReadInstance,
         Self::ReadPolicy,
         Self::ChangePolicy,
@@ -58,6 +66,9 @@ impl Action {
         Self::ReadSessions,
         Self::ReadEvents,
         Self::ExportEvents,
+        Self::Redact,
+        Self::ReadHolds,
+        Self::ChangeHolds,
         Self::ReadSettings,
         Self::ChangeSettings,
         Self::ReadPersons,
@@ -66,6 +77,11 @@ impl Action {
         Self::ReadNotifications,
         Self::OperateNotifications,
         Self::ChangeNotifications,
+        Self::ReadProposals,
+        Self::DecideProposals,
+        Self::ReadBreakGlass,
+        Self::ReviewBreakGlass,
+        Self::BreakGlass,
     ];
 
     /// What it is about; a role that is narrowed to computer groups does nothing that is about more than computers.
@@ -87,13 +103,21 @@ impl Action {
             | Self::Revoke
             | Self::ReadSessions
             | Self::ReadEvents
-            | Self::ExportEvents => About::Computers,
+            | Self::ExportEvents
+            | Self::ReadProposals
+            | Self::DecideProposals
+            | Self::ReadBreakGlass
+            | Self::ReviewBreakGlass => About::Computers,
             Self::ChangeSettings
             | Self::ReadPersons
             | Self::ChangePersons
             | Self::ReadNotifications
             | Self::OperateNotifications
-            | Self::ChangeNotifications => About::Everything,
+            | Self::ChangeNotifications
+            | Self::Redact
+            | Self::ReadHolds
+            | Self::ChangeHolds
+            | Self::BreakGlass => About::Everything,
         }
     }
 
@@ -110,20 +134,30 @@ impl Action {
             | Self::ReadSessions
             | Self::ReadEvents
             | Self::ReadSettings
-            | Self::OwnTokens => true,
+            | Self::OwnTokens
+            | Self::ReadBreakGlass => true,
             Self::ChangePolicy
             | Self::ChangeComputers
             | Self::ReadEnrolment
             | Self::ChangeEnrolment
             | Self::ChangeSettings
-            | Self::OperateNotifications => {
+            | Self::OperateNotifications
+            | Self::DecideProposals => {
                 matches!(role, Owner | Administrator)
             }
             Self::ReadJournal | Self::ExportEvents => matches!(role, Owner | Administrator | Auditor),
-            Self::ReadPersons | Self::ReadNotifications => matches!(role, Owner | Administrator | Auditor),
+            Self::ReadPersons | Self::ReadNotifications | Self::ReadHolds | Self::ReadProposals => {
+                matches!(role, Owner | Administrator | Auditor)
+            }
+            Self::ReviewBreakGlass => matches!(role, Owner | Approver | Auditor),
             Self::Decide => matches!(role, Approver),
             Self::Revoke => matches!(role, Administrator | Approver),
-            Self::ReleaseComputer | Self::ChangePersons | Self::ChangeNotifications => matches!(role, Owner),
+            Self::ReleaseComputer
+            | Self::ChangePersons
+            | Self::ChangeNotifications
+            | Self::Redact
+            | Self::ChangeHolds
+            | Self::BreakGlass => matches!(role, Owner),
         }
     }
 }
@@ -234,6 +268,9 @@ mod tests {
              ReadSessions: owner administrator approver auditor\n\
              ReadEvents: owner administrator approver auditor\n\
              ExportEvents: owner administrator - auditor\n\
+             Redact: owner - - -\n\
+             ReadHolds: owner administrator - auditor\n\
+             ChangeHolds: owner - - -\n\
              ReadSettings: owner administrator approver auditor\n\
              ChangeSettings: owner administrator - -\n\
              ReadPersons: owner administrator - auditor\n\
@@ -241,7 +278,12 @@ mod tests {
              OwnTokens: owner administrator approver auditor\n\
              ReadNotifications: owner administrator - auditor\n\
              OperateNotifications: owner administrator - -\n\
-             ChangeNotifications: owner - - -\n"
+             ChangeNotifications: owner - - -\n\
+             ReadProposals: owner administrator - auditor\n\
+             DecideProposals: owner administrator - -\n\
+             ReadBreakGlass: owner administrator approver auditor\n\
+             ReviewBreakGlass: owner - approver auditor\n\
+             BreakGlass: owner - - -\n"
         );
     }
 

@@ -15,6 +15,7 @@ use crate::http::limits::Limits;
 use crate::keys::Keys;
 use crate::notification::outbox::Outbox;
 use crate::replicas::Replica;
+use crate::retention::Hourly;
 use crate::store::Store;
 use crate::tls::Authority;
 
@@ -44,6 +45,8 @@ pub struct Inner {
     pub hub: Hub,
     /// How often tokens and addresses called lately.
     pub limits: Limits,
+    /// When old text is looked for again.
+    pub redaction: Hourly,
     /// Nonces and tokens of computers.
     pub nonces: Nonces,
     /// This server among those that share the database.

@@ -227,6 +227,7 @@ fn assemble(
         config,
         hub: Hub::default(),
         limits: Limits::default(),
+        redaction: crate::retention::Hourly::default(),
         nonces,
         replica: crate::replicas::Replica::new()?,
         outbox: Outbox::default(),

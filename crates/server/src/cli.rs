@@ -207,8 +207,9 @@ pub async fn serve_on(app: App, listener: std::net::TcpListener, handle: axum_se
     if !names.contains(&host) {
         names.push(host);
     }
-    let tls = app.authority.server_config(names, app.clock.now())?;
+    let tls = app.authority.server_config(names.clone(), app.clock.now())?;
     let tls = axum_server::tls_rustls::RustlsConfig::from_config(tls);
+    let renewing = tokio::spawn(renew(app.clone(), tls.clone(), names));
     let sweeping = tokio::spawn(crate::sweep::run(app.clone()));
     let listening = tokio::spawn(crate::replicas::run(app.clone()));
     let notifying = tokio::spawn(crate::notification::run(app.clone()));
@@ -217,12 +218,31 @@ pub async fn serve_on(app: App, listener: std::net::TcpListener, handle: axum_se
     let served = served.serve(router.into_make_service_with_connect_info::<SocketAddr>()).await;
     sweeping.abort();
     notifying.abort();
+    renewing.abort();
     listening.abort();
     if let Err(error) = crate::replicas::leave(&app).await {
         tracing::warn!(%error, "the other servers will notice by themselves that this one stopped");
     }
     app.store.pool.clone().close().await?;
     served.map_err(|error| anyhow!(error).context("the server stopped"))
+}
+
+/// Replaces the certificate before it ends, while the server runs; new connections get the new one.
+async fn renew(app: App, tls: axum_server::tls_rustls::RustlsConfig, names: Vec<String>) {
+    let mut every = tokio::time::interval(Duration::from_secs(3600));
+    loop {
+        every.tick().await;
+        if !app.authority.ends_soon(app.clock.now()) {
+            continue;
+        }
+        match app.authority.server_config(names.clone(), app.clock.now()) {
+            Ok(config) => {
+                tls.reload_from_config(config);
+                tracing::info!("the server's certificate was replaced; the new one ends at {}", app.authority.ends());
+            }
+            Err(error) => tracing::error!(%error, "the server's certificate could not be replaced; it ends at {}", app.authority.ends()),
+        }
+    }
 }
 
 /// A connection that says nothing, or says it one byte at a time, is not waited for.

@@ -267,6 +267,7 @@ async fn new_epoch(app: &App, root: &Key) -> Outcome<NewEpoch> {
         .col_expr(computer::Column::Manifest, Expr::value(""))
         .exec(change.tx())
         .await?;
+    crate::proposals::after_restore(&change).await?;
     publish(&mut change).await?;
     resend(&mut change, old.epoch).await?;
     let computers = computer::Entity::find().filter(computer::Column::State.ne("removed")).all(change.tx()).await?.len();

@@ -1,5 +1,6 @@
 //! What time alone brings about: requests lapse, grants stay unused, computers fall silent. Of several servers one does it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use brevet_core::id::RequestId;
@@ -16,16 +17,27 @@ use crate::store::{Change, Job, Turn};
 /// Sweeps until the server stops; a sweep that fails is tried again.
 pub async fn run(app: App) {
     let mut every = tokio::time::interval(Duration::from_millis(app.config.sweep.millis()));
+    let mut said = BTreeSet::new();
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
         if *app.stopping.borrow() {
             return;
         }
+        warn(&app, &mut said);
         if let Err(failure) = once(&app).await {
             tracing::error!(?failure, "a sweep failed");
         }
     }
+}
+
+/// Says in the log what somebody should look at, when it begins.
+fn warn(app: &App, said: &mut BTreeSet<&'static str>) {
+    let now = crate::status::warnings(app);
+    for warning in now.iter().filter(|warning| !said.contains(warning.code.as_str())) {
+        tracing::warn!("{}: {}", warning.message, warning.hint);
+    }
+    *said = now.iter().map(|warning| warning.code.as_str()).collect();
 }
 
 /// One sweep.
@@ -38,7 +50,10 @@ pub async fn once(app: &App) -> Outcome<()> {
     crate::replicas::forget(app).await?;
     lapse(app).await?;
     crate::requests::remind::sweep(app).await?;
+    crate::break_glass::sweep(app).await?;
+    crate::proposals::sweep(app).await?;
     crate::grants::unused::sweep(app).await?;
+    crate::retention::hourly(app).await?;
     crate::computers::presence::find_lost(app).await?;
     crate::notification::sweep(app).await
 }

@@ -1,12 +1,13 @@
-//! TLS by default: a certificate authority of our own made on first start, and a leaf from it made at each start.
+//! TLS by default: a certificate authority of our own made on first start, and a leaf from it made at each start, and again before it ends.
 //!
 //! Computers pin the authority (an enrolment token carries its digest); nothing else is believed for the channel's sake.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use brevet_core::digest::Digest;
-use brevet_core::time::Timestamp;
+use brevet_core::time::{Length, Timestamp};
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
@@ -39,7 +40,15 @@ pub struct Authority {
     /// The certificate, as computers and browsers take it.
     pub pem: String,
     der: CertificateDer<'static>,
+    folder: PathBuf,
+    /// When the last leaf ends, in Unix milliseconds.
+    ends: AtomicI64,
 }
+
+/// How long before its end a leaf is replaced.
+const RENEWED_BEFORE: Length = Length::from_hours(30 * 24);
+/// When the authority ends.
+const AUTHORITY_ENDS: i32 = 2060;
 
 impl Authority {
     /// Where its certificate is.
@@ -72,7 +81,25 @@ impl Authority {
         let pem = std::fs::read_to_string(&pem_file).map_err(failed(&pem_file))?;
         let der = <CertificateDer<'static> as rustls::pki_types::pem::PemObject>::from_pem_slice(pem.as_bytes())
             .map_err(|error| failed(&pem_file)(std::io::Error::other(error.to_string())))?;
-        Ok(Self { params: authority_params(), key, pem, der })
+        Ok(Self { params: authority_params(), key, pem, der, folder, ends: AtomicI64::new(i64::MAX) })
+    }
+
+    /// Where it is: within the server's data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// When the leaf in use ends.
+    #[must_use]
+    pub fn ends(&self) -> Timestamp {
+        Timestamp::from_millis(self.ends.load(Ordering::Relaxed))
+    }
+
+    /// Whether that is within 30 days.
+    #[must_use]
+    pub fn ends_soon(&self, now: Timestamp) -> bool {
+        self.ends() <= now.plus(RENEWED_BEFORE)
     }
 
     /// What an enrolment token carries.
@@ -92,7 +119,8 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let year = now.to_string().get(..4).and_then(|y| y.parse::<i32>().ok()).unwrap_or(2026);
         params.not_before = rcgen::date_time_ymd(year.saturating_sub(1), 1, 1);
-        params.not_after = rcgen::date_time_ymd(year.saturating_add(2), 1, 1);
+        let until = year.saturating_add(2).min(AUTHORITY_ENDS);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
         let key = KeyPair::generate()?;
         let leaf = params.signed_by(&key, &Issuer::from_params(&self.params, &self.key))?;
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -101,6 +129,8 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![leaf.der().clone(), self.der.clone()], private)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let ends = Timestamp::parse(&format!("{until:04}-01-01T00:00:00Z")).unwrap_or(now);
+        self.ends.store(ends.millis(), Ordering::Relaxed);
         Ok(Arc::new(config))
     }
 }
@@ -112,6 +142,26 @@ fn authority_params() -> CertificateParams {
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2060, 1, 1);
+    params.not_after = rcgen::date_time_ymd(AUTHORITY_ENDS, 1, 1);
     params
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_is_due_thirty_days_before_its_end_and_the_next_one_is_not() {
+        let data = tempfile::tempdir().unwrap();
+        let authority = Authority::open(data.path()).unwrap();
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let make = |now: &str| authority.server_config(vec!["localhost".into()], at(now)).unwrap();
+        make("2026-11-25T10:00:00Z");
+        assert_eq!(authority.ends(), at("2028-01-01T00:00:00Z"));
+        assert!(!authority.ends_soon(at("2027-12-01T23:59:59Z")) && authority.ends_soon(at("2027-12-02T00:00:00Z")));
+        make("2027-12-02T00:00:00Z");
+        assert_eq!(authority.ends(), at("2029-01-01T00:00:00Z"));
+        make("2059-06-01T00:00:00Z");
+        assert_eq!(authority.ends(), at("2060-01-01T00:00:00Z"), "no leaf outlives its authority");
+    }
 }

@@ -21,6 +21,7 @@ pub mod process;
 pub mod pty;
 pub mod seccomp;
 pub mod signal;
+pub mod space;
 pub mod watch;
 
 pub use error::{Error, Result};

@@ -167,12 +167,13 @@ fn a_caller_in_another_namespace_is_refused() {
 fn what_cannot_be_enforced_is_refused_naming_the_field() {
     let stage = Stage::new();
     stage.brevet.tool("show", "#!/bin/sh\nid -u\n").unwrap();
-    stage.apply(&format!(
-        "{}applications = [{{ file = \"TOOLS/show\" }}]\nelevation = {{ containment = \"confined\" }}\n",
-        automatic("Confined")
-    ));
-    let event = stage.brevet.wait_event("policy.refused", |_| true).unwrap();
-    assert!(event.to_string().contains("elevation.containment"), "{event}");
+    let confined = format!(
+        "{}applications = [{{ file = {:?} }}]\nelevation = {{ containment = \"confined\" }}\n",
+        automatic("Confined"),
+        stage.tool("show")
+    );
+    let refused = format!("{:#}", stage.brevet.apply(&confined).err().unwrap());
+    assert!(refused.contains("elevation.containment"), "{refused}");
     assert_eq!(stage.alice(&["run", "--", &stage.tool("show")]).code(), 126);
     stage.finish();
 }

@@ -3,10 +3,13 @@
 use brevet_core::document::PublicKey;
 use brevet_core::id::{ComputerId, EnrolmentTokenId, Incarnation, PolicyId};
 use brevet_core::journal::{Record, SignedHead};
+use brevet_core::policy::Containment;
+use brevet_core::space::Space;
 use brevet_core::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::policy::PolicyState;
+use super::warning::Warning;
 
 /// A computer, by id and name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +33,7 @@ pub struct Computer {
     pub hostname: String,
     /// Operating system and kernel.
     pub platform: String,
-    /// Brevet's version there.
+    /// The version of `brevetd` there, as it says itself when it connects.
     pub agent_version: String,
     /// Whether it may have rights at all.
     pub state: ComputerState,
@@ -50,11 +53,47 @@ pub struct Computer {
     /// Where its journal stands on the server; absent before the first record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalPosition>,
+    /// What its broker recorded of it; absent for one that is too old to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Facts>,
+    /// What somebody should look at there.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// Groups that name it.
     pub groups: Vec<String>,
     /// Every enabled policy that concerns it. Only in the answer about one computer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<PolicyHere>,
+}
+
+/// What a computer's broker recorded of it, signed in its journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Facts {
+    /// The broker's version.
+    pub broker_version: String,
+    /// The kernel's release.
+    pub kernel: String,
+    /// Such as `x86_64`.
+    pub architecture: String,
+    /// `ID` of os-release(5), such as `debian`; what the file does not say is empty.
+    pub os: String,
+    /// `VERSION_ID`.
+    pub os_version: String,
+    /// `PRETTY_NAME`.
+    pub os_name: String,
+    /// What its broker can promise the end of a session to reach.
+    pub containment: Vec<Containment>,
+    /// How control groups are mounted: `unified` or `hybrid`.
+    pub cgroup: String,
+    /// Room where its journal is, when this was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<Space>,
+    /// By how many seconds its clock was ahead of the server's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_seconds: Option<i64>,
+    /// When it recorded this, by its own clock.
+    pub reported: Timestamp,
 }
 
 /// Whether a computer may have rights.
@@ -90,6 +129,15 @@ pub struct ComputerQuery {
     /// Part of the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Part of the operating system's id, version and name, in any case: `debian 12`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub os: Option<String>,
+    /// Beginning of the kernel's release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
+    /// Beginning of the broker's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// What a computer was sent and what it holds.

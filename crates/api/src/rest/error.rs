@@ -96,6 +96,10 @@ codes! {
     NoOsUserRecorded = "no_os_user_recorded", 403, "nobody recorded which OS user this person is";
     /// The token was not created to decide.
     TokenMayNotDecide = "token_may_not_decide", 403, "this token may not decide";
+    /// A change is confirmed by a second person.
+    OwnProposal = "own_proposal", 403, "a second person confirms or rejects";
+    /// Who opened or used access without approval does not review it.
+    OwnReview = "own_review", 403, "another person reviews it";
     /// There is none, or it may not be known.
     NotFound = "not_found", 404, "not found";
     /// The path exists, not with this method.
@@ -108,10 +112,14 @@ codes! {
     AlreadyDecided = "already_decided", 409, "already decided by this person";
     /// The request's digest does not fit its content.
     Inconsistent = "inconsistent", 409, "the request's digest does not fit its content";
+    /// What a proposal would change has changed since.
+    StaleProposal = "stale_proposal", 409, "changed since it was proposed";
     /// The name is taken in its kind.
     NameTaken = "name_taken", 409, "the name is taken";
     /// Something else refers to it.
     InUse = "in_use", 409, "still in use";
+    /// There may be only so many, and there are.
+    TooMany = "too_many", 409, "there are too many already";
     /// The last owner would be gone.
     LastOwner = "last_owner", 409, "there must be an owner";
     /// The computer is quarantined or removed.

@@ -1,7 +1,7 @@
 //! The audit log.
 
 use brevet_core::id::{ComputerId, EventId, GrantId, Incarnation, PersonId, PolicyId, RequestId, SessionId};
-use brevet_core::time::Timestamp;
+use brevet_core::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Kinds of events that are the server's own; those of the computers' records are `brevet_core::record::Body::KINDS`.
@@ -135,6 +135,9 @@ pub struct Event {
     /// For what a computer said: its place in that journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalPlace>,
+    /// When its text was taken away: then `summary` says so, and `body` is null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Timestamp>,
 }
 
 /// Who did something.
@@ -253,9 +256,48 @@ pub struct EventQuery {
     /// Before this moment (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
+    /// Only those whose text was taken away (true), or only those that have it (false).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<bool>,
     /// Part of one of the event's texts, in capitals or not: its line in words, its names, reason, comment, arguments (in a row, with
     /// blanks between) and whatever else stands in the body. `%`, `_` and `*` mean themselves. Of a longer event the first 32 KiB count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(min_length = 1, max_length = 200))]
     pub text: Option<String>,
+}
+
+/// Body of `POST events/redact`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Redact {
+    /// How old what is redacted must be, at least seven days; as the setting `retention` says where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub older_than: Option<Length>,
+    /// Only say how much it would be.
+    pub dry_run: bool,
+}
+
+/// What was redacted in one call, or would be in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Redacted {
+    /// What was recorded, or ended, before this moment.
+    pub before: Timestamp,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Events.
+    pub events: u64,
+    /// Of these, those that are records of a computer's journal too.
+    pub records: u64,
+    /// Requests, with the comments of those who decided on them.
+    pub requests: u64,
+    /// Grants.
+    pub grants: u64,
+    /// Sessions.
+    pub sessions: u64,
+    /// Events that are as old and kept by a hold.
+    pub held: u64,
+    /// Whether one call was not enough: call again.
+    pub left: bool,
 }

@@ -60,6 +60,9 @@ pub struct GrantItem {
     pub approvals: Vec<Decision>,
     /// Each document about it, oldest first.
     pub deliveries: Vec<Delivery>,
+    /// When its text (command, reason, comments) was taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Timestamp>,
 }
 
 /// What made a grant.

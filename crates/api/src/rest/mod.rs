@@ -7,14 +7,14 @@
 //!   404 `not_found`: there is none, or you may not know.
 //! - An error is `application/problem+json` (`error::Problem`): a stable `code`, a `request_id`, `errors` for each wrong field.
 //! - A list is `{"items": [...], "next": CURSOR or absent}`; `?limit=` (1 to 500, default 50) and `?cursor=` (the `next` of the page
-//!   before, opaque). Unknown query parameters are refused. Requests, grants, sessions and events come newest first, everything else by name.
+//!   before, opaque). A page with large items ends earlier, at about 2 MiB; only the absence of `next` says that it is the last. Unknown query parameters are refused. Requests, grants, sessions and events come newest first, everything else by name.
 //! - `{ref}` in a path is an id or a name (percent-encoded). An id is tried first.
 //! - What `apply` takes (policies, lists, groups, autonomous rules) has in JSON the fields that it has in TOML, beside
 //!   `id`, `version`, `created` and `changed` (`policy::Stored`). A `PUT` or `POST` body is the TOML form alone, without those four.
 //! - A single object that can be changed has an `ETag`: its version (`"3"`), or a digest of what can be changed in it. Changing it obeys
 //!   `If-Match` (one tag, or `*`): 412 `version_mismatch`. Where a change of somebody else could be lost it must be sent: 428
 //!   `precondition_required` (`PUT` and `DELETE` of policies, lists, groups and autonomous rules, `PUT` of roles). A single switch or value,
-//!   an end that cannot be taken back (revoked, removed) and a decision, which names the request's `code`, do not need it.
+//!   an end that cannot be taken back (revoked, removed, released) and a decision, which names the request's `code`, do not need it.
 //! - `POST` that creates obeys `Idempotency-Key` for 24 hours: the same key and body give the same answer and are done once; another body:
 //!   422 `idempotency_mismatch`; at the same time: 409 `idempotency_running`; an answer with a secret is not repeated: 409 `already_done`.
 //! - 429 `rate_limited` has `Retry-After`. Every answer has `X-Request-Id`.
@@ -46,6 +46,9 @@
 //! | `GET sessions?state&computer&user&policy&grant` · `GET sessions/{id}` | → page of `session::SessionItem` · `SessionItem` |
 //! | `GET events?…` · `GET events/{id}` | `event::EventQuery` → page of `event::Event` · `Event` |
 //! | `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → text, oldest first |
+//! | `POST events/redact` | `event::Redact` → `event::Redacted`; an owner's, call again while `left` |
+//! | `GET, POST holds` · `GET holds/{ref}` | `hold::HoldQuery`, `hold::NewHold` → page of `hold::Hold` · 201 `Hold` |
+//! | `POST holds/{ref}/release` | `computer::Because` → `Hold` |
 //! | `GET settings` · `GET, PUT settings/{name}` | → page of `setting::Setting` · `setting::SetValue` → `Setting` |
 //! | `GET, POST persons` · `GET persons/{ref}` | → page of `person::Person` · `person::NewPerson` → 201 `Person` |
 //! | `PUT persons/{ref}/roles` · `PUT persons/{ref}/enabled` | `person::Roles` · `person::Enabled` → `Person` |
@@ -57,6 +60,10 @@
 //! | `PUT notification-targets/{ref}/enabled` · `POST …/test`, `…/secret` | `TargetEnabled` → `Target` · no body → `Notification` · `TargetCreated` |
 //! | `GET notifications?target&state&kind` · `POST notifications/{id}/retry` | → page of `notification::Notification`, newest first · `Notification` |
 //! | `GET notification-templates` · `GET, PUT, DELETE notification-templates/{kind}` | `notification::NewTemplate` → `Template`; deleting brings the built-in one back |
+//! | `GET proposals?state` · `GET proposals/{id}` | → page of `proposal::Proposal` · `Proposal` |
+//! | `POST proposals/{id}/confirm` · `…/reject`, `…/withdraw` | `proposal::Close` → `Confirmed` · `Proposal` |
+//! | `GET break-glass?state&reviewed` · `GET break-glass/{id}` | → page of `break_glass::BreakGlass` · `BreakGlass` |
+//! | `POST break-glass` · `POST break-glass/{id}/end` · `…/review` | `OpenBreakGlass` → 201 · no body · `NewReview` → `BreakGlass` |
 //!
 //! # Behaviour worth knowing
 //!
@@ -67,6 +74,9 @@
 //!   its `code`) or a new version of its policy takes approvals back: `request.approvals_reset`.
 //! - `remind_after` and `escalate_after` are the server's to keep, once each: `request.reminded`, `request.escalated`. Then `escalate_to` may
 //!   decide too, in the roles that may decide at all.
+//! - With the setting `four_eyes` on, a call that changes policies, lists, groups, autonomous rules, persons, roles, settings or somebody
+//!   else's sign-in answers 202 with a `proposal::Proposal`, and nothing has changed. A second person confirms it (403 `own_proposal`
+//!   otherwise); 409 `stale_proposal` says that what it would change has changed since.
 //! - Who decides: `own_request`, `not_an_approver`, `no_os_user_recorded`, `token_may_not_decide`, `already_decided` are the 403 and 409 codes to show.
 //! - Any transition that came too late is 409 `wrong_state`, with the state found in `detail`.
 //! - A request whose digest does not fit its content has `consistent: false` and can only be declined (409 `inconsistent`).
@@ -86,19 +96,24 @@
 //! - Tokens: `decides: true` can be given only by a token or sign-in that may decide itself. Nobody unlinks their own OS user or records
 //!   that they themself have none: another owner does.
 pub mod apply;
+pub mod break_glass;
 pub mod computer;
 pub mod error;
 pub mod event;
 pub mod grant;
+pub mod hold;
 pub mod instance;
 pub mod notification;
 pub mod page;
 pub mod person;
 pub mod policy;
+pub mod proposal;
 pub mod request;
 pub mod session;
 pub mod setting;
+pub mod status;
 pub mod token;
+pub mod warning;
 
 pub use error::{Code, Problem};
 pub use page::Page;

@@ -101,7 +101,8 @@ pub struct Notification {
     pub event: Option<EventId>,
     /// That event's kind.
     pub kind: String,
-    /// As what the person is told: `approver`, `requester`, `owner`; `subscriber` without a person.
+    /// As what the person is told: `approver`, `requester`, `owner`, `skipped` (an approver who was not asked), `confirmer` and `proposer`
+    /// of a change under four eyes; `subscriber` without a person.
     pub audience: String,
     /// Where it stands.
     pub state: NotificationState,

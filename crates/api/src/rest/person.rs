@@ -73,6 +73,9 @@ pub struct Person {
     pub os_users: Vec<OsUser>,
     /// Recorded by another owner: they have no OS user.
     pub no_os_user: bool,
+    /// Whether they were removed, for good: kept for what they did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
     /// Since when the server knows them.
     pub created: Timestamp,
 }

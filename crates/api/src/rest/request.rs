@@ -69,6 +69,9 @@ pub struct RequestItem {
     pub grant: Option<GrantId>,
     /// Everything: application facts, arguments, directory, environment, elevation settings, terms.
     pub request: Box<Request>,
+    /// When its text (command, reason, comments) was taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Timestamp>,
 }
 
 const fn first_revision() -> u64 {

@@ -50,6 +50,9 @@ pub struct SessionItem {
     /// The whole record of its start. Only in the answer about one session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Box<SessionStarted>>,
+    /// When its text (command, reason, comments) was taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redacted: Option<Timestamp>,
 }
 
 /// Whether a session runs.

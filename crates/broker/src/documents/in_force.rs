@@ -5,13 +5,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use brevet_core::application::Rule;
+use brevet_core::autonomous;
 use brevet_core::decide::{Policies, unsupported, unsupported_autonomous};
 use brevet_core::digest::Digest;
 use brevet_core::document::{
     AutonomousDocument, DocumentError, Envelope, Kind, Manifest, ManifestEntry, PolicyDocument, SettingsDocument, Trust, open,
 };
+use brevet_core::file::{List, validate_list};
 use brevet_core::id::PolicyId;
-use brevet_core::policy::{Mode, validate};
+use brevet_core::policy::{Mode, PolicyError, validate};
 
 /// A shared document as far as it could be read.
 #[derive(Debug, Clone)]
@@ -43,7 +46,7 @@ impl Shared {
                 }
             },
             Some(Kind::Autonomous) => match open::<AutonomousDocument>(envelope, &trust.keys_for(Kind::Autonomous)) {
-                Ok(document) if unsupported_autonomous(&document).is_empty() => Ok(Self::Autonomous(Arc::new(document))),
+                Ok(document) if is_usable(&document) => Ok(Self::Autonomous(Arc::new(document))),
                 Err(error) if readable(&error) => Err(error),
                 Ok(_) | Err(_) => Ok(Self::Unreadable),
             },
@@ -55,6 +58,21 @@ impl Shared {
             _ => Err(DocumentError::WrongKind { found: envelope.payload_type.clone(), expected: Kind::Policy.payload_type() }),
         }
     }
+}
+
+/// Whether a rule can be used whole; one that cannot approves nothing.
+fn is_usable(document: &AutonomousDocument) -> bool {
+    let wrong = unsupported_autonomous(document).into_iter().chain(autonomous::validate(&document.rule));
+    wrong.chain(unsound_lists(&document.lists)).next().is_none()
+}
+
+/// What is wrong with the lists that came along, by the rules by which the server takes them.
+fn unsound_lists(lists: &BTreeMap<String, Vec<Rule>>) -> impl Iterator<Item = PolicyError> {
+    lists.iter().flat_map(|(name, rules)| {
+        let found = validate_list(&List { name: name.clone(), rules: rules.clone() });
+        let named = format!("list \"{}\"", brevet_core::escape::terminal(name.as_bytes()));
+        found.into_iter().map(move |error| PolicyError { field: format!("{named}.{}", error.field), ..error })
+    })
 }
 
 /// Looks into a policy that cannot be read, for its version and whether it may be a deny.
@@ -160,9 +178,9 @@ impl InForce {
 
     fn accept(&mut self, entry: &ManifestEntry<PolicyId>, document: &Arc<PolicyDocument>) -> Option<Arc<PolicyDocument>> {
         let wrong = if document.id == entry.id {
-            unsupported(document).into_iter().chain(validate(&document.policy)).next()
+            unsupported(document).into_iter().chain(validate(&document.policy)).chain(unsound_lists(&document.lists)).next()
         } else {
-            Some(brevet_core::policy::PolicyError { field: "id".to_owned(), reason: "the manifest names another policy".to_owned() })
+            Some(PolicyError { field: "id".to_owned(), reason: "the manifest names another policy".to_owned() })
         };
         let Some(error) = wrong else { return Some(Arc::clone(document)) };
         self.unreadable_deny |= document.policy.mode == Mode::Deny || document.id != entry.id;

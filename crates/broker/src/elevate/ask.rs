@@ -114,6 +114,7 @@ impl Attempt<'_> {
         }
         let uid = self.account.user.uid;
         let mut ledger = self.broker.ledger();
+        ledger.room_for_records()?;
         if ledger.state.pending_of(self.account.user.uid).count() >= MOST_PENDING {
             let refusal = Refusal::new("busy", format!("{MOST_PENDING} requests of yours are waiting"));
             return Err(refusal.hint("withdraw one with: brevet withdraw ID"));

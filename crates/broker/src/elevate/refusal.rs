@@ -3,10 +3,12 @@
 use brevet_api::broker::{Refused, Run};
 use brevet_core::application::Facts;
 use brevet_core::request::PolicyRef;
+use brevet_core::space::Room;
 
 use crate::connection::ConnectionError;
 use crate::facts::FactsError;
 use crate::journal::JournalError;
+use crate::ledger::Ledger;
 use crate::random::RandomError;
 
 /// A refusal.
@@ -82,6 +84,21 @@ impl Refusal {
 impl From<ConnectionError> for Refusal {
     fn from(error: ConnectionError) -> Self {
         Self::new("protocol", crate::chain(&error))
+    }
+}
+
+impl Ledger {
+    /// Whether what is begun now can be recorded to its end.
+    ///
+    /// # Errors
+    /// A refusal that says how little room there is.
+    pub fn room_for_records(&self) -> Result<(), Refusal> {
+        match self.little_room() {
+            Some((Room::Full, why)) => {
+                Err(Refusal::new("disk_full", format!("{why}: it could not be recorded, so it is not done")).hint("make room there"))
+            }
+            Some((Room::Little | Room::Enough, _)) | None => Ok(()),
+        }
     }
 }
 

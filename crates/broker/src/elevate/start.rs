@@ -131,6 +131,7 @@ impl Attempt<'_> {
             Decision::Refuse(refusal) => return Err(self.refused(refusal)),
             Decision::Ask(_) => return Err(Refusal::new("no_policy", "the right to run this ended meanwhile").hint("ask again")),
         };
+        ledger.room_for_records()?;
         let now = ledger.now();
         let mine = ledger.state.running().filter(|(_, entry)| entry.started.user.uid == self.account.user.uid).count();
         if mine >= MOST_SESSIONS {

@@ -1,7 +1,7 @@
 //! What documents do: a verified document becomes records, and what it takes away ends.
 
 use brevet_core::document::{Acknowledgement, Decline, EndReason, Envelope, GrantDocument, Kind, Revocation};
-use brevet_core::policy::{FixedFrom, Uses, Validity};
+use brevet_core::policy::{FixedFrom, Starts, Uses, Validity};
 use brevet_core::record::{Body, DocumentConfirmed, DocumentRefused, PolicyApplied, PolicyRefused, RevocationReceived, ValidityStarted};
 use brevet_core::request::{PolicyRef, RequestState};
 use brevet_core::time::Now;
@@ -67,8 +67,13 @@ impl Ledger {
                 self.documents.advance(revocation.seq)?;
             }
             Received::Heartbeat(answered) => {
+                let reading = Self::reading();
+                if let Some(signed) = answered {
+                    self.clock_ahead = Some(reading.wall.saturating_sub(signed.millis()));
+                    self.note_facts()?;
+                }
                 if let Some(signed) = answered
-                    && let Some(jumped) = self.clock.lower(signed, Self::reading())
+                    && let Some(jumped) = self.clock.lower(signed, reading)
                 {
                     self.documents.position.mark = Some(jumped.found);
                     self.commit(&[Body::ClockJumped(jumped)])?;
@@ -140,6 +145,12 @@ impl Ledger {
             // Of one that is closed not all is in memory.
             None if !entry.request.is_consistent() => refuse("digest", "it answers another request than the one that was asked"),
             None if grant.duration > terms.max_duration => refuse("digest", "duration: it gives more than the policy allows"),
+            None if terms.starts == Starts::Approval && grant.starts == Starts::FirstUse => {
+                refuse("digest", "starts: it gives more than the policy allows")
+            }
+            None if grant.use_before > grant.time.plus(terms.use_within) => {
+                refuse("digest", "use_before: it waits longer than the policy allows")
+            }
             None => Ok(()),
         }
     }

@@ -8,10 +8,12 @@ use brevet_core::id::{GrantId, PolicyId, RequestId};
 use brevet_core::policy::AtExpiry;
 use brevet_core::record::{Body, RequestClosed};
 use brevet_core::request::RequestState;
+use brevet_core::space::Room;
 use brevet_core::time::{Length, Now};
 
 use super::Ledger;
 use super::documents::EffectError;
+use crate::computer;
 use crate::journal::JournalError;
 use crate::state::Keep;
 
@@ -37,6 +39,8 @@ impl Ledger {
         let jumped = self.clock.jump(Self::reading());
         let now = self.now();
         if let Some(jumped) = jumped {
+            let by = jumped.found.millis().saturating_sub(jumped.expected.millis());
+            self.clock_ahead = self.clock_ahead.map(|ahead| ahead.saturating_add(by));
             self.commit(&[Body::ClockJumped(jumped)])?;
             self.reschedule(&now);
         }
@@ -55,6 +59,7 @@ impl Ledger {
         if now.boot.millis.saturating_sub(self.last_tidied) >= SAVE_MS {
             self.last_tidied = now.boot.millis;
             self.refused_documents = 20;
+            self.note_facts()?;
             self.documents.position.mark = Some(now.wall);
             self.documents.save()?;
             self.trim(&now)?;
@@ -63,6 +68,33 @@ impl Ledger {
         }
         self.journal.make_room();
         Ok(next.min(SAVE_MS))
+    }
+
+    /// Records the facts of this computer where they are not what was recorded last.
+    ///
+    /// # Errors
+    /// When that could not be recorded.
+    pub fn note_facts(&mut self) -> Result<(), JournalError> {
+        let now = computer::facts(self.journal.space(), self.clock_ahead);
+        if self.facts.as_ref().is_none_or(|before| computer::differ(before, &now)) {
+            self.commit(&[Body::ComputerFacts(Box::new(now.clone()))])?;
+            self.facts = Some(now);
+        }
+        Ok(())
+    }
+
+    /// Why there is little room for the journal, if so, and whether nothing may be begun any more.
+    #[must_use]
+    pub fn little_room(&self) -> Option<(Room, String)> {
+        let space = self.journal.space()?;
+        let room = space.room();
+        (room != Room::Enough).then(|| (room, format!("the disk with the journal is nearly full: {}", space.in_words())))
+    }
+
+    /// By how many seconds this computer's clock is ahead of the server's, where that is known.
+    #[must_use]
+    pub fn clock_ahead_seconds(&self) -> Option<i64> {
+        self.clock_ahead.map(|millis| millis / 1_000)
     }
 
     fn lapse_requests(&mut self, now: &Now) -> Result<u64, JournalError> {

@@ -1,7 +1,9 @@
 //! Documents that are not to be believed, and what follows from those that are missing.
 
-use brevet_core::document::{Envelope, Key, Kind, Manifest, Signature, seal};
+use brevet_core::application::Rule;
+use brevet_core::document::{Envelope, Key, Kind, Manifest, PolicyDocument, Signature, open, seal};
 use brevet_core::id::ComputerId;
+use brevet_core::record::Body;
 use brevet_core::time::Length;
 
 use crate::agent::Agent;
@@ -180,11 +182,24 @@ fn a_policy_that_cannot_be_enforced_is_refused_alone_and_an_unreadable_deny_refu
     let toml = "mode = \"automatic\"\nauthentication = \"none\"\napplications = [{ file = \"/usr/bin/id\" }]\n[policy.elevation]\ncontainment = \"confined\"";
     agent.enforce(&[(fine.clone(), computer.policy(&fine, 1, TRUE)), (confined.clone(), computer.policy(&confined, 1, toml))]);
     let field = agent.wait_record("policy.refused", |body| match body {
-        brevet_core::record::Body::PolicyRefused(refused) => Some(refused.field.clone()),
+        Body::PolicyRefused(refused) => Some(refused.field.clone()),
         _ => None,
     });
     assert!(field.contains("containment"), "{field}");
     Client::start(&computer, &user, run(&["true"])).expect_success();
+    assert_eq!(Client::start(&computer, &user, run(&["id"])).expect_refused().code, "no_policy");
+
+    // A list that no server of ours would take is no ground for anything.
+    let (unsound, named) = (id(), "mode = \"automatic\"\nauthentication = \"none\"\napplications = [{ list = \"everything\" }]");
+    let sound = computer.policy(&unsound, 1, named);
+    let mut document: PolicyDocument = open(&sound, &[computer.policy_key.public()]).unwrap();
+    document.lists.insert("everything".into(), vec![Rule::default()]);
+    let sealed = seal(&document, &[&computer.policy_key]).unwrap();
+    agent.enforce(&[(fine.clone(), computer.policy(&fine, 1, TRUE)), (unsound.clone(), sealed)]);
+    agent.wait_record("the list's field", |body| match body {
+        Body::PolicyRefused(refused) if refused.field.starts_with("list \"everything\".rules[0]") => Some(()),
+        _ => None,
+    });
     assert_eq!(Client::start(&computer, &user, run(&["id"])).expect_refused().code, "no_policy");
 
     let deny = id();

@@ -55,14 +55,14 @@ fn a_journal_that_lost_what_the_server_acknowledged_keeps_the_broker_from_starti
     Client::start(&computer, &user, run(&["true"])).expect_refused();
     agent.wait_kind("launch.refused");
     let acknowledged = || std::fs::read_to_string(computer.broker_directory().join("documents/position.json")).unwrap_or_default();
-    crate::computer::eventually("the acknowledgement is kept", || acknowledged().contains("\"acknowledged\":2"));
+    crate::computer::eventually("the acknowledgement is kept", || acknowledged().contains("\"acknowledged\":3"));
     drop(agent);
     computer.stop();
     let path = segment(&computer);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{}\n", text.lines().next().unwrap())).unwrap();
     let said = computer.try_start().unwrap_err();
-    assert!(said.contains("the server has acknowledged 2"), "{said}");
+    assert!(said.contains("the server has acknowledged 3"), "{said}");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_torn_end_is_cut_and_said_so() {
         _ => None,
     });
     assert!(bytes > 100);
-    assert_eq!(agent.kinds()[..2], ["broker.started", "launch.refused"]);
+    assert_eq!(agent.kinds()[..3], ["broker.started", "computer.facts", "launch.refused"]);
 }
 
 #[test]

@@ -25,6 +25,8 @@ mod documents;
 #[cfg(test)]
 mod elevation;
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod requests;

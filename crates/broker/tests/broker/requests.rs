@@ -1,15 +1,16 @@
 //! Requests, from the asking to the end of what they gave.
 
 use brevet_api::broker::{Answer, Ask, Run, Tell};
-use brevet_core::document::EndReason;
+use brevet_core::document::{EndReason, GrantDocument};
 use brevet_core::id::PolicyId;
+use brevet_core::policy::Starts;
 use brevet_core::record::{Body, Outcome};
 use brevet_core::request::RequestState;
 use brevet_core::time::Length;
 
 use crate::agent::Agent;
 use crate::client::{Client, ask, run};
-use crate::computer::{Computer, eventually, id};
+use crate::computer::{Computer, eventually, id, now};
 use crate::user::TestUser;
 
 fn asking(command: &[&str]) -> Run {
@@ -179,6 +180,31 @@ fn a_file_that_was_replaced_while_the_request_waited_is_not_run() {
     assert_eq!(client.expect_refused().code, "changed");
     // The grant was for other content.
     assert_eq!(Client::start(&computer, &user, run(&[&program])).expect_refused().code, "reason");
+}
+
+#[test]
+fn a_grant_that_waits_longer_or_counts_later_than_the_policy_says_is_refused() {
+    let (computer, user) = started();
+    let agent = Agent::connect(&computer);
+    may_ask(&computer, &agent, "/usr/bin/true", "[policy.request]\nstarts = \"approval\"\nuse_within = \"1h\"");
+    let client = Client::start(&computer, &user, asking(&["true"]));
+    client.expect_pending();
+    let refused = |field: &str| {
+        agent.wait_record(field, |body| match body {
+            Body::DocumentRefused(refused) if refused.code == "digest" && refused.reason.starts_with(field) => Some(()),
+            _ => None,
+        });
+    };
+    let request = agent.wait_request();
+    agent.issue(&GrantDocument { use_before: now().plus(Length::from_minutes(1)), ..computer.grant_for(&request, "5m") });
+    refused("starts");
+    agent.issue(&GrantDocument { starts: Starts::Approval, ..computer.grant_for(&request, "5m") });
+    refused("use_before");
+    let grant = computer.grant_for(&request, "5m");
+    let use_before = grant.time.plus(Length::from_hours(1));
+    agent.issue(&GrantDocument { starts: Starts::Approval, use_before, ..grant });
+    assert!(matches!(client.next(), Tell::Approved(_)));
+    client.expect_success();
 }
 
 #[test]

@@ -166,6 +166,8 @@ fn the_state_names_refused_policies() {
         refused_policies: vec![OtherPolicy { policy: "P".to_owned(), because: "'record' cannot be enforced here".to_owned() }],
         sessions: 1,
         journal_grows: Some("the journal grows: 3 records wait for the server".to_owned()),
+        little_room: Some("the disk with the journal is nearly full: 3 MiB of 100 MiB are free".to_owned()),
+        clock_ahead_seconds: Some(-192),
         unacknowledged: 0,
     };
     let (ask, code, stdout, _) = asked(&["status"], &Answer::Status(status));

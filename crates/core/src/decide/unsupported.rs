@@ -2,7 +2,7 @@
 
 use crate::application::{Lists, Rule};
 use crate::document::{AutonomousDocument, PolicyDocument};
-use crate::policy::{Applications, Children, Containment, Elevation, PolicyError};
+use crate::policy::{Applications, Children, Containment, Elevation, Policy, PolicyError};
 
 /// Features that documents may require and this version has.
 pub const FEATURES: &[&str] = &[];
@@ -11,24 +11,42 @@ pub const FEATURES: &[&str] = &[];
 #[must_use]
 pub fn unsupported(document: &PolicyDocument) -> Vec<PolicyError> {
     let mut out = unknown_features(&document.requires);
-    elevation(&document.policy.elevation, &mut out);
-    if let Applications::Rules(found) = &document.policy.applications {
-        rules(found, "applications", &mut out);
-    }
-    rules(&document.policy.exceptions, "except", &mut out);
+    out.extend(unenforceable(&document.policy));
     lists(&document.lists, &mut out);
     out
 }
 
-/// The same for an autonomous rule.
+/// What in a policy as written no computer of this version enforces: the server refuses it for the same reason.
+#[must_use]
+pub fn unenforceable(policy: &Policy) -> Vec<PolicyError> {
+    let mut out = Vec::new();
+    elevation(&policy.elevation, &mut out);
+    applications(&policy.applications, &mut out);
+    rules(&policy.exceptions, "except", &mut out);
+    out
+}
+
+/// The same for an autonomous rule's document.
 #[must_use]
 pub fn unsupported_autonomous(document: &AutonomousDocument) -> Vec<PolicyError> {
     let mut out = unknown_features(&document.requires);
-    if let Applications::Rules(found) = &document.rule.applications {
-        rules(found, "applications", &mut out);
-    }
+    applications(&document.rule.applications, &mut out);
     lists(&document.lists, &mut out);
     out
+}
+
+/// The same for rules, of an application list or wherever they stand.
+#[must_use]
+pub fn unenforceable_rules(found: &[Rule], field: &str) -> Vec<PolicyError> {
+    let mut out = Vec::new();
+    rules(found, field, &mut out);
+    out
+}
+
+fn applications(applications: &Applications, out: &mut Vec<PolicyError>) {
+    if let Applications::Rules(found) = applications {
+        rules(found, "applications", out);
+    }
 }
 
 fn lists(lists: &Lists, out: &mut Vec<PolicyError>) {

@@ -46,6 +46,9 @@ pub struct Filter {
     /// A life of a computer's journal, by its id
     #[arg(long)]
     incarnation: Option<String>,
+    /// Only those whose text was redacted (true), or only those that have it (false)
+    #[arg(long)]
+    redacted: Option<bool>,
     #[command(flatten)]
     when: When,
 }
@@ -87,6 +90,7 @@ impl Filter {
             person: self.person,
             outcome: self.outcome,
             incarnation: self.incarnation,
+            redacted: self.redacted,
             ..EventQuery::default()
         };
         self.when.narrow(own)

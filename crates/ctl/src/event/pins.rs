@@ -23,7 +23,7 @@ use crate::whole_file::WholeFile;
 pub enum PinnedKey {
     /// The whole of it.
     Whole(Box<PublicKey>),
-    /// The first 16 bytes of its SHA-256, as enrolment and `computer show` print it.
+    /// The first 16 bytes of its SHA-256, as enrolment on the computer prints it.
     Short(String),
     /// Its SHA-256.
     Fingerprint(Digest),

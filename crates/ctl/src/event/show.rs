@@ -8,7 +8,7 @@ use crate::cli::Session;
 use crate::error::Result;
 use crate::known;
 use crate::listing::at_least_one;
-use crate::output::{csv, fields, moment, page_table, shown, word};
+use crate::output::{csv, fields, moment, optional_moment, page_table, shown, word};
 use crate::reference;
 
 /// How many, and in which order.
@@ -94,6 +94,7 @@ fn describe(event: &Event) -> String {
         ("session", id(event.session.as_ref().map(|id| id.as_str()))),
         ("person", id(event.person.as_ref().map(|id| id.as_str()))),
         ("outcome", id(event.outcome.as_deref())),
+        ("redacted", optional_moment(event.redacted)),
         ("journal", journal),
     ]);
     // JSON has its own line breaks and indents, and nothing else may act on the terminal.

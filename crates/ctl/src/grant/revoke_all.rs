@@ -23,7 +23,7 @@ pub(super) fn run(session: &Session, client: &Client, body: RevokeAll) -> Result
     }
     if count > 0 {
         eprintln!("{}", announced(&before, body.now));
-        session.output.confirm("revoke them all")?;
+        session.output.confirm_many("revoke them all")?;
     }
     let mut all = RevokedAll { dry_run: false, items: Vec::new(), left: before.left };
     let mut failed = BTreeSet::new();

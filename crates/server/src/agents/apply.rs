@@ -12,7 +12,7 @@ use sea_orm::EntityTrait as _;
 
 use super::in_words;
 use crate::audit::{By, NewEvent, record as write_event};
-use crate::computers::policies;
+use crate::computers::{facts, policies};
 use crate::grants::received as grants;
 use crate::http::failure::Outcome;
 use crate::requests::received as requests;
@@ -33,11 +33,15 @@ pub(super) async fn apply(change: &mut Change, row: &computer::Model, header: &H
         ..NewEvent::default()
     };
     // A kind or a body that this version cannot read is kept and shown as it is.
+    let mut by = By::Computer(&row.id, &row.name);
     if let Ok(Some(body)) = Body::parse(&header.kind, json) {
+        if !in_words::is_of_user(&body) {
+            by = By::ComputerItself(&row.id, &row.name);
+        }
         let mut seen = Seen { change, row, header, event: &mut event };
         seen.body(body).await?;
     }
-    write_event(change, By::Computer(&row.id, &row.name), event).await
+    write_event(change, by, event).await
 }
 
 struct Seen<'a> {
@@ -105,6 +109,10 @@ impl Seen<'_> {
                 self.event.summary = in_words::validity_started(&it);
             }
             Body::BrokerStarted(it) => self.event.summary = in_words::started(&it),
+            Body::ComputerFacts(it) => {
+                self.event.summary = in_words::facts(&it);
+                facts::note(self.change, &self.row.id, &it, self.header.time).await?;
+            }
             Body::JournalRepaired(it) => self.event.summary = format!("the journal's torn end was cut off: {} bytes", it.bytes),
             Body::ClockJumped(it) => self.event.summary = in_words::jumped(&it),
             Body::StateSnapshot(_) => self.event.summary = "the state after all records before, so that those can be trimmed".into(),

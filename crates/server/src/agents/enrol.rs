@@ -105,6 +105,12 @@ async fn add(change: &Change, id: &ComputerId, name: &str, body: &Enrol) -> Outc
         manifest: Set(String::new()),
         incarnation: Set(body.incarnation.to_string()),
         stream: Set(None),
+        facts: Set(None),
+        facts_at: Set(None),
+        os: Set(None),
+        kernel: Set(None),
+        broker_version: Set(None),
+        clock_ahead: Set(None),
     };
     computer::Entity::insert(row).exec(change.tx()).await?;
     let chain = brevet_core::journal::Chain::new(id.clone(), body.incarnation.clone());

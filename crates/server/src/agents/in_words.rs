@@ -1,12 +1,30 @@
 //! What records say, as one line for people. Text from users is quoted and escaped where it is shown, not here.
 
-use brevet_core::document::Kind;
-use brevet_core::record::{BrokerStarted, ClockJumped, DocumentConfirmed, DocumentRefused, ValidityStarted};
+use brevet_core::document::{EndReason, Kind};
+use brevet_core::record::{Body, BrokerStarted, ClockJumped, ComputerFacts, DocumentConfirmed, DocumentRefused, Outcome, ValidityStarted};
 
 use crate::documents::sequence::kind_name;
 
 fn count(number: u32, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Whether what a record says is what the user did whom it concerns; everything else its computer did by itself.
+pub(super) const fn is_of_user(body: &Body) -> bool {
+    match body {
+        Body::GrantEnded(it) => matches!(it.reason, EndReason::Finished),
+        Body::SessionEnded(it) => matches!(it.outcome, Outcome::Exited { .. } | Outcome::Signalled { .. } | Outcome::Finished),
+        other => matches!(
+            other,
+            Body::LaunchRefused(_)
+                | Body::AuthenticationFailed(_)
+                | Body::RequestCreated(_)
+                | Body::RequestWithdrawn(_)
+                | Body::GrantIssued(_)
+                | Body::GrantActivated(_)
+                | Body::SessionStarted(_)
+        ),
+    }
 }
 
 pub(super) fn started(it: &BrokerStarted) -> String {
@@ -16,6 +34,11 @@ pub(super) fn started(it: &BrokerStarted) -> String {
         Ok(some) => format!("; took up {}", count(some, "running session", "running sessions")),
     };
     format!("broker {} started {after}, on kernel {}{sessions}", it.version, it.kernel)
+}
+
+pub(super) fn facts(it: &ComputerFacts) -> String {
+    let os = if it.os.name.is_empty() { "an unknown operating system" } else { &it.os.name };
+    format!("{os}, kernel {} ({}), broker {}", it.kernel, it.architecture, it.version)
 }
 
 pub(super) fn confirmed(it: &DocumentConfirmed) -> String {

@@ -16,7 +16,7 @@ use super::apply;
 use super::tokens::Caller;
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
-use crate::computers::{presence, quarantine};
+use crate::computers::{facts, presence, quarantine};
 use crate::definitions::write::signed;
 use crate::documents::sequence::unsigned;
 use crate::http::extract::{Body, Json};
@@ -65,6 +65,9 @@ pub(super) async fn journal(State(app): State<App>, Caller(row): Caller, Body(ba
     }
     if stand.chain.seq > held_before {
         advance(&change, &row, &stand, &batch, held_before).await?;
+        if let Some(newest) = batch.records.last().and_then(|record| record.parse_header().ok()) {
+            facts::note_time(&change, &row, newest.time).await?;
+        }
     }
     let chain = stand.chain;
     let time = change.now;

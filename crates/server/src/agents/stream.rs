@@ -7,10 +7,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
-use brevet_api::agent::{Documents, Missing, Position};
-use brevet_core::document::{Envelope, Heartbeat, SCHEMA, seal};
+use brevet_api::agent::{Documents, Missing, Position, VERSION_HEADER};
+use brevet_core::document::{Envelope, Heartbeat, Manifest, SCHEMA, open, seal};
 use brevet_core::id::ComputerId;
 use brevet_core::time::Timestamp;
 use futures_util::{Stream, StreamExt as _, stream};
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 
 use super::tokens::Caller;
 use crate::app::{App, Listener};
-use crate::computers::presence;
+use crate::computers::{facts, presence};
 use crate::definitions::Snapshot;
 use crate::documents::publish::concerning;
 use crate::documents::sequence::{self, Place, unsigned};
@@ -34,12 +35,14 @@ pub(super) async fn documents(
     State(app): State<App>,
     Caller(row): Caller,
     Query(position): Query<Position>,
+    headers: HeaderMap,
 ) -> Outcome<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let computer = ComputerId::parse(&row.id)?;
     // Listening begins before reading, so that nothing falls between.
     let listener = app.hub.open(&app, &computer);
     let mut change = Change::begin(&app).await?;
     presence::heard(&change, &row).await?;
+    facts::note_version(&change, &row, headers.get(VERSION_HEADER).and_then(|said| said.to_str().ok())).await?;
     sequence::delivered(&change, &row.id, Place { epoch: position.epoch, seq: position.seq }).await?;
     computer::Entity::update_many()
         .col_expr(computer::Column::HeldTrust, Expr::value(crate::definitions::write::signed(position.trust_version)))
@@ -133,6 +136,12 @@ impl Talk {
         let rows = sequence::after(&self.app.store.pool, &self.computer, place, AT_ONCE).await?;
         let more = rows.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
         for row in rows {
+            while self.sent.saturating_add(1) < unsigned(row.seq) {
+                out.push(document(&self.in_forgotten_place().await?)?);
+                if out.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
+                    return Ok(out);
+                }
+            }
             out.push(Event::default().event("document").data(&row.envelope));
             self.sent = unsigned(row.seq);
         }
@@ -145,6 +154,17 @@ impl Talk {
             self.next_heartbeat = Instant::now() + Duration::from_millis(self.app.config.heartbeat.millis());
         }
         Ok(out)
+    }
+
+    /// The next place was a manifest's that was let go: the newest one stands in it. WHY: a computer whose disk went back takes no
+    /// document before that place is filled, and what the old manifest said is not to be in force again, even for a moment.
+    async fn in_forgotten_place(&mut self) -> Outcome<Envelope> {
+        let newest = sequence::newest_manifest(&self.app.store.pool, &self.computer, self.epoch).await?;
+        let newest = newest.ok_or_else(|| Failure::internal("a sequence has a gap and no manifest"))?;
+        let content: Manifest = open(&newest, &[self.app.keys.issuer.public()])?;
+        self.sent = self.sent.saturating_add(1);
+        let content = Manifest { seq: self.sent, time: self.app.clock.now(), ..content };
+        Ok(seal(&content, &[&self.app.keys.issuer])?)
     }
 
     async fn newer_trust(&mut self) -> Outcome<Option<Envelope>> {

@@ -1,6 +1,6 @@
 //! The export: every event that the filters leave, oldest first, as a stream that nobody has to hold.
 //!
-//! Its view is everything before its own `export.made`: events are never changed in place and their places only rise, so no
+//! Its view is everything before its own `export.made`: events are not changed and their places only rise, so no
 //! transaction has to stay open while somebody reads slowly. (What is redacted meanwhile comes redacted.) It stops when its reader
 //! goes away, and breaks off, so that nobody takes half of it for the whole, when the server stops or the database does not answer.
 
@@ -37,7 +37,7 @@ enum Format {
 }
 
 const COLUMNS: &str = "seq,id,time,recorded,kind,actor_kind,actor_id,actor,token,computer,computer_name,user,policy,policy_name,request,grant,\
-session,person,outcome,incarnation,journal_seq,summary,body\r\n";
+session,person,outcome,incarnation,journal_seq,redacted,summary,body\r\n";
 
 pub(super) async fn export(State(app): State<App>, actor: Actor, Query(query): Query<EventQuery>) -> Outcome<Response> {
     let (format, name) = match query.format.as_deref() {
@@ -153,6 +153,7 @@ fn csv_line(out: &mut String, event: &Event) {
         text(event.outcome.as_ref()),
         text(event.journal.as_ref().map(|place| &place.incarnation)),
         text(event.journal.as_ref().map(|place| &place.seq)),
+        text(event.redacted.as_ref()),
         event.summary.clone(),
         event.body.to_string(),
     ];

@@ -5,7 +5,7 @@ use brevet_api::rest::event::EventQuery;
 use sea_orm::sea_query::{Expr, LikeExpr, SimpleExpr};
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _};
 
-use super::words;
+use super::{beyond, words};
 use crate::access::{Action, Actor, Reach};
 use crate::app::App;
 use crate::definitions::{Content, Kind, Sight, Snapshot};
@@ -30,7 +30,8 @@ pub async fn in_reach(app: &App, actor: &Actor, action: Action) -> Outcome<Condi
     let mut policies = sight.policies(&all);
     let deleted = Snapshot::deleted(&app.store.pool, Kind::Policy).await?;
     policies.extend(deleted.into_iter().filter(|policy| sight.sees(policy, &all)).map(|policy| policy.id));
-    let of_policy = Condition::all().add(C::Computer.is_null()).add(C::Policy.is_in(policies));
+    let beyond = beyond::beyond(&app.store.pool, &sight, &all, &policies).await?;
+    let of_policy = Condition::all().add(C::Computer.is_null()).add(C::Policy.is_in(policies)).add_option(beyond.map(Condition::not));
     Ok(Condition::any().add(reach.within(C::Computer)).add(of_policy))
 }
 
@@ -74,6 +75,9 @@ pub(super) async fn chosen(app: &App, actor: &Actor, action: Action, query: &Eve
         if let Some(value) = value {
             all = all.add(column.eq(value));
         }
+    }
+    if let Some(redacted) = query.redacted {
+        all = all.add(if redacted { C::Redacted.is_not_null() } else { C::Redacted.is_null() });
     }
     let from = query.from.map(|from| C::Time.gte(from.millis()));
     let to = query.to.map(|to| C::Time.lt(to.millis()));

@@ -1,5 +1,6 @@
-//! The audit log: events are written in the transaction of what they say, and never changed.
+//! The audit log: events are written in the transaction of what they say, and never changed but by redaction (`retention`).
 
+mod beyond;
 mod export;
 mod filter;
 mod query;

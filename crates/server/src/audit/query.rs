@@ -14,7 +14,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::store::entities::event;
 use brevet_api::rest::Code;
@@ -47,9 +47,9 @@ pub fn routes(routes: Routes) -> Routes {
 }
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQuery>) -> Outcome<Json<Page<Event>>> {
-    let chosen_by = EventQuery { limit: None, cursor: None, ..query.clone() };
-    let slice = Slice::chosen_by(query.limit, query.cursor.as_deref(), &chosen_by)?;
     let order = query.order.unwrap_or_default();
+    let chosen_by = EventQuery { limit: None, cursor: None, order: Some(order), ..query.clone() };
+    let slice = Slice::chosen_by(query.limit, query.cursor.as_deref(), &chosen_by)?;
     let mut condition = chosen(&app, &actor, Action::ReadEvents, &query).await?;
     if let Some(after) = &slice.after {
         let seq: i64 = after.parse().map_err(|_| Failure::new(Code::Malformed).because("the cursor is not one of ours"))?;
@@ -67,11 +67,18 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQue
         });
         condition = condition.add_option(within).add(text);
     }
-    let select = event::Entity::find().filter(condition).order_by(event::Column::Seq, sorted(order)).limit(slice.ask());
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.seq.to_string());
+    let select = event::Entity::find().filter(condition).order_by(event::Column::Seq, sorted(order));
+    let large = [event::Column::Summary, event::Column::Body, event::Column::Words];
+    let found = bounded(&app.store.pool, select, slice.limit, &large).await?;
+    let mut page = slice.filling(found.more);
+    for row in found.rows {
+        if !page.add(row.seq.to_string(), shown(row)?)? {
+            break;
+        }
+    }
+    let page = page.page();
     let next = page.next.or_else(|| looked_until.map(|seq| slice.cursor(&seq.to_string())));
-    let items = page.items.into_iter().map(shown).collect::<Outcome<Vec<_>>>()?;
-    Ok(Json(Page { items, next }))
+    Ok(Json(Page { items: page.items, next }))
 }
 
 const fn sorted(order: Order) -> Sorted {
@@ -127,8 +134,9 @@ pub fn shown(row: event::Model) -> Outcome<Event> {
         session: row.session.as_deref().map(SessionId::parse).transpose()?,
         person: row.person.as_deref().map(PersonId::parse).transpose()?,
         outcome: row.outcome,
-        summary: terminal(row.summary.as_bytes()),
+        summary: if row.redacted.is_some() { "redacted".into() } else { terminal(row.summary.as_bytes()) },
         body: serde_json::from_str(&row.body).unwrap_or(serde_json::Value::String(row.body)),
         journal,
+        redacted: row.redacted.map(Timestamp::from_millis),
     })
 }

@@ -19,6 +19,8 @@ pub enum By<'a> {
     Person(&'a Actor),
     /// A computer, by id and name; a user on it where the event has one.
     Computer(&'a str, &'a str),
+    /// A computer by itself, by id and name, also where the event concerns a user: they did nothing.
+    ComputerItself(&'a str, &'a str),
     /// The server itself.
     Server,
 }
@@ -72,6 +74,7 @@ pub(super) async fn record_at(change: &Change, by: By<'_>, new: NewEvent) -> Out
             (ActorKind::Person, Some(actor.person.to_string()), actor.name.clone(), actor.token.as_ref().map(ToString::to_string))
         }
         By::Computer(id, name) => (ActorKind::Computer, Some(id.to_owned()), new.user.clone().unwrap_or_else(|| name.to_owned()), None),
+        By::ComputerItself(id, name) => (ActorKind::Computer, Some(id.to_owned()), name.to_owned(), None),
         By::Server => (ActorKind::Server, None, "server".into(), None),
     };
     let (computer, computer_name) = new.computer.unzip();
@@ -104,6 +107,7 @@ pub(super) async fn record_at(change: &Change, by: By<'_>, new: NewEvent) -> Out
         person: Set(new.person.map(String::from)),
         outcome: Set(new.outcome),
         words: Set(words),
+        redacted: Set(None),
         summary: Set(new.summary),
         body: Set(new.body),
         incarnation: Set(incarnation),

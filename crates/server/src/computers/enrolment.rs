@@ -12,7 +12,7 @@ use brevet_api::rest::{Code, Page};
 use brevet_core::id::EnrolmentTokenId;
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -48,6 +48,13 @@ pub fn routes(routes: Routes) -> Routes {
             doc("Make one; its text is shown this once").body::<NewEnrolmentToken>().answer::<EnrolmentTokenCreated>(201).creates_secret(),
             create,
         )
+        .on(
+            Method::GET,
+            "/enrolment-tokens/{id}",
+            Action::ReadEnrolment,
+            doc("One enrolment token, never its text").answer::<EnrolmentToken>(200),
+            one,
+        )
         .on(Method::DELETE, "/enrolment-tokens/{id}", Action::ChangeEnrolment, doc("Revoke it").fails(&[Code::WrongState]), revoke)
 }
 
@@ -65,19 +72,32 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuer
         false => select.limit(None::<u64>).all(&app.store.pool).await?.into_iter().filter(|row| lies_within(&sight, &row.groups)).collect(),
     };
     let page = slice.page(rows, |row| row.id.clone());
-    let shown = |row: enrolment_token::Model| -> Outcome<EnrolmentToken> {
-        Ok(EnrolmentToken {
-            id: EnrolmentTokenId::parse(&row.id)?,
-            name: row.name,
-            uses: u32::try_from(row.uses).unwrap_or(u32::MAX),
-            used: u32::try_from(row.used).unwrap_or(u32::MAX),
-            groups: serde_json::from_str(&row.groups)?,
-            created: Timestamp::from_millis(row.created),
-            expires: Timestamp::from_millis(row.expires),
-            revoked: row.revoked,
-        })
-    };
     Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
+}
+
+fn shown(row: enrolment_token::Model) -> Outcome<EnrolmentToken> {
+    Ok(EnrolmentToken {
+        id: EnrolmentTokenId::parse(&row.id)?,
+        name: row.name,
+        uses: u32::try_from(row.uses).unwrap_or(u32::MAX),
+        used: u32::try_from(row.used).unwrap_or(u32::MAX),
+        groups: serde_json::from_str(&row.groups)?,
+        created: Timestamp::from_millis(row.created),
+        expires: Timestamp::from_millis(row.expires),
+        revoked: row.revoked,
+    })
+}
+
+/// A token that lies within what the actor may do this to.
+async fn find<C: ConnectionTrait>(connection: &C, actor: &Actor, action: Action, id: &str) -> Outcome<enrolment_token::Model> {
+    let row = enrolment_token::Entity::find_by_id(id).one(connection).await?;
+    let sight = Sight::new(actor, action, &Snapshot::load(connection).await?);
+    let row = row.filter(|row| lies_within(&sight, &row.groups));
+    row.ok_or_else(|| Failure::not_found("enrolment token", id))
+}
+
+async fn one(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<EnrolmentToken>> {
+    Ok(Json(shown(find(&app.store.pool, &actor, Action::ReadEnrolment, &id).await?)?))
 }
 
 /// Whether a token's computers all join groups of theirs, and at least one.
@@ -132,10 +152,7 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewEnrolm
 
 async fn revoke(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<StatusCode> {
     let change = Change::begin(&app).await?;
-    let row = enrolment_token::Entity::find_by_id(&id).one(change.tx()).await?;
-    let sight = Sight::new(&actor, Action::ChangeEnrolment, &Snapshot::load(change.tx()).await?);
-    let row = row.filter(|row| lies_within(&sight, &row.groups));
-    let row = row.ok_or_else(|| Failure::not_found("enrolment token", &id))?;
+    let row = find(change.tx(), &actor, Action::ChangeEnrolment, &id).await?;
     let revoked = enrolment_token::Entity::update_many()
         .col_expr(enrolment_token::Column::Revoked, Expr::value(true))
         .filter(enrolment_token::Column::Id.eq(&id))

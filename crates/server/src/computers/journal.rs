@@ -7,7 +7,7 @@ use brevet_core::digest::Digest;
 use brevet_core::document::PublicKey;
 use brevet_core::id::{ComputerId, Incarnation};
 use brevet_core::journal::Record;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -15,6 +15,7 @@ use crate::definitions::write::signed;
 use crate::documents::sequence::unsigned;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
+use crate::http::page::bounded;
 use crate::store::entities::{journal, journal_record};
 
 const DEFAULT: u32 = 500;
@@ -38,17 +39,13 @@ pub(super) async fn page(
     let wanted = query.incarnation.map_or(row.incarnation, String::from);
     let life = lives.iter().find(|life| life.incarnation == wanted).ok_or_else(|| Failure::not_found("journal", &wanted))?;
     let after = query.after.unwrap_or(0);
-    let mut records = journal_record::Entity::find()
+    let records = journal_record::Entity::find()
         .filter(journal_record::Column::Computer.eq(&row.id))
         .filter(journal_record::Column::Incarnation.eq(&wanted))
         .filter(journal_record::Column::Seq.gt(signed(after)))
-        .order_by_asc(journal_record::Column::Seq)
-        .limit(u64::from(limit).saturating_add(1))
-        .all(&snapshot)
-        .await?;
-    let more = records.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    records.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = if more { records.last().map(|record| unsigned(record.seq)) } else { None };
+        .order_by_asc(journal_record::Column::Seq);
+    let found = bounded(&snapshot, records, u64::from(limit), &[journal_record::Column::Header, journal_record::Column::Body]).await?;
+    let next = if found.more { found.rows.last().map(|record| unsigned(record.seq)) } else { None };
     let record = |r: journal_record::Model| -> Outcome<Record> {
         let body_hash = Digest::parse(&r.body_hash).map_err(Failure::internal)?;
         Ok(Record { header: r.header, salt: r.salt, body: r.body, body_hash })
@@ -58,7 +55,7 @@ pub(super) async fn page(
         incarnation: Incarnation::parse(&wanted)?,
         incarnations: lives.iter().map(|life| Incarnation::parse(&life.incarnation)).collect::<Result<_, _>>()?,
         journal_key: PublicKey::try_from(row.journal_key).map_err(Failure::internal)?,
-        records: records.into_iter().map(record).collect::<Outcome<_>>()?,
+        records: found.rows.into_iter().map(record).collect::<Outcome<_>>()?,
         head: if life.signed_head.is_empty() { None } else { Some(serde_json::from_str(&life.signed_head)?) },
         next,
     }))

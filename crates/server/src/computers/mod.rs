@@ -1,6 +1,7 @@
 //! Computers: what is known of each, and taking rights away from one.
 
 pub mod enrolment;
+pub mod facts;
 mod journal;
 pub mod policies;
 pub mod presence;

@@ -81,6 +81,15 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Computer
     if let Some(part) = &query.name {
         select = select.filter(computer::Column::Name.contains(part));
     }
+    if let Some(part) = &query.os {
+        select = select.filter(computer::Column::Os.contains(part.to_lowercase()));
+    }
+    if let Some(beginning) = &query.kernel {
+        select = select.filter(computer::Column::Kernel.starts_with(beginning));
+    }
+    if let Some(beginning) = &query.version {
+        select = select.filter(computer::Column::BrokerVersion.starts_with(beginning));
+    }
     if let Some(after) = &slice.after {
         select = select.filter(computer::Column::NameKey.gt(after));
     }

@@ -5,6 +5,7 @@ use brevet_core::id::{ComputerId, Incarnation, PolicyId};
 use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
+use super::facts;
 use super::policies::state_named;
 use crate::app::App;
 use crate::definitions::{Content, Snapshot};
@@ -51,6 +52,8 @@ pub async fn shown(app: &App, row: &computer::Model, all: &Snapshot) -> Outcome<
             trust_version: unsigned(row.held_trust),
         },
         journal: position.transpose()?,
+        facts: facts::shown(row),
+        warnings: facts::warnings(row),
         groups: groups.collect(),
         policies: Vec::new(),
     })

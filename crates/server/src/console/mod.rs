@@ -1,10 +1,11 @@
 //! The console: signing in by a one-time link, and a page that shows what waits and what runs.
 //!
-//! Pages are rendered here, escaped by the templates, and carry no script. Nothing here changes anything but who is signed in.
+//! Pages are rendered here, escaped by the templates, and carry no script. Nothing here changes anything but who is signed in, and their own tokens.
 
 mod overview;
 mod request;
 mod sign_in;
+mod token;
 
 use askama::Template;
 use axum::Router;
@@ -25,6 +26,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/requests/{id}", get(request::show))
         .route("/sign-in/{secret}", get(sign_in::show).post(sign_in::sign_in).layer(strangers))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/token", post(token::make))
         .route("/assets/console.css", get(style))
 }
 

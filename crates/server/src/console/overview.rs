@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use brevet_api::rest::break_glass::BreakGlass;
 use brevet_api::rest::event::Event;
 use brevet_api::rest::grant::GrantItem;
 use brevet_api::rest::request::RequestItem;
@@ -20,7 +21,7 @@ use crate::grants::{OPEN, shown as grant_shown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::signed_in::identify_cookie;
 use crate::requests::shown as request_shown;
-use crate::store::entities::{computer, event, grant, request};
+use crate::store::entities::{break_glass, computer, event, grant, request};
 use brevet_api::rest::Code;
 
 const MOST: u64 = 50;
@@ -30,6 +31,7 @@ const MOST: u64 = 50;
 struct Overview {
     name: String,
     roles: String,
+    glass: Vec<BreakGlass>,
     requests: Vec<RequestItem>,
     grants: Vec<GrantItem>,
     computers: Vec<Machine>,
@@ -58,7 +60,7 @@ pub(super) async fn overview(State(app): State<App>, headers: HeaderMap) -> Outc
         }
         Err(failure) => return Err(failure),
     };
-    let needed = [Action::ReadRequests, Action::ReadGrants, Action::ReadComputers, Action::ReadEvents];
+    let needed = [Action::ReadRequests, Action::ReadGrants, Action::ReadComputers, Action::ReadEvents, Action::ReadBreakGlass];
     if !needed.into_iter().all(|action| actor.may(action)) {
         return Err(Failure::new(Code::Forbidden));
     }
@@ -66,11 +68,29 @@ pub(super) async fn overview(State(app): State<App>, headers: HeaderMap) -> Outc
     page(&Overview {
         roles: roles.join(", "),
         name: actor.name.clone(),
+        glass: glass(&app, &actor).await?,
         requests: requests(&app, &actor).await?,
         grants: grants(&app, &actor).await?,
         computers: computers(&app, &actor).await?,
         events: events(&app, &actor).await?,
     })
+}
+
+/// Access that was opened without approval, as long as nobody has reviewed it.
+async fn glass(app: &App, actor: &Actor) -> Outcome<Vec<BreakGlass>> {
+    let rows = break_glass::Entity::find()
+        .filter(break_glass::Column::Reviewed.is_null())
+        .filter(actor.reach(Action::ReadBreakGlass).within(break_glass::Column::Computer))
+        .order_by_desc(break_glass::Column::Id)
+        .limit(MOST)
+        .all(&app.store.pool)
+        .await?;
+    let shown = |row: break_glass::Model| {
+        let mut item = crate::break_glass::shown(row)?;
+        item.reason = terminal(item.reason.as_bytes());
+        Ok(item)
+    };
+    rows.into_iter().map(shown).collect()
 }
 
 async fn requests(app: &App, actor: &Actor) -> Outcome<Vec<RequestItem>> {

@@ -76,6 +76,7 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     let together = Together::new(&after, &known);
     let warnings = wanted.iter().flat_map(|content| together.of(content, change.now)).take(MOST_WARNINGS).collect();
     let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
+    let warnings = if actor.may(Action::ReadPersons) { warnings } else { mistakes::without_persons(warnings) };
     if body.dry_run {
         for change in changes.iter_mut().filter(|c| c.change == AppliedAction::Created) {
             change.id = None;
@@ -147,8 +148,9 @@ async fn prune(change: &Change, actor: &Actor, before: &Snapshot, wanted: &[Cont
     let mut changes = Vec::new();
     for kind in [Kind::Autonomous, Kind::Policy, Kind::List, Kind::Group] {
         let named: HashSet<&str> = wanted.iter().filter(|c| c.kind() == kind).map(Content::name).collect();
-        for old in before.0.iter().filter(|d| d.content.kind() == kind && !named.contains(d.content.name())) {
-            write::remove(change, actor, old).await?;
+        for old in before.0.iter().filter(|d| d.content.kind() == kind && !named.contains(d.content.name()) && !d.content.is_break_glass())
+        {
+            write::remove(change, By::Person(actor), old).await?;
             changes.push(AppliedChange {
                 kind,
                 name: old.content.name().to_owned(),

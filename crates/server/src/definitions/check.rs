@@ -1,10 +1,14 @@
 //! Whether definitions make sense: each by itself (the core's `validate`), and all together (what they name exists).
+//!
+//! What no computer enforces is refused here already, by the function that computers refuse it by: a policy that stands on the
+//! server and is in force nowhere helps nobody.
 
 use brevet_api::rest::error::FieldError;
 use brevet_core::application::Rule;
 use brevet_core::autonomous;
+use brevet_core::decide::{unenforceable, unenforceable_rules};
 use brevet_core::file::{validate_group, validate_list};
-use brevet_core::policy::{Applications, Scope, validate};
+use brevet_core::policy::{Applications, PolicyError, Scope, validate};
 
 use super::content::{Content, Kind, Snapshot};
 use super::mistakes::nearest;
@@ -12,17 +16,28 @@ use super::mistakes::nearest;
 /// What is wrong with a definition by itself; fields begin with `prefix`.
 #[must_use]
 pub fn alone(content: &Content, prefix: &str) -> Vec<FieldError> {
-    let found = match content {
-        Content::Group(group) => validate_group(group),
-        Content::List(list) => validate_list(list),
-        Content::Policy(policy) => validate(policy),
-        Content::Autonomous(rule) => autonomous::validate(rule),
+    let (found, unenforceable) = match content {
+        Content::Group(group) => (validate_group(group), Vec::new()),
+        Content::List(list) => (validate_list(list), unenforceable_rules(&list.rules, "rules")),
+        Content::Policy(policy) => (validate(policy), unenforceable(policy)),
+        Content::Autonomous(rule) => (autonomous::validate(rule), unenforceable_applications(&rule.applications)),
     };
-    let mut errors: Vec<FieldError> = found.into_iter().map(|e| error(prefix, &e.field, e.reason)).collect();
+    let found = found.into_iter().chain(unenforceable);
+    let mut errors: Vec<FieldError> = found.map(|e| error(prefix, &e.field, e.reason)).collect();
     if like_an_id(content.name()) {
         errors.push(error(prefix, "name", "must not look like an id"));
     }
+    if content.is_break_glass() {
+        errors.push(error(prefix, "name", "names that begin with \"Break-glass \" are those of break-glass alone"));
+    }
     errors
+}
+
+fn unenforceable_applications(applications: &Applications) -> Vec<PolicyError> {
+    match applications {
+        Applications::All => Vec::new(),
+        Applications::Rules(rules) => unenforceable_rules(rules, "applications"),
+    }
 }
 
 fn error(prefix: &str, field: &str, reason: impl Into<String>) -> FieldError {
@@ -156,6 +171,30 @@ mod tests {
         for right in ["Web team updates its servers", "a\\b", "é"] {
             assert!(check_name(right).is_ok(), "{right:?}");
         }
+    }
+
+    #[test]
+    fn what_no_computer_enforces_is_refused_by_its_field() {
+        let policy = "name = \"p\"\ncomputers = \"all\"\nusers = \"all\"\nmode = \"automatic\"\n";
+        let fields = |content: Content| alone(&content, "").into_iter().map(|error| error.field).collect::<Vec<_>>();
+        let of_policy = |toml: &str| fields(Content::Policy(Box::new(toml::from_str(&format!("{policy}{toml}")).unwrap())));
+        let elevation = |field: &str| of_policy(&format!("applications = \"all\"\n[elevation]\n{field}"));
+        assert_eq!(elevation("containment = \"pid_namespace\""), [""; 0]);
+        assert_eq!(elevation("containment = \"confined\""), ["elevation.containment"]);
+        assert_eq!(elevation("children = \"deny\""), ["elevation.children"]);
+        assert_eq!(elevation("children = \"listed\"\nchildren_listed = [{ file = \"/a\" }]"), ["elevation.children"]);
+        assert_eq!(elevation("record = true"), ["elevation.record"]);
+        assert_eq!(elevation("run_as = \"self\"\ncapabilities = [\"CAP_KILL\"]"), ["elevation.run_as"]);
+        let rules = "[{ file = \"/a\" }, { store = \"snap:x\" }, { component = \"org.x\" }, { file = \"/a\", parent = { owner = \"root\", file = \"/b\" } }]";
+        assert_eq!(
+            of_policy(&format!("applications = {rules}\nexcept = [{{ store = \"snap:x\" }}]")),
+            ["applications[1].store", "applications[2].component", "applications[3].parent", "except[0].store"]
+        );
+        let list = Content::List(toml::from_str(&format!("name = \"l\"\nrules = {rules}")).unwrap());
+        assert_eq!(fields(list), ["rules[1].store", "rules[2].component", "rules[3].parent"]);
+        let rule = format!("name = \"a\"\ncomputers = \"all\"\nusers = \"all\"\nmax_duration = \"1m\"\napplications = {rules}");
+        let rule = Content::Autonomous(Box::new(toml::from_str(&rule).unwrap()));
+        assert_eq!(fields(rule), ["applications[1].store", "applications[2].component", "applications[3].parent"]);
     }
 
     #[test]

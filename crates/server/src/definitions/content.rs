@@ -79,6 +79,12 @@ impl Content {
         (kind_name(self.kind()), self.name())
     }
 
+    /// Whether it is a policy that break-glass made: no part of what `apply` takes, prunes and shows.
+    #[must_use]
+    pub fn is_break_glass(&self) -> bool {
+        matches!(self, Self::Policy(policy) if crate::break_glass::owns(&policy.name))
+    }
+
     /// As JSON.
     ///
     /// # Errors
@@ -92,7 +98,11 @@ impl Content {
         }
     }
 
-    fn from_json(kind: &str, text: &str) -> Outcome<Self> {
+    /// From what `to_json` gave.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn from_json(kind: &str, text: &str) -> Outcome<Self> {
         Ok(match kind {
             "group" => Self::Group(serde_json::from_str(text)?),
             "list" => Self::List(serde_json::from_str(text)?),
@@ -230,7 +240,7 @@ impl Snapshot {
     #[must_use]
     pub fn file(&self) -> File {
         let mut file = File::default();
-        for definition in &self.0 {
+        for definition in self.0.iter().filter(|definition| !definition.content.is_break_glass()) {
             match &definition.content {
                 Content::Group(group) => file.group.push(group.clone()),
                 Content::List(list) => file.list.push(list.clone()),

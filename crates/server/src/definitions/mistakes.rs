@@ -1,24 +1,40 @@
 //! Definitions that are sound and will not do what their author means: said, never refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use brevet_api::rest::person::Role;
 use brevet_api::rest::policy::Mistake;
+use brevet_core::application::Rule;
 use brevet_core::policy::{Applications, Mode, Policy, Scope, Validity};
 use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::content::{Content, Snapshot, kind_name};
+use crate::access::{role_name, roles_from_text};
 use crate::http::failure::Outcome;
-use crate::store::entities::{computer, person_os_user};
+use crate::store::entities::{computer, person, person_os_user};
 
 /// What is known beside the definitions.
 #[derive(Debug, Default)]
 pub struct Known {
     computers: BTreeSet<String>,
     users: BTreeSet<String>,
+    /// Enabled persons by name, each with their roles.
+    persons: BTreeMap<String, Vec<Role>>,
 }
 
 impl Known {
+    /// Enabled approvers whom an entry such as `role:approver` or `person:Ann` means.
+    fn deciding(&self, entry: &str) -> Vec<&str> {
+        let means = |name: &str, roles: &[Role]| match entry.split_once(':') {
+            Some(("person", wanted)) => wanted == name,
+            Some(("role", wanted)) => roles.iter().any(|role| role_name(*role) == wanted),
+            _ => false,
+        };
+        let deciding = self.persons.iter().filter(|(name, roles)| roles.contains(&Role::Approver) && means(name, roles));
+        deciding.map(|(name, _)| name.as_str()).collect()
+    }
+
     /// Reads it.
     ///
     /// # Errors
@@ -38,7 +54,9 @@ impl Known {
                 users.extend(group.users.iter().flatten().cloned());
             }
         }
-        Ok(Self { computers: computers.into_iter().collect(), users })
+        let persons = person::Entity::find().filter(person::Column::Enabled.eq(true)).all(connection).await?;
+        let persons = persons.into_iter().map(|row| (row.name, roles_from_text(&row.roles))).collect();
+        Ok(Self { computers: computers.into_iter().collect(), users, persons })
     }
 }
 
@@ -83,6 +101,7 @@ impl<'a> Together<'a> {
                 found.users(&policy.users);
                 found.validity(&policy.validity, now);
                 found.denies(policy);
+                found.approvers(policy);
             }
             Content::Autonomous(rule) if rule.enabled => {
                 found.computers(&rule.computers);
@@ -101,6 +120,13 @@ pub fn narrowed(mut found: Vec<Mistake>) -> Vec<Mistake> {
     for mistake in found.iter_mut().filter(|mistake| ["unknown_computer", "unknown_user"].contains(&mistake.code.as_str())) {
         mistake.hint = None;
     }
+    found
+}
+
+/// The same for somebody who may not read who is there.
+#[must_use]
+pub fn without_persons(mut found: Vec<Mistake>) -> Vec<Mistake> {
+    found.retain(|mistake| !["unknown_person", "no_approver", "too_few_approvers"].contains(&mistake.code.as_str()));
     found
 }
 
@@ -178,16 +204,57 @@ impl Found<'_> {
         }
     }
 
+    /// Requests that nobody could ever approve.
+    fn approvers(&mut self, policy: &Policy) {
+        if policy.mode != Mode::Request {
+            return;
+        }
+        let terms = &policy.request;
+        let escalated = terms.escalate_after.map(|_| &terms.escalate_to);
+        let mut may = BTreeSet::new();
+        for (list, entries) in [("approvers", Some(&terms.approvers)), ("escalate_to", escalated)] {
+            for (index, entry) in entries.into_iter().flatten().enumerate() {
+                let field = format!("request.{list}[{index}]");
+                if let Some(name) = entry.strip_prefix("person:") {
+                    self.approver(&field, name);
+                }
+                may.extend(self.together.known.deciding(entry));
+            }
+        }
+        let (can, needed) = (may.len(), usize::try_from(terms.approvals).unwrap_or(usize::MAX));
+        if can < needed {
+            let who = if can == 1 { "only 1 enabled person".to_owned() } else { format!("only {can} enabled persons") };
+            let hint = "name more approvers, or fewer approvals; an approver has the role approver";
+            self.add("request.approvals", "too_few_approvers", format!("{needed} must approve, and {who} may"), Some(hint.into()));
+        }
+    }
+
+    fn approver(&mut self, field: &str, name: &str) {
+        let persons = &self.together.known.persons;
+        match persons.get(name) {
+            Some(roles) if roles.contains(&Role::Approver) => {}
+            Some(_) => {
+                let hint = "whoever decides has that role: an owner gives it".to_owned();
+                self.add(field, "no_approver", format!("{name:?} does not have the role approver"), Some(hint));
+            }
+            None => {
+                let hint = nearest(name, persons.keys()).map(|near| format!("do you mean {near:?}?"));
+                self.add(field, "unknown_person", format!("no enabled person is named {name:?}"), hint);
+            }
+        }
+    }
+
     /// A deny that refuses everything that another policy gives.
     fn denies(&mut self, policy: &Policy) {
         let together = self.together;
         if policy.mode != Mode::Deny {
-            for deny in together.denies.iter().filter(|deny| deny.name != policy.name && shadows(deny, policy)).take(MOST) {
+            for deny in together.denies.iter().filter(|deny| deny.name != policy.name && shadows(deny, policy, together.all)).take(MOST) {
                 let reason = format!("the deny {:?} refuses everything that it gives", deny.name);
                 self.add("mode", "shadowed", reason, Some("narrow the deny, or take this policy away".into()));
             }
         } else if is_whole(policy) {
-            for other in together.giving.iter().filter(|other| other.name != policy.name && shadows(policy, other)).take(MOST) {
+            for other in together.giving.iter().filter(|other| other.name != policy.name && shadows(policy, other, together.all)).take(MOST)
+            {
                 let reason = format!("it refuses everything that the policy {:?} gives", other.name);
                 self.add("mode", "shadows", reason, Some("narrow the deny, or disable the other".into()));
             }
@@ -201,7 +268,7 @@ fn is_whole(deny: &Policy) -> bool {
 }
 
 /// Whether a deny that is whole certainly refuses all that a policy gives.
-fn shadows(deny: &Policy, policy: &Policy) -> bool {
+fn shadows(deny: &Policy, policy: &Policy, all: &Snapshot) -> bool {
     let scope = |wide: &Scope, narrow: &Scope| match (wide, narrow) {
         (Scope::All, _) => true,
         (Scope::Named(_), Scope::All) => false,
@@ -210,9 +277,30 @@ fn shadows(deny: &Policy, policy: &Policy) -> bool {
     let applications = || match (&deny.applications, &policy.applications) {
         (Applications::All, _) => true,
         (Applications::Rules(_), Applications::All) => false,
-        (Applications::Rules(wide), Applications::Rules(narrow)) => narrow.iter().all(|rule| wide.contains(rule)),
+        (Applications::Rules(wide), Applications::Rules(narrow)) => {
+            let wide = written_out(wide, all);
+            let narrow = written_out(narrow, all);
+            !narrow.is_empty() && narrow.iter().all(|rule| wide.iter().any(|other| is_within(rule, other)))
+        }
     };
     applications() && scope(&deny.users, &policy.users) && scope(&deny.computers, &policy.computers)
+}
+
+/// Rules, with those of a list in the place of a rule that names one and nothing more.
+fn written_out<'a>(rules: &'a [Rule], all: &'a Snapshot) -> Vec<&'a Rule> {
+    let one = |rule: &'a Rule| {
+        let list = rule.list.as_deref().and_then(|name| all.list(name));
+        match list {
+            Some(list) if *rule == (Rule { list: rule.list.clone(), ..Rule::default() }) => list.rules.iter().collect(),
+            _ => vec![rule],
+        }
+    };
+    rules.iter().flat_map(one).collect()
+}
+
+/// Whether all that a rule means is certainly meant by another: the same, or the same with any arguments.
+fn is_within(rule: &Rule, wide: &Rule) -> bool {
+    rule == wide || (wide.arguments.is_none() && *wide == Rule { arguments: None, ..rule.clone() })
 }
 
 /// The name that is most like one that is not there, if it is like it.

@@ -31,8 +31,7 @@ pub async fn list(app: &App, actor: &Actor, kind: Kind, slice: &Slice, keep: imp
     let sight = Sight::new(actor, Action::ReadPolicy, &all);
     let seen = all.0.iter().filter(|d| d.content.kind() == kind && keep(&d.content) && sight.sees(d, &all));
     let wanted: Vec<Definition> = seen.cloned().collect();
-    let page = slice.page_of(wanted, |d| d.content.name().to_owned());
-    Ok(Page { items: page.items.iter().map(Definition::shown).collect::<Outcome<_>>()?, next: page.next })
+    slice.page_shown(wanted, |d| d.content.name().to_owned(), |d| d.shown())
 }
 
 /// One, by id or name.
@@ -97,6 +96,7 @@ pub async fn modify(
     let old = find(&all, actor, kind, reference)?;
     let sight = Sight::new(actor, Action::ChangePolicy, &all);
     sight.refuse_change(&old.content)?;
+    refuse_break_glass(old)?;
     refuse_other_version(old, expected)?;
     let (content, reason) = next(&old.content)?;
     sight.refuse_change(&content)?;
@@ -118,6 +118,15 @@ pub async fn modify(
     Ok(shown)
 }
 
+/// What break-glass made, nothing else changes.
+fn refuse_break_glass(old: &Definition) -> Outcome<()> {
+    if !old.content.is_break_glass() {
+        return Ok(());
+    }
+    let id = old.content.name().trim_start_matches("Break-glass ");
+    Err(Failure::new(Code::InUse).because("it belongs to a break-glass").hint(format!("end that: brevetctl break-glass end {id}")))
+}
+
 fn refuse_other_version(old: &Definition, expected: Option<u64>) -> Outcome<()> {
     match expected {
         Some(expected) if expected != old.version => {
@@ -136,9 +145,10 @@ pub async fn delete(app: &App, actor: &Actor, kind: Kind, reference: &str, expec
     let all = Snapshot::load(change.tx()).await?;
     let old = find(&all, actor, kind, reference)?;
     Sight::new(actor, Action::ChangePolicy, &all).refuse_change(&old.content)?;
+    refuse_break_glass(old)?;
     refuse_other_version(old, expected)?;
     refuse_in_use(old, &all)?;
-    write::remove(&change, actor, old).await?;
+    write::remove(&change, By::Person(actor), old).await?;
     publish::publish(&mut change).await?;
     change.commit().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -187,7 +197,7 @@ pub async fn history(app: &App, actor: &Actor, kind: Kind, reference: &str, slic
     if rows.is_empty() {
         return Err(Failure::not_found(kind_name(kind), reference));
     }
-    let page = slice.page_of(rows, |row| format!("{:020}", i64::MAX.saturating_sub(row.version)));
+    let rows = if sight.is_whole() { rows } else { seen_then(rows, kind, &sight, &all)? };
     let shown = |row: definition_change::Model| -> Outcome<HistoryItem> {
         Ok(HistoryItem {
             version: u64::try_from(row.version).unwrap_or(0),
@@ -197,5 +207,19 @@ pub async fn history(app: &App, actor: &Actor, kind: Kind, reference: &str, slic
             content: row.content.as_deref().map(serde_json::from_str).transpose()?,
         })
     };
-    Ok(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next })
+    slice.page_shown(rows, |row| format!("{:020}", i64::MAX.saturating_sub(row.version)), shown)
+}
+
+/// Of versions, newest first, those that were about a computer of theirs; a deletion goes with what was deleted.
+fn seen_then(mut rows: Vec<definition_change::Model>, kind: Kind, sight: &Sight, all: &Snapshot) -> Outcome<Vec<definition_change::Model>> {
+    let (mut seen, mut seen_before) = (Vec::new(), false);
+    while let Some(row) = rows.pop() {
+        if let Some(content) = &row.content {
+            seen_before = sight.sees_content(&row.id, &Content::from_json(kind_name(kind), content)?, all);
+        }
+        if seen_before {
+            seen.push(row);
+        }
+    }
+    Ok(seen)
 }

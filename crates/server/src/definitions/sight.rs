@@ -55,10 +55,16 @@ impl Sight {
     /// Whether they see a definition.
     #[must_use]
     pub fn sees(&self, definition: &Definition, all: &Snapshot) -> bool {
+        self.sees_content(&definition.id, &definition.content, all)
+    }
+
+    /// The same of what a definition says, or said in a version before.
+    #[must_use]
+    pub fn sees_content(&self, id: &str, content: &Content, all: &Snapshot) -> bool {
         let Some(narrowed) = &self.narrowed else { return true };
-        match &definition.content {
+        match content {
             Content::List(_) => true,
-            Content::Group(group) => group.computers.is_none() || narrowed.groups.contains(&definition.id),
+            Content::Group(group) => group.computers.is_none() || narrowed.groups.contains(id),
             Content::Policy(policy) => narrowed.touches(&policy.computers, all),
             Content::Autonomous(rule) => narrowed.touches(&rule.computers, all),
         }

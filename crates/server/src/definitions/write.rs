@@ -118,7 +118,7 @@ pub async fn replace(change: &Change, by: By<'_>, old: &Definition, content: Con
 ///
 /// # Errors
 /// `version_mismatch` when it changed meanwhile.
-pub async fn remove(change: &Change, actor: &Actor, old: &Definition) -> Outcome<()> {
+pub async fn remove(change: &Change, by: By<'_>, old: &Definition) -> Outcome<()> {
     if old.content.kind() == Kind::Group {
         crate::people::scopes::refuse_in_use(change.tx(), &old.id).await?;
     }
@@ -134,7 +134,7 @@ pub async fn remove(change: &Change, actor: &Actor, old: &Definition) -> Outcome
         .exec(change.tx())
         .await?;
     exactly_one(changed.rows_affected)?;
-    note(change, By::Person(actor), &old.id, version, Reason::Deleted, &old.content, None).await
+    note(change, by, &old.id, version, Reason::Deleted, &old.content, None).await
 }
 
 fn exactly_one(rows: u64) -> Outcome<()> {
@@ -174,7 +174,7 @@ async fn note(
     }
     let who = match by {
         By::Person(actor) => actor.name.clone(),
-        By::Computer(_, name) => name.to_owned(),
+        By::Computer(_, name) | By::ComputerItself(_, name) => name.to_owned(),
         By::Server => "server".into(),
     };
     let json = content.to_json()?;

@@ -15,7 +15,7 @@ use brevet_core::policy::Scope;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-use super::sequence::{append, unsigned};
+use super::sequence::{append, forget_manifests, unsigned};
 use crate::computers::policies;
 use crate::definitions::check::references;
 use crate::definitions::write::{self, signed};
@@ -255,6 +255,7 @@ async fn manifest(change: &mut Change, row: &computer::Model, all: &Snapshot, se
         .filter(computer::Column::Id.eq(&row.id))
         .exec(change.tx())
         .await?;
+    forget_manifests(change, &computer, unsigned(row.epoch)).await?;
     let (app, now) = (change.app.clone(), change.now);
     append(change, &computer, Kind::Manifest, "", |place| {
         let content = Manifest { epoch: place.epoch, seq: place.seq, time: now, ..content };

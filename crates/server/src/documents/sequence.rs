@@ -64,6 +64,50 @@ pub async fn append(
     Ok(place)
 }
 
+/// Lets go of manifests that say nothing any more once another follows: those that the computer's signed receipts say it has kept, and
+/// those of earlier epochs, which nobody is sent. Whoever lacks such a place after all is sent the newest manifest in it (`agents::stream`).
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_manifests(change: &Change, computer: &ComputerId, epoch: u64) -> Outcome<()> {
+    let epoch = signed(epoch);
+    let receipt = sequence::Entity::find()
+        .filter(sequence::Column::Computer.eq(computer.as_str()))
+        .filter(sequence::Column::Epoch.eq(epoch))
+        .filter(sequence::Column::State.eq("confirmed"))
+        .order_by_desc(sequence::Column::Seq)
+        .select_only()
+        .column(sequence::Column::Seq)
+        .into_tuple::<i64>()
+        .one(change.tx())
+        .await?;
+    // A broker takes the next place only when it has kept the one before. Its last receipt may be of one that it had not kept yet when
+    // it fell: that one stays.
+    let kept = sequence::Column::Seq.lt(receipt.unwrap_or(0)).and(sequence::Column::State.eq("confirmed"));
+    sequence::Entity::delete_many()
+        .filter(sequence::Column::Computer.eq(computer.as_str()))
+        .filter(sequence::Column::Kind.eq(kind_name(Kind::Manifest)))
+        .filter(sequence::Column::Epoch.lt(epoch).or(sequence::Column::Epoch.eq(epoch).and(kept)))
+        .exec(change.tx())
+        .await?;
+    Ok(())
+}
+
+/// The newest manifest of an epoch.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn newest_manifest<C: ConnectionTrait>(connection: &C, computer: &ComputerId, epoch: u64) -> Outcome<Option<Envelope>> {
+    let row = sequence::Entity::find()
+        .filter(sequence::Column::Computer.eq(computer.as_str()))
+        .filter(sequence::Column::Epoch.eq(signed(epoch)))
+        .filter(sequence::Column::Kind.eq(kind_name(Kind::Manifest)))
+        .order_by_desc(sequence::Column::Seq)
+        .one(connection)
+        .await?;
+    row.map(|row| serde_json::from_str(&row.envelope)).transpose().map_err(Into::into)
+}
+
 /// What comes after a place, in order, at most so many.
 ///
 /// # Errors

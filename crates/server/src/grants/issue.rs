@@ -100,6 +100,7 @@ pub async fn keep(change: &Change, request: &Request, document: &GrantDocument) 
         ended: Set(None),
         detail: Set(None),
         body: Set(serde_json::to_string(document)?),
+        redacted: Set(None),
     };
     grant::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(())

@@ -63,6 +63,7 @@ pub async fn issued(change: &Change, computer: &str, it: &LocalGrant, time: Time
         ended: Set(None),
         detail: Set(None),
         body: Set(serde_json::to_string(it)?),
+        redacted: Set(None),
     };
     grant::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(())

@@ -3,13 +3,14 @@
 use brevet_api::rest::Code;
 use brevet_api::rest::grant::{GrantState, Revoke, RevokeAll, RevokeResult, RevokedAll, RevokedOne};
 use brevet_core::id::GrantId;
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::OPEN;
 use super::revoke::revoke;
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::failure::{Failure, Outcome};
+use crate::http::page::bounded;
 use crate::requests::show::computer_ref;
 use crate::store::entities::grant;
 
@@ -27,7 +28,8 @@ pub async fn revoke_all(app: &App, actor: &Actor, body: RevokeAll) -> Outcome<Re
     }
     let named = named(app, actor, &body).await?;
     let open = || grant::Entity::find().filter(named.clone());
-    let rows = open().order_by_asc(grant::Column::Id).limit(u64::from(limit)).all(&app.store.pool).await?;
+    let large = [grant::Column::Command, grant::Column::Reason, grant::Column::Detail, grant::Column::Body];
+    let rows = bounded(&app.store.pool, open().order_by_asc(grant::Column::Id), u64::from(limit), &large).await?.rows;
     let all = open().count(&app.store.pool).await?;
     let left = all.saturating_sub(u64::try_from(rows.len()).unwrap_or(u64::MAX));
     let mut items = Vec::with_capacity(rows.len());

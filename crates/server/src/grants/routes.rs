@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::grant::{Extend, GrantItem, GrantQuery, Revoke, RevokeAll, RevokedAll};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::{extend, origin_named, revoke, revoke_all, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::requests::policy_id;
 use crate::store::entities::grant;
@@ -59,8 +59,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQue
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let pool = &app.store.pool;
     let reach = actor.reach(Action::ReadGrants);
-    let mut select =
-        grant::Entity::find().filter(reach.within(grant::Column::Computer)).order_by_desc(grant::Column::Id).limit(slice.ask());
+    let mut select = grant::Entity::find().filter(reach.within(grant::Column::Computer)).order_by_desc(grant::Column::Id);
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(grant::Column::State.eq(state));
@@ -81,12 +80,15 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQue
     if let Some(after) = &slice.after {
         select = select.filter(grant::Column::Id.lt(after));
     }
-    let page = slice.page(select.all(pool).await?, |row| row.id.clone());
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        items.push(shown(pool, row).await?);
+    let large = [grant::Column::Command, grant::Column::Reason, grant::Column::Detail, grant::Column::Body];
+    let found = bounded(pool, select, slice.limit, &large).await?;
+    let mut page = slice.filling(found.more);
+    for row in found.rows {
+        if !page.add(row.id.clone(), shown(pool, row).await?)? {
+            break;
+        }
     }
-    Ok(Json(Page { items, next: page.next }))
+    Ok(Json(page.page()))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<GrantItem>> {

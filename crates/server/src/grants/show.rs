@@ -43,6 +43,7 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: grant::Model) -> Out
         detail: row.detail,
         approvals: approvals.into_iter().filter(|(kind, _)| kind != "declined").map(|(_, decision)| decision).collect(),
         deliveries: deliveries(connection, &row.id).await?,
+        redacted: row.redacted.map(Timestamp::from_millis),
     })
 }
 

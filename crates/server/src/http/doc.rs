@@ -33,6 +33,8 @@ pub struct Doc {
     pub takes_match: bool,
     /// Whether `If-Match` must be there.
     pub needs_match: bool,
+    /// Whether four eyes can make a proposal of the call.
+    pub proposes: bool,
     /// Codes that only this route gives; those of its shape are known.
     pub fails: Vec<Code>,
     /// Schemas that these names refer to.

@@ -47,7 +47,7 @@ fn too_slow() -> Failure {
 }
 
 /// A whole body of at most `MAX_BODY` bytes, in time.
-pub(super) async fn read_body(app: &App, body: Incoming) -> Outcome<Bytes> {
+pub(crate) async fn read_body(app: &App, body: Incoming) -> Outcome<Bytes> {
     let longest = Duration::from_millis(app.config.limits.body_timeout.millis());
     let bytes = tokio::time::timeout(longest, to_bytes(body, MAX_BODY)).await.map_err(|_| too_slow())?;
     bytes.map_err(|_| Failure::new(Code::TooLarge).because(format!("a body has at most {MAX_BODY} bytes")))

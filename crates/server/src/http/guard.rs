@@ -41,6 +41,11 @@ pub(super) async fn guard(State(entry): State<Arc<Entry>>, request: Request, nex
 
 async fn admitted(entry: &Entry, call: &Parts) -> Outcome<Actor> {
     let app = &entry.app;
+    // A change that a second person confirmed is made by whoever proposed it: who called is known, and what they may is asked again.
+    if let Some(crate::proposals::Replayed(actor)) = call.extensions.get() {
+        let may = actor.may(entry.action);
+        return if may { Ok(actor.clone()) } else { Err(Failure::new(Code::Forbidden).because("its proposer may not do this any more")) };
+    }
     let address = limits::address(app, call);
     let token = signed_in::bearer(&call.headers).map(signed_in::hash);
     app.limits.admit_stranger(&app.config.limits, &address, token.as_ref())?;

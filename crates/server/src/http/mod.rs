@@ -13,6 +13,7 @@ pub mod page;
 mod problems;
 pub mod routes;
 pub mod signed_in;
+mod unread;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
@@ -29,6 +30,7 @@ use routes::{Operation, Routes};
 pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
     Routes::new(app)
         .with(crate::settings::instance_routes)
+        .with(crate::status::routes)
         .with(crate::policies::routes)
         .with(crate::lists::routes)
         .with(crate::groups::routes)
@@ -40,10 +42,13 @@ pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
         .with(crate::grants::routes)
         .with(crate::sessions::routes)
         .with(crate::audit::routes)
+        .with(crate::retention::routes)
         .with(crate::settings::routes)
         .with(crate::people::routes)
         .with(crate::tokens::routes)
         .with(crate::notification::routes)
+        .with(crate::proposals::routes)
+        .with(crate::break_glass::routes)
         .finish()
 }
 
@@ -62,12 +67,16 @@ pub fn router(app: &App) -> Router {
         .fallback(|| async { Failure::new(Code::NotFound).because("there is no such address") })
         .method_not_allowed_fallback(|| async { Failure::new(Code::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(app.clone(), calls::around))
+        .layer(middleware::from_fn_with_state(app.clone(), unread::around))
         .with_state(app.clone())
 }
 
 async fn ready(State(app): State<App>) -> impl IntoResponse {
     if *app.stopping.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    if crate::status::is_full(&app) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the disk with the data is full\n");
     }
     match app.store.pool.ping().await {
         Ok(()) => (StatusCode::OK, "ready\n"),

@@ -209,6 +209,12 @@ fn responses(operation: &Operation, examples: &Map<String, Value>) -> Value {
             out.insert("204".into(), json!({ "description": "Done.", "headers": shown }));
         }
     }
+    if doc.proposes {
+        let said = "With the setting `four_eyes` on: nothing has changed, and this waits for a second person.";
+        let headers = json!({ "X-Request-Id": header("RequestId") });
+        let content = content("Proposal", false, examples);
+        out.insert("202".into(), json!({ "description": said, "headers": headers, "content": { "application/json": content } }));
+    }
     let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
     for code in doc.codes(operation.path) {
         by_status.entry(code.status()).or_default().push(code);

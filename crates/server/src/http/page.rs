@@ -1,15 +1,22 @@
 //! Pages with opaque cursors: the cursor is the sort key of the last item, so a list that grows neither repeats nor skips.
+//!
+//! A page is bounded by bytes as well as by rows: one user's arguments may have a quarter of a megabyte, and what a list costs the
+//! server must not grow with them. What does not fit is on the next page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brevet_api::rest::{Code, Page};
 use brevet_core::digest::Fields;
+use sea_orm::sea_query::{Expr, Func, SimpleExpr};
+use sea_orm::{ConnectionTrait, EntityTrait, ExprTrait as _, FromQueryResult, QuerySelect as _, Select};
 use serde::Serialize;
 
 use super::failure::{Failure, Outcome};
 
 const DEFAULT: u32 = 50;
 const MOST: u32 = 500;
+/// What the items of a page, and the rows that are read for it, have together, unless the first alone has more.
+const MOST_BYTES: usize = 2 << 20;
 
 /// How many, and after which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +86,34 @@ impl Slice {
         Page { items, next }
     }
 
-    /// A page of a list that is in memory, sorted by `key` here.
+    /// A page to be filled with items; `more` where there are more than will be added in any case.
+    #[must_use]
+    pub const fn filling<T>(&self, more: bool) -> Filling<'_, T> {
+        Filling { slice: self, items: Vec::new(), bytes: 0, last: None, more }
+    }
+
+    /// A page of a list that is in memory, sorted by `key` here, as it is shown.
+    ///
+    /// # Errors
+    /// When an item cannot be shown.
+    pub fn page_shown<T, S: Serialize>(
+        &self,
+        mut items: Vec<T>,
+        key: impl Fn(&T) -> String,
+        shown: impl Fn(T) -> Outcome<S>,
+    ) -> Outcome<Page<S>> {
+        items.sort_by_key(&key);
+        let mut page = self.filling(false);
+        for item in items {
+            let key = key(&item);
+            if self.after.as_ref().is_none_or(|after| key > *after) && !page.add(key, shown(item)?)? {
+                break;
+            }
+        }
+        Ok(page.page())
+    }
+
+    /// A page of a list of small things that is in memory, sorted by `key` here.
     #[must_use]
     pub fn page_of<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Page<T> {
         items.sort_by_key(&key);
@@ -87,6 +121,82 @@ impl Slice {
             items.retain(|item| key(item) > *after);
         }
         self.page(items, key)
+    }
+}
+
+/// Rows that were read, and whether there are more.
+pub struct Rows<M> {
+    /// In the order that was asked for.
+    pub rows: Vec<M>,
+    /// Whether there are more than these.
+    pub more: bool,
+}
+
+/// Reads the first rows of a selection that is in order: at most `limit`, and no more than a page's bytes in the columns that users fill.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn bounded<E: EntityTrait, C: ConnectionTrait>(
+    connection: &C,
+    select: Select<E>,
+    limit: u64,
+    large: &[E::Column],
+) -> Outcome<Rows<E::Model>>
+where
+    E::Model: FromQueryResult + Send + Sync,
+{
+    let size = |column: &E::Column| {
+        let length = Func::cust("octet_length").arg(Expr::col((E::default(), *column)));
+        SimpleExpr::from(Func::coalesce([SimpleExpr::from(length), Expr::val(0)]))
+    };
+    let size = large.iter().map(size).fold(Expr::val(0), |sum, size| sum.add(size)).cast_as("bigint");
+    let sizes = select.clone().limit(limit.saturating_add(1)).select_only().expr_as(size, "size");
+    let sizes: Vec<i64> = sizes.into_tuple().all(connection).await?;
+    let (mut fitting, mut bytes) = (0u64, 0usize);
+    for size in &sizes {
+        bytes = bytes.saturating_add(usize::try_from(*size).unwrap_or(usize::MAX));
+        if fitting == limit || (bytes > MOST_BYTES && fitting > 0) {
+            break;
+        }
+        fitting = fitting.saturating_add(1);
+    }
+    let more = u64::try_from(sizes.len()).unwrap_or(u64::MAX) > fitting;
+    let rows = if fitting == 0 { Vec::new() } else { select.limit(fitting).all(connection).await? };
+    Ok(Rows { rows, more })
+}
+
+/// A page that takes items until it is full.
+pub struct Filling<'a, T> {
+    slice: &'a Slice,
+    items: Vec<T>,
+    bytes: usize,
+    last: Option<String>,
+    more: bool,
+}
+
+impl<T: Serialize> Filling<'_, T> {
+    /// Adds an item with its key; one that the page has no room for is the first of the next page, and `false`: add no other.
+    ///
+    /// # Errors
+    /// When it has no JSON form.
+    pub fn add(&mut self, key: String, item: T) -> Outcome<bool> {
+        let size = serde_json::to_vec(&item)?.len();
+        let full = u64::try_from(self.items.len()).unwrap_or(u64::MAX) >= self.slice.limit;
+        if full || (!self.items.is_empty() && self.bytes.saturating_add(size) > MOST_BYTES) {
+            self.more = true;
+            return Ok(false);
+        }
+        self.bytes = self.bytes.saturating_add(size);
+        self.items.push(item);
+        self.last = Some(key);
+        Ok(true)
+    }
+
+    /// The page.
+    #[must_use]
+    pub fn page(self) -> Page<T> {
+        let next = self.last.filter(|_| self.more).map(|key| self.slice.cursor(&key));
+        Page { items: self.items, next }
     }
 }
 
@@ -112,6 +222,24 @@ mod tests {
         assert!(Slice::new(Some(0), None).is_err());
         assert!(Slice::new(Some(501), None).is_err());
         assert!(Slice::new(None, Some("!")).is_err());
+    }
+
+    #[test]
+    fn a_page_is_full_by_bytes_too_and_the_next_one_goes_on_there() {
+        let all: Vec<String> = (10..19).map(|n| n.to_string().repeat(MOST_BYTES / 5)).chain(["99".repeat(MOST_BYTES)]).collect();
+        let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let slice = Slice::new(Some(500), cursor.as_deref()).unwrap();
+            let page = slice.page_shown(all.clone(), |text| text[..2].to_owned(), Ok).unwrap();
+            assert!(page.items.len() == 1 || page.items.iter().map(String::len).sum::<usize>() <= MOST_BYTES);
+            seen.extend(page.items);
+            pages += 1;
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!((seen, pages), (all, 6));
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl Routes {
             _ => MethodFilter::GET,
         };
         let mut route = on(filter, handler);
+        let mut doc = doc;
+        if crate::proposals::guards(&method, path, action) {
+            doc.proposes = true;
+            route = route.layer(from_fn_with_state((self.app.clone(), path), crate::proposals::layer));
+        }
         if doc.creates {
             route = route.layer(from_fn_with_state((self.app.clone(), doc.secret), creating::layer));
         }

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 use brevet_api::rest::{Code, TOKEN_PREFIX};
 use brevet_core::digest::{Digest, Fields};
 use brevet_core::id::{PersonId, TokenId};
-use brevet_core::time::Length;
+use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
 
@@ -37,8 +37,15 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
     let unknown = || Failure::new(Code::Unauthenticated).hint("send Authorization: Bearer brv_…");
     let secret = bearer(headers).ok_or_else(unknown)?;
     let row = token::Entity::find().filter(token::Column::Hash.eq(hash(secret).to_string())).one(&app.store.pool).await?;
-    let row = row.filter(|row| !row.revoked && row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
-    let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;
+    let row = row.ok_or_else(|| unknown().because("there is no such token here"))?;
+    // Whoever has its text is no stranger: what became of it tells them nothing about anybody else.
+    if row.revoked {
+        return Err(unknown().because("this token was revoked"));
+    }
+    if row.expires <= app.clock.now().millis() {
+        return Err(unknown().because(format!("this token expired at {}", Timestamp::from_millis(row.expires))));
+    }
+    let person = enabled_person(app, &row.person).await?.ok_or_else(|| unknown().because("this token's person is disabled"))?;
     touch(app, &row).await?;
     let own = roles_from_text(&person.roles);
     let roles = roles_from_text(&row.roles).into_iter().filter(|role| own.contains(role)).collect();
@@ -88,11 +95,11 @@ async fn enabled_person(app: &App, id: &str) -> Outcome<Option<person::Model>> {
     Ok(person::Entity::find_by_id(id).one(&app.store.pool).await?.filter(|person| person.enabled))
 }
 
-/// Remembers the use to the hour, so that reading does not become writing.
+/// Remembers the use to the minute, so that reading does not become writing.
 async fn touch(app: &App, row: &token::Model) -> Outcome<()> {
     let now = app.clock.now();
-    let hour_ago = now.minus(Length::from_hours(1)).millis();
-    if row.last_used.is_none_or(|used| used < hour_ago) {
+    let minute_ago = now.minus(Length::from_minutes(1)).millis();
+    if row.last_used.is_none_or(|used| used < minute_ago) {
         let change = crate::store::Change::begin(app).await?;
         token::Entity::update_many()
             .col_expr(token::Column::LastUsed, Expr::value(now.millis()))

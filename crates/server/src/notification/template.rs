@@ -18,7 +18,7 @@ const SUBJECT: usize = 200;
 const TEXT: usize = 64 << 10;
 
 /// Kinds with built-in words of their own: kind, subject, text.
-const BUILT_IN: [(&str, &str, &str); 8] = [
+const BUILT_IN: [(&str, &str, &str); 10] = [
     (
         "default",
         "Brevet: {{ summary }}",
@@ -32,6 +32,17 @@ const BUILT_IN: [(&str, &str, &str); 8] = [
     ("request.approved", "Brevet: your request {{ code }} was approved", DECIDED),
     ("request.declined", "Brevet: your request {{ code }} was declined", DECIDED),
     ("request.lapsed", "Brevet: nobody decided your request {{ code }} in time", DECIDED),
+    (
+        "proposal.created",
+        "Brevet: waits for a second person: {{ summary }}",
+        "{{ summary }}\n\nLook at what it would change before you confirm or reject it:\nbrevetctl proposal list --state open\n\n{{ url }}\n",
+    ),
+    (
+        "break_glass.opened",
+        "Brevet: BREAK-GLASS by {{ actor }} on {{ computer }}",
+        "{{ summary }}\n\nNobody was asked. It stays open until somebody else has looked at it and says so:\n\
+         brevetctl break-glass list --unreviewed\n\n{{ url }}\n",
+    ),
 ];
 
 const ASKS: &str = "{{ user }} asks to run, as {{ target_user }} on {{ computer }}:\n\n  {{ command }}\n\nfor:     {{ duration }}\n\

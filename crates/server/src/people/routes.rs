@@ -20,6 +20,7 @@ use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
 use crate::http::routes::{Routes as Table, doc};
+use crate::settings::four_eyes;
 use crate::store::Change;
 use crate::store::entities::{person, person_os_user};
 
@@ -41,54 +42,73 @@ pub fn routes(table: Table) -> Table {
             doc("Add one").body::<NewPerson>().answer::<Person>(201).creates().tagged().fails(&[Code::NameTaken, Code::NotFound]),
             create,
         )
+        .on(
+            Method::DELETE,
+            "/persons/{reference}",
+            act,
+            doc("Remove them: their tokens and sign-ins end, and nobody gets their name again")
+                .takes_match()
+                .fails(&[Code::LastOwner, Code::WrongState]),
+            remove,
+        )
         .on(Method::GET, "/persons/{reference}", Action::ReadPersons, doc("One person").answer::<Person>(200).tagged(), show)
         .on(
             Method::PUT,
             "/persons/{reference}/roles",
             act,
-            doc("Set the roles").body::<Roles>().answer::<Person>(200).tagged().needs_match().fails(&[Code::LastOwner]),
+            doc("Set the roles").body::<Roles>().answer::<Person>(200).tagged().needs_match().fails(&[Code::LastOwner, Code::WrongState]),
             roles,
         )
         .on(
             Method::PUT,
             "/persons/{reference}/enabled",
             act,
-            doc("Let them in, or not").body::<Enabled>().answer::<Person>(200).tagged().takes_match().fails(&[Code::LastOwner]),
+            doc("Let them in, or not")
+                .body::<Enabled>()
+                .answer::<Person>(200)
+                .tagged()
+                .takes_match()
+                .fails(&[Code::LastOwner, Code::WrongState]),
             enabled,
         )
         .on(
             Method::POST,
             "/persons/{reference}/os-users",
             act,
-            doc("Link an OS user").body::<OsUser>().answer::<Person>(200).tagged().takes_match(),
+            doc("Link an OS user").body::<OsUser>().answer::<Person>(200).tagged().takes_match().fails(&[Code::WrongState]),
             link,
         )
         .on(
             Method::DELETE,
             "/persons/{reference}/os-users/{user}",
             act,
-            doc("Unlink an OS user").answer::<Person>(200).tagged().takes_match().query(&["computer"]),
+            doc("Unlink an OS user").answer::<Person>(200).tagged().takes_match().query(&["computer"]).fails(&[Code::WrongState]),
             unlink,
         )
         .on(
             Method::PUT,
             "/persons/{reference}/no-os-user",
             act,
-            doc("Record that they have no OS user; another owner does").body::<NoOsUser>().answer::<Person>(200).tagged().takes_match(),
+            doc("Record that they have no OS user; another owner does")
+                .body::<NoOsUser>()
+                .answer::<Person>(200)
+                .tagged()
+                .takes_match()
+                .fails(&[Code::WrongState]),
             no_os_user,
         )
         .on(
             Method::POST,
             "/persons/{reference}/sign-in",
             act,
-            doc("A link that signs in once").answer::<SignIn>(200).creates_secret(),
+            doc("A link that signs in once").answer::<SignIn>(200).creates_secret().fails(&[Code::WrongState]),
             sign_in,
         )
 }
 
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Person>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = person::Entity::find().order_by_asc(person::Column::Name).limit(slice.ask());
+    let mut select = person::Entity::find().filter(person::Column::Removed.eq(false)).order_by_asc(person::Column::Name).limit(slice.ask());
     if let Some(after) = &slice.after {
         select = select.filter(person::Column::Name.gt(after));
     }
@@ -132,20 +152,31 @@ fn tagged(person: Person) -> Outcome<Tagged<Person>> {
     Ok(Tagged(etag::of(&person)?, person))
 }
 
-/// A person who is still as the caller saw them.
+/// A person who is still as the caller saw them, and still here.
 async fn seen(change: &Change, reference: &str, seen: &Match) -> Outcome<person::Model> {
-    let row = store::find(change.tx(), reference).await?;
+    let row = here(store::find(change.tx(), reference).await?)?;
     if let Match::Tag(_) = seen {
         seen.check(&etag::of(&store::shown(change.tx(), row.clone()).await?)?)?;
     }
     Ok(row)
 }
 
+fn here(row: person::Model) -> Outcome<person::Model> {
+    if row.removed { Err(Failure::new(Code::WrongState).because("the person was removed")) } else { Ok(row) }
+}
+
 async fn refuse_last_owner(change: &Change, row: &person::Model) -> Outcome<()> {
     let others =
         person::Entity::find().filter(person::Column::Enabled.eq(true)).filter(person::Column::Id.ne(&row.id)).all(change.tx()).await?;
-    if others.iter().any(|other| roles_from_text(&other.roles).contains(&Role::Owner)) {
+    let owners = others.iter().filter(|other| roles_from_text(&other.roles).contains(&Role::Owner)).count();
+    let (least, was_owner) = (if four_eyes(change.tx()).await? { 2 } else { 1 }, roles_from_text(&row.roles).contains(&Role::Owner));
+    if owners >= least || (owners >= 1 && !was_owner) {
         return Ok(());
+    }
+    if owners > 0 {
+        return Err(Failure::new(Code::LastOwner)
+            .because("with four_eyes on there are two owners, or nobody could confirm")
+            .hint("make another person an owner first"));
     }
     Err(Failure::new(Code::LastOwner).hint("make another person an owner first"))
 }
@@ -250,6 +281,16 @@ async fn unlink(
     finish(change, &actor, "person.os_user_unlinked", summary, &said, &row.id).await.and_then(tagged)
 }
 
+async fn remove(State(app): State<App>, actor: Actor, Path(reference): Path<String>, tag: Match) -> Outcome<StatusCode> {
+    let change = Change::begin(&app).await?;
+    let row = seen(&change, &reference, &tag).await?;
+    refuse_self(&actor, &row)?;
+    refuse_last_owner(&change, &row).await?;
+    let ended = store::remove(&change, &row).await?;
+    finish(change, &actor, "person.removed", format!("person {:?} was removed", row.name), &ended, &row.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Which OS users somebody is decides what they may approve: nobody takes that away from themself.
 fn refuse_self(actor: &Actor, row: &person::Model) -> Outcome<()> {
     if actor.person.as_str() == row.id {
@@ -283,7 +324,7 @@ async fn no_os_user(
 
 async fn sign_in(State(app): State<App>, actor: Actor, Path(reference): Path<String>) -> Outcome<Json<SignIn>> {
     let change = Change::begin(&app).await?;
-    let row = store::find(change.tx(), &reference).await?;
+    let row = here(store::find(change.tx(), &reference).await?)?;
     let person = PersonId::parse(&row.id)?;
     let (secret, expires) = store::sign_in_link(&change, &person).await?;
     let link = format!("{}/sign-in/{secret}", app.url);

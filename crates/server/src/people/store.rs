@@ -4,6 +4,7 @@ use brevet_api::rest::Code;
 use brevet_api::rest::person::{OsUser, Person, Role};
 use brevet_core::id::PersonId;
 use brevet_core::time::{Length, Timestamp};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use crate::access::{Scopes, roles_from_text, roles_to_text};
@@ -12,7 +13,7 @@ use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::signed_in::hash;
 use crate::store::Change;
-use crate::store::entities::{computer, person, person_os_user, sign_in};
+use crate::store::entities::{computer, console_session, person, person_os_user, sign_in, token};
 
 /// How long a sign-in link works.
 pub const LINK_LIVES: Length = Length::from_hours(1);
@@ -51,6 +52,7 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: person::Model) -> Ou
         enabled: row.enabled,
         os_users,
         no_os_user: row.no_os_user,
+        removed: row.removed,
         created: Timestamp::from_millis(unsigned(row.created).try_into().unwrap_or(0)),
     })
 }
@@ -64,8 +66,13 @@ pub async fn create(change: &Change, name: &str, (roles, scopes): (&[Role], &Sco
     if roles.is_empty() {
         return Err(Failure::field("roles", "a person needs at least one role"));
     }
-    if person::Entity::find().filter(person::Column::Name.eq(name)).one(change.tx()).await?.is_some() {
-        return Err(Failure::new(Code::NameTaken).because(format!("there is a person {name:?} already")));
+    if let Some(taken) = person::Entity::find().filter(person::Column::Name.eq(name)).one(change.tx()).await? {
+        let failure = Failure::new(Code::NameTaken);
+        return Err(if taken.removed {
+            failure.because(format!("{name:?} was a person who was removed: events go on meaning them")).hint("take another name")
+        } else {
+            failure.because(format!("there is a person {name:?} already"))
+        });
     }
     let id = clock::id(PersonId::new, change.now)?;
     let row = person::ActiveModel {
@@ -76,6 +83,7 @@ pub async fn create(change: &Change, name: &str, (roles, scopes): (&[Role], &Sco
         no_os_user: Set(no_os_user),
         created: Set(change.now.millis()),
         scopes: Set(scopes.to_text()?),
+        removed: Set(false),
     };
     person::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(id)
@@ -101,6 +109,42 @@ pub async fn link(change: &Change, person: &person::Model, os_user: &OsUser) -> 
     let row = person_os_user::ActiveModel { person: Set(person.id.clone()), user: Set(os_user.user.clone()), computer: Set(computer) };
     person_os_user::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(())
+}
+
+/// What ended with a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Ended {
+    /// Tokens that still worked.
+    pub tokens: u64,
+    /// Places where they were signed in.
+    pub sessions: u64,
+    /// Links to OS users.
+    pub os_users: u64,
+}
+
+/// Removes a person for good: they come in nowhere any more. WHY the row stays, with its name: what they did and decided goes on
+/// saying who it was, and nobody else ever is that name.
+///
+/// # Errors
+/// When the database does not take it.
+pub async fn remove(change: &Change, person: &person::Model) -> Outcome<Ended> {
+    let id = person.id.as_str();
+    person::Entity::update_many()
+        .col_expr(person::Column::Enabled, Expr::value(false))
+        .col_expr(person::Column::Removed, Expr::value(true))
+        .filter(person::Column::Id.eq(id))
+        .exec(change.tx())
+        .await?;
+    let tokens = token::Entity::update_many()
+        .col_expr(token::Column::Revoked, Expr::value(true))
+        .filter(token::Column::Person.eq(id))
+        .filter(token::Column::Revoked.eq(false))
+        .exec(change.tx())
+        .await?;
+    sign_in::Entity::delete_many().filter(sign_in::Column::Person.eq(id)).exec(change.tx()).await?;
+    let sessions = console_session::Entity::delete_many().filter(console_session::Column::Person.eq(id)).exec(change.tx()).await?;
+    let os_users = person_os_user::Entity::delete_many().filter(person_os_user::Column::Person.eq(id)).exec(change.tx()).await?;
+    Ok(Ended { tokens: tokens.rows_affected, sessions: sessions.rows_affected, os_users: os_users.rows_affected })
 }
 
 /// A link that signs in once: its secret.

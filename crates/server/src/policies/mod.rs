@@ -44,21 +44,25 @@ pub fn routes(table: Routes) -> Routes {
             Method::POST,
             "/policies/{reference}/enable",
             Action::ChangePolicy,
-            doc("Enable it").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid]),
+            doc("Enable it").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid, Code::InUse]),
             enable,
         )
         .on(
             Method::POST,
             "/policies/{reference}/disable",
             Action::ChangePolicy,
-            doc("Disable it").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid]),
+            doc("Disable it").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid, Code::InUse]),
             disable,
         )
         .on(
             Method::POST,
             "/policies/{reference}/renew",
             Action::ChangePolicy,
-            doc("Start its fixed validity anew").answer_named(200, "StoredPolicy").tagged().takes_match().fails(&[Code::Invalid]),
+            doc("Start its fixed validity anew")
+                .answer_named(200, "StoredPolicy")
+                .tagged()
+                .takes_match()
+                .fails(&[Code::Invalid, Code::InUse]),
             renew,
         )
         .with(remembered::<Policy>)
@@ -130,6 +134,7 @@ async fn warnings(
     let known = mistakes::Known::load(&app.store.pool, &all).await?;
     let found = mistakes::Together::new(&all, &known).of(&policy.content, app.clock.now());
     let found = if sight.is_whole() { found } else { mistakes::narrowed(found) };
+    let found = if actor.may(Action::ReadPersons) { found } else { mistakes::without_persons(found) };
     let numbered: Vec<(usize, Mistake)> = found.into_iter().enumerate().collect();
     let page = slice.page_of(numbered, |(number, _)| format!("{number:04}"));
     Ok(Json(Page { items: page.items.into_iter().map(|(_, mistake)| mistake).collect(), next: page.next }))

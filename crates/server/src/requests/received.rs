@@ -55,6 +55,7 @@ pub async fn created(change: &Change, computer: &str, it: &Request) -> Outcome<T
         reminded: Set(None),
         escalate_at: Set(at(terms.escalate_after)),
         escalated: Set(None),
+        redacted: Set(None),
     };
     request::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(Told::New)

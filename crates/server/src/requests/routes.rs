@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::request::{Approve, Decline, RequestItem, RequestQuery};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::{decide, shown, state_named};
 use crate::access::{Action, Actor};
@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::definitions::{Kind, Snapshot};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::store::entities::request;
 
@@ -51,8 +51,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let pool = &app.store.pool;
     let reach = actor.reach(Action::ReadRequests);
-    let mut select =
-        request::Entity::find().filter(reach.within(request::Column::Computer)).order_by_desc(request::Column::Id).limit(slice.ask());
+    let mut select = request::Entity::find().filter(reach.within(request::Column::Computer)).order_by_desc(request::Column::Id);
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(request::Column::State.eq(state));
@@ -69,12 +68,14 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
     if let Some(after) = &slice.after {
         select = select.filter(request::Column::Id.lt(after));
     }
-    let page = slice.page(select.all(pool).await?, |row| row.id.clone());
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        items.push(shown(pool, row).await?);
+    let found = bounded(pool, select, slice.limit, &[request::Column::Body]).await?;
+    let mut page = slice.filling(found.more);
+    for row in found.rows {
+        if !page.add(row.id.clone(), shown(pool, row).await?)? {
+            break;
+        }
     }
-    Ok(Json(Page { items, next: page.next }))
+    Ok(Json(page.page()))
 }
 
 /// A policy's id from an id or a name; an unknown name stays as it is and finds nothing.

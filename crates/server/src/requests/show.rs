@@ -49,6 +49,7 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: request::Model) -> O
         declined,
         grant: row.grant.as_deref().map(GrantId::parse).transpose()?,
         request: Box::new(body),
+        redacted: row.redacted.map(Timestamp::from_millis),
     })
 }
 

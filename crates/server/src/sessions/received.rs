@@ -38,6 +38,7 @@ pub async fn started(change: &Change, computer: &str, it: &SessionStarted, time:
         outcome: Set(None),
         processes_ended: Set(None),
         record: Set(serde_json::to_string(it)?),
+        redacted: Set(None),
     };
     session::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(())

@@ -6,13 +6,13 @@ use brevet_api::rest::session::{SessionItem, SessionQuery, SessionState};
 use brevet_api::rest::{Code, Page};
 use brevet_core::id::{GrantId, SessionId};
 use brevet_core::time::Timestamp;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::requests::policy_id;
 use crate::requests::show::computer_ref;
@@ -36,8 +36,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQ
     let pool = &app.store.pool;
     refuse_unknown::<SessionState>("state", query.state.as_deref())?;
     let reach = actor.reach(Action::ReadSessions);
-    let mut select =
-        session::Entity::find().filter(reach.within(session::Column::Computer)).order_by_desc(session::Column::Id).limit(slice.ask());
+    let mut select = session::Entity::find().filter(reach.within(session::Column::Computer)).order_by_desc(session::Column::Id);
     if let Some(name) = &query.computer {
         select = select.filter(session::Column::Computer.eq(reach.computer(pool, name).await?.id));
     }
@@ -54,14 +53,16 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQ
     if let Some(after) = &slice.after {
         select = select.filter(session::Column::Id.lt(after));
     }
-    let page = slice.page(select.all(pool).await?, |row| row.id.clone());
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        let mut item = shown(&app, row).await?;
-        item.record = None;
-        items.push(item);
+    let found = bounded(pool, select, slice.limit, &[session::Column::Command, session::Column::Reason, session::Column::Record]).await?;
+    let mut page = slice.filling(found.more);
+    for row in found.rows {
+        let id = row.id.clone();
+        let item = SessionItem { record: None, ..shown(&app, row).await? };
+        if !page.add(id, item)? {
+            break;
+        }
     }
-    Ok(Json(Page { items, next: page.next }))
+    Ok(Json(page.page()))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<SessionItem>> {
@@ -90,5 +91,6 @@ async fn shown(app: &App, row: session::Model) -> Outcome<SessionItem> {
         outcome: row.outcome.as_deref().map(serde_json::from_str).transpose()?,
         processes_ended: row.processes_ended.and_then(|n| u32::try_from(n).ok()),
         record: Some(serde_json::from_str(&row.record)?),
+        redacted: row.redacted.map(Timestamp::from_millis),
     })
 }

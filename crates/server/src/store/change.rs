@@ -20,6 +20,7 @@ use super::entities::woken;
 use super::{Store, Tx};
 use crate::app::App;
 use crate::notification::outbox::Filling;
+use crate::proposals;
 
 /// The advisory lock that every writer holds until its transaction is over. PostgreSQL lets go of it after the commit is visible, and
 /// when the writer's connection ends in any way.
@@ -43,6 +44,8 @@ pub struct Change {
     pub now: Timestamp,
     woken: BTreeSet<ComputerId>,
     recorded: AtomicBool,
+    /// What stood before, where four eyes will compare.
+    pub before: Option<proposals::Guarded>,
     /// What this change puts into the outbox.
     pub filling: Filling,
     _writer: OwnedMutexGuard<()>,
@@ -62,12 +65,14 @@ impl Change {
         if app.store.shared() {
             tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({WRITER})")).await?;
         }
+        let before = proposals::before(&tx).await?;
         Ok(Self {
             tx,
             app: app.clone(),
             now: app.clock.now(),
             woken: BTreeSet::new(),
             recorded: AtomicBool::new(false),
+            before,
             filling: Filling::default(),
             _writer: guard,
         })
@@ -94,6 +99,10 @@ impl Change {
     /// # Errors
     /// When the database does not take it; then nothing happened. When the connection broke while it answered, it may have.
     pub async fn commit(self) -> Result<(), DbErr> {
+        // Dropped, a trial leaves nothing behind.
+        if proposals::settle(&self).await? == proposals::Settled::Undo {
+            return Ok(());
+        }
         let news = self.recorded.load(Ordering::Relaxed);
         if self.app.store.shared() && (news || !self.woken.is_empty()) {
             self.tell_others().await?;

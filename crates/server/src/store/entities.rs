@@ -3,6 +3,7 @@
 //! What a column means is said by the feature that owns the table; nothing here decides anything.
 //! A table stands with its feature's neighbours; everybody names it as `entities::TABLE`.
 
+mod exception;
 mod outbox;
 mod people;
 mod policy;
@@ -11,6 +12,7 @@ mod replicas;
 mod rights;
 mod scope;
 
+pub use exception::*;
 pub use outbox::*;
 pub use people::*;
 pub use policy::*;

@@ -13,8 +13,12 @@ mod m0030_idempotency;
 mod m0031_scopes;
 mod m0040_decisions;
 mod m0041_notification;
+mod m0042_exceptions;
 mod m0050_replicas;
 mod m0060_events;
+mod m0061_retention;
+mod m0070_facts;
+mod m0071_removed;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -43,13 +47,17 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         // A line each, so that branches can be put together.
         let first: Box<dyn MigrationTrait> = Box::new(first::First);
-        let later: [Box<dyn MigrationTrait>; 6] = [
+        let later: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m0030_idempotency::IdempotencyOwner),
             Box::new(m0031_scopes::Scopes),
             Box::new(m0040_decisions::Decisions),
             Box::new(m0041_notification::Notification),
+            Box::new(m0042_exceptions::Exceptions),
             Box::new(m0050_replicas::Replicas),
             Box::new(m0060_events::Events),
+            Box::new(m0061_retention::Retention),
+            Box::new(m0070_facts::Facts),
+            Box::new(m0071_removed::Removed),
         ];
         std::iter::once(first).chain(later).collect()
     }

@@ -10,10 +10,12 @@ use brevet_api::rest::{Code, Page};
 use brevet_core::id::{PersonId, TokenId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
 
 use super::store::{self, New};
-use crate::access::{Action, Actor, Scopes, roles_from_text};
+use crate::access::{Action, Actor, Scopes, role_name, roles_from_text};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::http::extract::{Body, Json, Path, Query};
@@ -26,6 +28,8 @@ use crate::store::entities::{person, token};
 
 const DEFAULT: Length = Length::from_hours(90 * 24);
 const LONGEST: Length = Length::from_hours(366 * 24);
+/// A person has at most so many that have not ended: more than anybody looks after, and a bound for what a stolen one can leave behind.
+const MOST: u64 = 50;
 
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
@@ -46,9 +50,10 @@ pub fn routes(routes: Routes) -> Routes {
                 .body::<NewToken>()
                 .answer::<TokenCreated>(201)
                 .creates_secret()
-                .fails(&[Code::NotFound]),
+                .fails(&[Code::NotFound, Code::TooMany]),
             create,
         )
+        .on(Method::GET, "/tokens/{id}", act, doc("One token of yours, or an owner's any; never its text").answer::<Token>(200), one)
         .on(Method::DELETE, "/tokens/{id}", act, doc("Revoke it").fails(&[Code::WrongState]), revoke)
 }
 
@@ -64,23 +69,39 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuer
     let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
-        let name = person::Entity::find_by_id(&row.person).one(&app.store.pool).await?.map(|person| person.name).unwrap_or_default();
-        items.push(Token {
-            id: TokenId::parse(&row.id)?,
-            name: row.name,
-            person: PersonId::parse(&row.person)?,
-            person_name: name,
-            roles: roles_from_text(&row.roles),
-            scopes: scopes::shown(&app.store.pool, &Scopes::from_text(&row.scopes)?).await?,
-            decides: row.decides,
-            created: Timestamp::from_millis(row.created),
-            expires: Timestamp::from_millis(row.expires),
-            last_used: row.last_used.map(Timestamp::from_millis),
-            revoked: row.revoked,
-            made_by: row.made_by.map(|id| PersonId::parse(&id)).transpose()?,
-        });
+        items.push(shown(&app, row).await?);
     }
     Ok(Json(Page { items, next: page.next }))
+}
+
+async fn shown(app: &App, row: token::Model) -> Outcome<Token> {
+    let name = person::Entity::find_by_id(&row.person).one(&app.store.pool).await?.map(|person| person.name).unwrap_or_default();
+    Ok(Token {
+        id: TokenId::parse(&row.id)?,
+        name: row.name,
+        person: PersonId::parse(&row.person)?,
+        person_name: name,
+        roles: roles_from_text(&row.roles),
+        scopes: scopes::shown(&app.store.pool, &Scopes::from_text(&row.scopes)?).await?,
+        decides: row.decides,
+        created: Timestamp::from_millis(row.created),
+        expires: Timestamp::from_millis(row.expires),
+        last_used: row.last_used.map(Timestamp::from_millis),
+        revoked: row.revoked,
+        made_by: row.made_by.map(|id| PersonId::parse(&id)).transpose()?,
+    })
+}
+
+/// A token that this actor handles: their own, an owner's any.
+async fn find<C: ConnectionTrait>(connection: &C, actor: &Actor, id: &str) -> Outcome<token::Model> {
+    let row = token::Entity::find_by_id(id).one(connection).await?;
+    let row = row.filter(|row| actor.is(Role::Owner) || row.person == actor.person.as_str());
+    row.ok_or_else(|| Failure::not_found("token", id))
+}
+
+async fn one(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Token>> {
+    let row = find(&app.store.pool, &actor, &id).await?;
+    Ok(Json(shown(&app, row).await?))
 }
 
 async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>) -> Outcome<Response> {
@@ -91,22 +112,26 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     }
     let change = Change::begin(&app).await?;
     let whose = people::find(change.tx(), body.person.as_deref().unwrap_or_else(|| actor.person.as_str())).await?;
+    if whose.removed {
+        return Err(Failure::not_found("person", &whose.id));
+    }
     let own = whose.id == actor.person.as_str();
     if !own && !actor.is(Role::Owner) {
         return Err(Failure::new(Code::Forbidden).because("only an owner makes tokens for others"));
     }
+    refuse_too_many(&change, &whose).await?;
     // A token never gives more than the one that made it has.
     let most = if own { actor.roles.clone() } else { roles_from_text(&whose.roles) };
     let roles = body.roles.unwrap_or_else(|| most.clone());
-    if roles.is_empty() || roles.iter().any(|role| !most.contains(role)) {
-        return Err(Failure::field("roles", "at least one, and at most those of the person and of the token that asks"));
-    }
+    refuse_more(&roles, &most, &whose, own)?;
     let held = if own { actor.scopes.clone() } else { Scopes::from_text(&whose.scopes)? };
     let scopes = narrower(&held, &scopes::resolve(change.tx(), &body.scopes, &roles).await?, &roles)?;
     if body.decides && !actor.decides {
         return Err(Failure::field("decides", "a token that may not decide makes none that may"));
     }
-    let made_by = if own { maker(&change, &actor).await? } else { Some(actor.person.clone()) };
+    // Whoever sees its text: under four eyes that is the second person.
+    let other = crate::proposals::confirming().unwrap_or_else(|| actor.person.clone());
+    let made_by = if own { maker(&change, &actor).await? } else { Some(other) };
     let new = New { name: body.name, person: PersonId::parse(&whose.id)?, roles, scopes, decides: body.decides, lives, made_by };
     let (id, text) = store::create(&change, &new).await?;
     let expires = change.now.plus(lives);
@@ -116,6 +141,42 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     record(&change, By::Person(&actor), event).await?;
     change.commit().await?;
     Ok((StatusCode::CREATED, Json(TokenCreated { id, token: text, expires })).into_response())
+}
+
+async fn refuse_too_many(change: &Change, whose: &person::Model) -> Outcome<()> {
+    let open = token::Entity::find()
+        .filter(token::Column::Person.eq(&whose.id))
+        .filter(token::Column::Revoked.eq(false))
+        .filter(token::Column::Expires.gt(change.now.millis()))
+        .count(change.tx())
+        .await?;
+    if open < MOST {
+        return Ok(());
+    }
+    let said = format!("{:?} has {open} tokens that have not ended, and nobody may have more than {MOST}", whose.name);
+    Err(Failure::new(Code::TooMany).because(said).hint("revoke those that are not needed any more"))
+}
+
+/// A token has a role, and none that its person, or the token that asks, has not.
+fn refuse_more(roles: &[Role], most: &[Role], whose: &person::Model, own: bool) -> Outcome<()> {
+    let names = |roles: &[Role]| roles.iter().map(|role| role_name(*role)).collect::<Vec<_>>().join(", ");
+    if roles.is_empty() {
+        return Err(Failure::field("roles", "at least one"));
+    }
+    let beyond: Vec<Role> = roles.iter().filter(|role| !most.contains(role)).copied().collect();
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let held = roles_from_text(&whose.roles);
+    // The token that asks may have less than its person.
+    let (who, has) = if own && beyond.iter().all(|role| held.contains(role)) {
+        ("the token that asks".to_owned(), names(most))
+    } else {
+        (format!("{:?}", whose.name), names(&held))
+    };
+    let reason = format!("{who} does not have {}: {who} has {}", names(&beyond), if has.is_empty() { "no role" } else { &has });
+    Err(Failure::field("roles", reason)
+        .hint("a token has at most the roles of its person and of the token that asks; an owner sets a person's roles"))
 }
 
 /// Who knows the token that asks, beside its person: they know what it makes too.
@@ -129,7 +190,7 @@ async fn maker(change: &Change, actor: &Actor) -> Outcome<Option<PersonId>> {
 fn narrower(held: &Scopes, asked: &Scopes, roles: &[Role]) -> Outcome<Scopes> {
     for (role, groups) in &asked.0 {
         if held.of(*role).is_some_and(|own| !groups.is_subset(own)) {
-            let field = format!("scopes.{}", crate::access::role_name(*role));
+            let field = format!("scopes.{}", role_name(*role));
             return Err(Failure::field(field, "at most the computer groups of the person and of the token that asks"));
         }
     }
@@ -140,9 +201,7 @@ fn narrower(held: &Scopes, asked: &Scopes, roles: &[Role]) -> Outcome<Scopes> {
 
 async fn revoke(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<StatusCode> {
     let change = Change::begin(&app).await?;
-    let row = token::Entity::find_by_id(&id).one(change.tx()).await?;
-    let row = row.filter(|row| actor.is(Role::Owner) || row.person == actor.person.as_str());
-    let row = row.ok_or_else(|| Failure::not_found("token", &id))?;
+    let row = find(change.tx(), &actor, &id).await?;
     let revoked = token::Entity::update_many()
         .col_expr(token::Column::Revoked, Expr::value(true))
         .filter(token::Column::Id.eq(&id))

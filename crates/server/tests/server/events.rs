@@ -46,6 +46,7 @@ pub async fn put_rows(server: &Server, count: usize, body: impl Fn(usize) -> Str
                 incarnation: Set(None),
                 journal_seq: Set(None),
                 outcome: Set(None),
+                redacted: Set(None),
             }
         };
         event::Entity::insert_many(piece.iter().map(row)).exec_without_returning(&server.app.store.pool).await.unwrap();

@@ -89,6 +89,13 @@ async fn a_policy_reaches_its_computer_and_a_request_becomes_a_grant_that_can_be
     {
         assert_eq!(count(kind), 1, "{kind} in {kinds:?}");
     }
+    // Who did it is the user only where they did something.
+    for (kind, by) in
+        [("request.created", "alice"), ("grant.activated", "alice"), ("grant.ended", "web-1"), ("document.confirmed", "web-1")]
+    {
+        let events = server.owner.read(&format!("/events?kind={kind}")).await.ok();
+        assert_eq!((&events["items"][0]["actor"]["name"], &events["items"][0]["user"]), (&json!(by), &json!("alice")), "{kind}");
+    }
     let of_grant = server.owner.read(&format!("/events?grant={id}&kind=grant.")).await.ok();
     assert!(of_grant["items"].as_array().unwrap().iter().all(|e| e["policy"] == policy["id"]), "{of_grant}");
 }

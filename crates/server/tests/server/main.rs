@@ -7,6 +7,8 @@ mod agent;
 #[cfg(test)]
 mod approvals;
 #[cfg(test)]
+mod break_glass;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod decisions;
@@ -17,9 +19,15 @@ mod enrolment;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
+mod four_eyes;
+#[cfg(test)]
 mod journal;
+#[cfg(test)]
+mod large;
 #[cfg(test)]
 mod many;
 #[cfg(test)]
@@ -37,14 +45,20 @@ mod replicas;
 #[cfg(test)]
 mod restore;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rights;
 #[cfg(test)]
 mod schemathesis;
 #[cfg(test)]
 mod scopes;
 #[cfg(test)]
+mod sequence;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tears;
+#[cfg(test)]
+mod unread;
 #[cfg(test)]
 mod versions;

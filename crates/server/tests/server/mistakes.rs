@@ -25,6 +25,7 @@ fn policy(name: &str, fields: &[(&str, Value)]) -> Value {
 async fn a_policy_that_matches_nothing_is_warned_of() {
     let server = Server::start().await;
     let owner = &server.owner;
+    server.person("Ann", &["approver"], true).await;
     Agent::enrol(&server, "web-1").await;
     assert_eq!(warnings(owner, json!({ "policy": [policy("fine", &[("computers", json!(["web-1"]))])] })).await, Vec::<String>::new());
     let slip = policy("p", &[("computers", json!(["web-1", "wbe-1"]))]);
@@ -50,6 +51,7 @@ async fn a_policy_that_matches_nothing_is_warned_of() {
 async fn a_deny_that_shadows_a_policy_is_said_at_both() {
     let server = Server::start().await;
     let owner = &server.owner;
+    server.person("Ann", &["approver"], true).await;
     owner.post("/policies", policy("give", &[])).await.ok();
     let deny = policy("deny", &[("mode", json!("deny")), ("users", json!("all"))]);
     let said = warnings(owner, json!({ "policy": [deny] })).await;
@@ -65,9 +67,56 @@ async fn a_deny_that_shadows_a_policy_is_said_at_both() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deny_shadows_through_a_list_too() {
+    let server = Server::start().await;
+    let owner = &server.owner;
+    server.person("Ann", &["approver"], true).await;
+    let files = json!([{ "file": "/usr/bin/a" }, { "file": "/usr/bin/b", "arguments": ["-x"] }]);
+    let list = json!([{ "name": "Two", "rules": files }]);
+    let deny = |rules: Value| policy("deny", &[("mode", json!("deny")), ("users", json!("all")), ("applications", rules)]);
+    let give = policy("give", &[("applications", json!([{ "list": "Two" }]))]);
+    let both = json!([{ "file": "/usr/bin/a" }, { "file": "/usr/bin/b" }]);
+    let said = warnings(owner, json!({ "list": list, "policy": [deny(both), give.clone()] })).await;
+    assert!(said.len() == 2 && said[0].contains("mode shadows") && said[1].contains("mode shadowed"), "{said:?}");
+    let said = warnings(owner, json!({ "list": list, "policy": [deny(json!([{ "list": "Two" }])), give.clone()] })).await;
+    assert_eq!(said.len(), 2, "{said:?}");
+    let less = json!([{ "file": "/usr/bin/a" }, { "file": "/usr/bin/b", "arguments": ["-y"] }]);
+    assert_eq!(warnings(owner, json!({ "list": list, "policy": [deny(less), give] })).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn approvers_who_can_never_approve_are_warned_of() {
+    let server = Server::start().await;
+    let owner = &server.owner;
+    Agent::enrol(&server, "web-1").await;
+    server.person("Bob", &["approver"], true).await;
+    server.person("Carol", &["auditor"], true).await;
+    let asks = |approvers: Value, approvals: u32| {
+        let mut asks = policy("p", &[("computers", json!(["web-1"]))]);
+        asks["request"] = json!({ "approvers": approvers, "approvals": approvals });
+        json!({ "policy": [asks] })
+    };
+    assert_eq!(warnings(owner, asks(json!(["person:Bob"]), 1)).await, Vec::<String>::new());
+    assert_eq!(
+        warnings(owner, asks(json!(["person:Bobb", "role:approver"]), 1)).await,
+        ["policy request.approvers[0] unknown_person: \"do you mean \\\"Bob\\\"?\""]
+    );
+    let said = warnings(owner, asks(json!(["person:Carol"]), 1)).await;
+    assert!(said.len() == 2 && said[0].contains("no_approver") && said[1].contains("request.approvals too_few_approvers"), "{said:?}");
+    let said = warnings(owner, asks(json!(["role:approver"]), 5)).await;
+    assert!(said.len() == 1 && said[0].contains("too_few_approvers"), "{said:?}");
+    // Who may not read persons learns of none.
+    owner.post("/policies", asks(json!(["person:Bobb"]), 5)["policy"][0].clone()).await.ok();
+    let dora = server.person("Dora", &["approver"], false).await;
+    assert_eq!(dora.read("/policies/p/warnings").await.ok()["items"], json!([]));
+    assert_eq!(owner.read("/policies/p/warnings").await.ok()["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_nearly_a_name_is_suggested_and_what_is_used_is_not_deleted() {
     let server = Server::start().await;
     let owner = &server.owner;
+    server.person("Ann", &["approver"], true).await;
     owner.post("/lists", json!({ "name": "Package tools", "rules": [{ "product": "apt" }] })).await.ok();
     owner.post("/groups", json!({ "name": "team", "users": ["alice"] })).await.ok();
     let wrong = policy("p", &[("applications", json!([{ "list": "Pakage tools" }])), ("users", json!(["group:taem", "alcie"]))]);

@@ -48,6 +48,7 @@ async fn lived() -> Lived {
     let told = json!({ "name": "post", "kind": "email", "address": "a@example.com", "events": ["policy."] });
     owner.post("/notification-targets", told).await.ok();
     owner.put("/notification-templates/default", json!({ "subject": "ünïcödé {{ summary }}", "body": "{{ summary }}" })).await.ok();
+    owner.post("/holds", json!({ "name": "h", "reason": "ünïcödé 漢字", "covers": { "user": "alice" } })).await.ok();
     owner.delete("/policies/q").await.ok();
     owner.put("/settings/autonomous", json!({ "value": "on" })).await.ok();
     server.person("ada", &["administrator", "approver"], true).await;
@@ -56,6 +57,16 @@ async fn lived() -> Lived {
     let cookie = signed.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
     owner.call(Method::POST, "/policies", Some(request_policy("keyed")), Some(("idempotency-key", "k"))).await.ok();
     let mut agent = Agent::enrol(&server, "web-1").await;
+    let opened =
+        json!({ "computer": "web-1", "user": "alice", "application": { "file": "/usr/bin/true" }, "for": "8h", "reason": "ünïcödé" });
+    owner.post("/break-glass", opened).await.ok();
+    // One proposal that waits, one that was confirmed.
+    owner.post("/persons", json!({ "name": "second", "roles": ["owner"] })).await.ok();
+    let second = server.own_token("second").await;
+    owner.put("/settings/four_eyes", json!({ "value": "on" })).await.ok();
+    owner.post("/policies", request_policy("proposed")).await.ok();
+    let off = owner.put("/settings/four_eyes", json!({ "value": "off" })).await.ok();
+    second.post(&format!("/proposals/{}/confirm", off["id"].as_str().unwrap()), json!({})).await.ok();
     let mut stream = agent.stream(0, 0).await;
     let mut requests = Vec::new();
     for reason in [AWKWARD, "plain"] {
@@ -144,7 +155,7 @@ async fn everything_is_in_postgres_afterwards_and_everybody_goes_on() {
     assert_eq!((issued.grant.as_str(), issued.epoch, issued.seq), (grant.as_str().unwrap(), 1, seq + 1));
     owner.post("/policies", request_policy("new")).await.ok();
     let manifest: Manifest = agent.expect(&mut stream).await;
-    assert_eq!((manifest.policies.len(), manifest.seq), (3, seq + 2));
+    assert_eq!((manifest.policies.len(), manifest.seq), (4, seq + 2));
     let request = agent.ask("alice", &policy, "5m").await;
     owner.read(&format!("/requests/{}", request.id)).await.ok();
     // The numbers of events go on, so that whoever read up to one misses nothing.

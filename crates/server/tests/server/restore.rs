@@ -22,13 +22,13 @@ use crate::postgres::fresh;
 use crate::support::{Server, config, request_policy};
 
 /// What a broker accepts: never a lower trust version, never a lower epoch, in each epoch one document after the other.
-struct Held {
-    trust: Trust,
-    epoch: u64,
-    seq: u64,
+pub struct Held {
+    pub trust: Trust,
+    pub epoch: u64,
+    pub seq: u64,
 }
 
-enum Got {
+pub enum Got {
     Trust,
     Manifest(Manifest),
     Grant(GrantDocument, Digest),
@@ -42,7 +42,7 @@ impl Held {
         self.seq = seq;
     }
 
-    async fn take(&mut self, agent: &Agent, stream: &mut Stream) -> Got {
+    pub async fn take(&mut self, agent: &Agent, stream: &mut Stream) -> Got {
         let envelope = stream.next().await;
         let keys = self.trust.keys_for(envelope.kind().unwrap());
         match envelope.kind().unwrap() {

@@ -74,6 +74,7 @@ fn filled(two: &Two, made: &[[String; 3]; 2], path: &str, at: usize) -> String {
         "persons" => "somebody".into(),
         "settings" => "autonomous".into(),
         "lists" => "L".into(),
+        "holds" => "H".into(),
         _ => "nothing".into(),
     };
     let fill = |part: &str| match part {
@@ -105,6 +106,7 @@ async fn the_rights_are_these() {
     let made = sessions(&mut two).await;
     two.server.owner.post("/persons", serde_json::json!({ "name": "somebody", "roles": ["auditor"] })).await.ok();
     two.server.owner.post("/lists", serde_json::json!({ "name": "L", "rules": [{ "product": "apt" }] })).await.ok();
+    two.server.owner.post("/holds", serde_json::json!({ "name": "H", "reason": "why" })).await.ok();
     let (_, operations) = brevet_server::http::api(&two.server.app);
     let described: Value = two.server.http.get(format!("{}/api/openapi.json", two.server.url)).send().await.unwrap().json().await.unwrap();
     let nobody = Actor { token: "brv_0000000000000000000000000000000000000000000".into(), ..two.server.owner.clone() };

@@ -109,6 +109,46 @@ async fn lists_show_what_is_in_scope_and_single_things_beyond_are_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_policy_was_before_it_came_into_scope_is_not_shown() {
+    let two = two().await;
+    let (owner, auditor) = (&two.server.owner, two.narrowed("auditor").await);
+    let secret = |group: &str, user: &str| {
+        let mut policy = policy_for("moved", json!([format!("group:{group}")]));
+        policy["users"] = json!([format!("{user}-user")]);
+        policy
+    };
+    let id = owner.post("/policies", secret("db", "first")).await.ok()["id"].as_str().unwrap().to_owned();
+    auditor.read("/policies/moved").await.refused("not_found");
+    for (group, user) in [("db", "second"), ("web", "third"), ("db", "fourth"), ("db", "fifth"), ("web", "sixth")] {
+        owner.put("/policies/moved", secret(group, user)).await.ok();
+    }
+    owner.call(Method::POST, "/policies/moved/disable", None, None).await.ok();
+    let history = auditor.read("/policies/moved/history").await.ok();
+    let versions: Vec<u64> = history["items"].as_array().unwrap().iter().map(|item| item["version"].as_u64().unwrap()).collect();
+    assert_eq!(versions, [7, 6, 3], "{history}");
+    let url = format!("{}/api/v1/events/export?policy={id}", two.server.url);
+    let export = two.server.http.get(url).bearer_auth(&auditor.token).send().await.unwrap().text().await.unwrap();
+    for text in [history.to_string(), auditor.read("/events?limit=500").await.ok().to_string(), export] {
+        assert!(text.contains("third") && text.contains("sixth"), "{text}");
+        for hidden in ["first-user", "second-user", "fourth-user", "fifth-user", "group:db"] {
+            assert!(!text.contains(hidden), "{hidden} in {text}");
+        }
+    }
+    let all = owner.read(&format!("/events?policy={id}")).await.ok();
+    let all = all["items"].as_array().unwrap();
+    assert_eq!((all.len(), owner.read("/policies/moved/history").await.ok()["items"].as_array().unwrap().len()), (7, 7));
+    for event in all {
+        let seen = versions.contains(&event["body"]["version"].as_u64().unwrap());
+        let one = auditor.read(&format!("/events/{}", event["id"].as_str().unwrap())).await;
+        assert_eq!(one.status.is_success(), seen, "{event}");
+    }
+    // Deleted while it is in scope: the end is shown, and what was before stays hidden.
+    owner.delete("/policies/moved").await.ok();
+    let text = auditor.read(&format!("/events?policy={id}")).await.ok().to_string();
+    assert!(text.contains("policy.deleted") && text.contains("sixth") && !text.contains("fifth"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_narrowed_approver_decides_for_their_computers_alone() {
     let mut two = two().await;
     let approver = two.narrowed("approver").await;

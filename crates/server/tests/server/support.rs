@@ -226,6 +226,20 @@ impl Server {
         self.token_for(name, decides).await
     }
 
+    /// A token that somebody made themself, signed in to the console by a link: nobody else has seen it.
+    pub async fn own_token(&self, name: &str) -> Actor {
+        let link = self.owner.call(Method::POST, &format!("/persons/{name}/sign-in"), None, None).await.ok();
+        self.own_token_by(link["sign_in"].as_str().unwrap()).await
+    }
+
+    pub async fn own_token_by(&self, link: &str) -> Actor {
+        let answer = self.http.post(link).send().await.unwrap();
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let page = self.http.post(format!("{}/token", self.url)).header("cookie", cookie).send().await.unwrap().text().await.unwrap();
+        let token = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
+        Actor { token: token.to_owned(), ..self.owner.clone() }
+    }
+
     pub async fn token_for(&self, name: &str, decides: bool) -> Actor {
         let made = self.owner.post("/tokens", json!({ "name": "test", "person": name, "decides": decides })).await.ok();
         Actor { token: made["token"].as_str().unwrap().to_owned(), ..self.owner.clone() }

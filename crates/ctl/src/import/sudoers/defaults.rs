@@ -184,10 +184,10 @@ impl Defaults {
             ("env_keep", setting) if everywhere => self.keep_environment(setting),
             ("env_keep", _) => left("for some only; write the names into keep_environment"),
             ("noexec", _) if on => {
-                kept("children = \"deny\", which this version's computers refuse to promise: such a policy is not used yet")
+                kept("children = \"deny\", which this version's computers cannot promise: the server refuses such a policy")
             }
             ("log_input" | "log_output", _) if on => {
-                kept("record = true, which this version's computers refuse to promise: such a policy is not used yet")
+                kept("record = true, which this version's computers cannot promise: the server refuses such a policy")
             }
             ("command_timeout", Setting::Is(_)) => kept("the longest duration"),
             ("requiretty", _) if on => kept("lines without a password get one, which needs a terminal"),

@@ -265,13 +265,13 @@ impl<'a> Drafter<'a> {
         if *noexec {
             self.note(
                 *index,
-                "NOEXEC: children = \"deny\", which this version's computers refuse to promise; the policy is not used yet".into(),
+                "NOEXEC: children = \"deny\", which this version's computers cannot promise; the server refuses the policy until you take that out".into(),
             );
         }
         if *record {
             self.note(
                 *index,
-                "recording: record = true, which this version's computers refuse to promise; the policy is not used yet".into(),
+                "recording: record = true, which this version's computers cannot promise; the server refuses the policy until you take that out".into(),
             );
         }
         if !*password {

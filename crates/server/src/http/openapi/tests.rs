@@ -1,16 +1,20 @@
 //! Each example is one of its type, read strictly.
 
 use brevet_api::rest::apply::{Applied, Apply};
+use brevet_api::rest::break_glass::{BreakGlass, NewReview, OpenBreakGlass};
 use brevet_api::rest::computer::{Because, Computer, EnrolmentToken, EnrolmentTokenCreated, JournalPage, NewEnrolmentToken};
-use brevet_api::rest::event::Event;
+use brevet_api::rest::event::{Event, Redact, Redacted};
 use brevet_api::rest::grant::{Extend, GrantItem, Revoke, RevokeAll, RevokedAll};
+use brevet_api::rest::hold::{Hold, NewHold};
 use brevet_api::rest::instance::{Instance, Me};
 use brevet_api::rest::notification::{NewTarget, NewTemplate, Notification, Target, TargetCreated, TargetEnabled, Template};
 use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person, Roles, SignIn};
 use brevet_api::rest::policy::{Change, OnComputer, Shadow, StoredAutonomous, StoredGroup, StoredList, StoredPolicy};
+use brevet_api::rest::proposal::{Close, Confirmed, Proposal};
 use brevet_api::rest::request::{Approve, Decline, RequestItem};
 use brevet_api::rest::session::SessionItem;
 use brevet_api::rest::setting::{SetValue, Setting};
+use brevet_api::rest::status::Status;
 use brevet_api::rest::token::{NewToken, Token, TokenCreated};
 use brevet_core::autonomous::AutonomousRule;
 use brevet_core::file::{File, Group, List};
@@ -39,7 +43,9 @@ fn each_example_is_one_of_its_type() {
     let examples: Map<String, Value> = serde_json::from_str(super::EXAMPLES).unwrap();
     each_is!(examples: Policy StoredPolicy List StoredList Group StoredGroup AutonomousRule StoredAutonomous Shadow File Apply Applied);
     each_is!(examples: Change OnComputer Computer Because JournalPage NewEnrolmentToken EnrolmentToken EnrolmentTokenCreated);
-    each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke RevokeAll RevokedAll SessionItem Event Instance Me Setting SetValue);
+    each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke RevokeAll RevokedAll SessionItem Event Redact Redacted Hold NewHold Instance Me Setting SetValue);
+    each_is!(examples: Status);
     each_is!(examples: Person NewPerson Roles Enabled OsUser NoOsUser SignIn NewToken Token TokenCreated);
+    each_is!(examples: Proposal Close Confirmed BreakGlass OpenBreakGlass NewReview);
     each_is!(examples: Target NewTarget TargetCreated TargetEnabled Notification Template NewTemplate);
 }

@@ -59,6 +59,7 @@ pub mod person {
         pub created: i64,
         #[sea_orm(column_type = "Text")]
         pub scopes: String,
+        pub removed: bool,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

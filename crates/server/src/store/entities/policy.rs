@@ -30,6 +30,17 @@ pub mod computer {
         pub manifest: String,
         pub incarnation: String,
         pub stream: Option<String>,
+        /// `core::record::ComputerFacts` as JSON.
+        #[sea_orm(column_type = "Text", nullable)]
+        pub facts: Option<String>,
+        /// When the computer recorded them.
+        pub facts_at: Option<i64>,
+        /// In small letters, to choose by.
+        pub os: Option<String>,
+        pub kernel: Option<String>,
+        pub broker_version: Option<String>,
+        /// By how many milliseconds its clock was ahead.
+        pub clock_ahead: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

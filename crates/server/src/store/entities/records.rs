@@ -39,6 +39,7 @@ pub mod event {
         /// What a search for text looks at; see `audit::words`.
         #[sea_orm(column_type = "Text")]
         pub words: String,
+        pub redacted: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -89,6 +90,37 @@ pub mod journal_record {
         #[sea_orm(column_type = "Text", nullable)]
         pub body: Option<String>,
         pub body_hash: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Legal holds.
+pub mod hold {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "hold")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: String,
+        pub name: String,
+        /// The name, and the id once it is released.
+        pub name_key: String,
+        #[sea_orm(column_type = "Text")]
+        pub reason: String,
+        #[sea_orm(column_type = "Text")]
+        pub covers: String,
+        pub created: i64,
+        pub created_by: String,
+        pub created_by_name: String,
+        pub released: Option<i64>,
+        pub released_by: Option<String>,
+        pub released_by_name: Option<String>,
+        #[sea_orm(column_type = "Text", nullable)]
+        pub release_comment: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

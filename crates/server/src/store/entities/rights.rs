@@ -29,6 +29,7 @@ pub mod request {
         pub reminded: Option<i64>,
         pub escalate_at: Option<i64>,
         pub escalated: Option<i64>,
+        pub redacted: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -95,6 +96,7 @@ pub mod grant {
         pub detail: Option<String>,
         #[sea_orm(column_type = "Text")]
         pub body: String,
+        pub redacted: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -132,6 +134,7 @@ pub mod session {
         pub processes_ended: Option<i64>,
         #[sea_orm(column_type = "Text")]
         pub record: String,
+        pub redacted: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

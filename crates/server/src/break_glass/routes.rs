@@ -1,0 +1,97 @@
+//! The routes of break-glass.
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use brevet_api::rest::break_glass::{BreakGlass, BreakGlassQuery, NewReview, OpenBreakGlass};
+use brevet_api::rest::{Code, Page};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::review::{find, shown};
+use super::{open, over, review};
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+use crate::store::entities::break_glass;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    let read = Action::ReadBreakGlass;
+    routes
+        .on(
+            Method::GET,
+            "/break-glass",
+            read,
+            doc("Access that was opened without approval, newest first").answer::<BreakGlass>(200).page(&[]).filters::<BreakGlassQuery>(),
+            list,
+        )
+        .on(
+            Method::POST,
+            "/break-glass",
+            Action::BreakGlass,
+            doc("Open access without approval; everybody who was not asked is told")
+                .body::<OpenBreakGlass>()
+                .answer::<BreakGlass>(201)
+                .creates(),
+            create,
+        )
+        .on(Method::GET, "/break-glass/{id}", read, doc("One").answer::<BreakGlass>(200), show)
+        .on(
+            Method::POST,
+            "/break-glass/{id}/end",
+            Action::BreakGlass,
+            doc("End it before its time").answer::<BreakGlass>(200).fails(&[Code::WrongState]),
+            end,
+        )
+        .on(
+            Method::POST,
+            "/break-glass/{id}/review",
+            Action::ReviewBreakGlass,
+            doc("Say what you found, as another person")
+                .body::<NewReview>()
+                .answer::<BreakGlass>(200)
+                .fails(&[Code::WrongState, Code::OwnReview]),
+            look,
+        )
+}
+
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<BreakGlassQuery>) -> Outcome<Json<Page<BreakGlass>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let reach = actor.reach(Action::ReadBreakGlass).within(break_glass::Column::Computer);
+    let mut select = break_glass::Entity::find().filter(reach).order_by_desc(break_glass::Column::Id).limit(slice.ask());
+    if let Some(state) = &query.state {
+        if !["open", "ended"].contains(&state.as_str()) {
+            return Err(Failure::new(Code::Malformed).because(format!("there is no state {state:?}")));
+        }
+        select = select.filter(break_glass::Column::State.eq(state));
+    }
+    match query.reviewed {
+        Some(true) => select = select.filter(break_glass::Column::Reviewed.is_not_null()),
+        Some(false) => select = select.filter(break_glass::Column::Reviewed.is_null()),
+        None => {}
+    }
+    if let Some(after) = &slice.after {
+        select = select.filter(break_glass::Column::Id.lt(after));
+    }
+    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
+    Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
+}
+
+async fn create(State(app): State<App>, actor: Actor, Body(body): Body<OpenBreakGlass>) -> Outcome<Response> {
+    Ok((StatusCode::CREATED, Json(open::open(&app, &actor, body).await?)).into_response())
+}
+
+async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<BreakGlass>> {
+    shown(find(&app.store.pool, &actor, &id).await?).map(Json)
+}
+
+async fn end(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<BreakGlass>> {
+    over::end(&app, &actor, &id).await.map(Json)
+}
+
+async fn look(State(app): State<App>, actor: Actor, Path(id): Path<String>, Body(body): Body<NewReview>) -> Outcome<Json<BreakGlass>> {
+    review::review(&app, &actor, &id, body).await.map(Json)
+}

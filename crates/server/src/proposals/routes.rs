@@ -1,0 +1,97 @@
+//! The routes of proposals.
+
+use axum::extract::State;
+use axum::http::Method;
+use brevet_api::rest::proposal::{Close, Confirmed, Proposal, ProposalQuery};
+use brevet_api::rest::{Code, Page};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+
+use super::decide;
+use super::store::{find, sees_all, shown, state_named};
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Slice;
+use crate::http::routes::{Routes, doc};
+use crate::store::entities::proposal;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    let act = Action::DecideProposals;
+    routes
+        .on(
+            Method::GET,
+            "/proposals",
+            Action::ReadProposals,
+            doc("Changes that wait for a second person, and what became of others; newest first")
+                .answer::<Proposal>(200)
+                .page(&[])
+                .filters::<ProposalQuery>(),
+            list,
+        )
+        .on(Method::GET, "/proposals/{id}", Action::ReadProposals, doc("One, with its difference").answer::<Proposal>(200), show)
+        .on(
+            Method::POST,
+            "/proposals/{id}/confirm",
+            act,
+            doc("Make the change that it shows, as a second person").body::<Close>().answer::<Confirmed>(200).fails(&[
+                Code::OwnProposal,
+                Code::TokenMayNotDecide,
+                Code::WrongState,
+                Code::StaleProposal,
+            ]),
+            confirm,
+        )
+        .on(
+            Method::POST,
+            "/proposals/{id}/reject",
+            act,
+            doc("Say no, as a second person").body::<Close>().answer::<Proposal>(200).fails(&[
+                Code::OwnProposal,
+                Code::TokenMayNotDecide,
+                Code::WrongState,
+            ]),
+            reject,
+        )
+        .on(
+            Method::POST,
+            "/proposals/{id}/withdraw",
+            act,
+            doc("Take one's own back").body::<Close>().answer::<Proposal>(200).fails(&[Code::WrongState]),
+            withdraw,
+        )
+}
+
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ProposalQuery>) -> Outcome<Json<Page<Proposal>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let mut select = proposal::Entity::find().order_by_desc(proposal::Column::Id).limit(slice.ask());
+    if let Some(state) = &query.state {
+        state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
+        select = select.filter(proposal::Column::State.eq(state));
+    }
+    if !sees_all(&actor) {
+        select = select.filter(proposal::Column::Person.eq(actor.person.as_str()));
+    }
+    if let Some(after) = &slice.after {
+        select = select.filter(proposal::Column::Id.lt(after));
+    }
+    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
+    Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
+}
+
+async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Proposal>> {
+    shown(find(&app, &actor, &id).await?).map(Json)
+}
+
+async fn confirm(State(app): State<App>, actor: Actor, Path(id): Path<String>, Body(body): Body<Close>) -> Outcome<Json<Confirmed>> {
+    decide::confirm(&app, &actor, &id, body).await.map(Json)
+}
+
+async fn reject(State(app): State<App>, actor: Actor, Path(id): Path<String>, Body(body): Body<Close>) -> Outcome<Json<Proposal>> {
+    decide::reject(&app, &actor, &id, body).await.map(Json)
+}
+
+async fn withdraw(State(app): State<App>, actor: Actor, Path(id): Path<String>, Body(body): Body<Close>) -> Outcome<Json<Proposal>> {
+    decide::withdraw(&app, &actor, &id, body).await.map(Json)
+}
