@@ -272,8 +272,12 @@ async fn too_many_calls_are_told_when_to_try_again_and_hinder_nobody_else() {
     for _ in 0..20 {
         assert_eq!(agent.missing(&[]).await.len(), 0);
     }
-    let links = server.http.get(format!("{}/sign-in/wrong", server.url)).send().await.unwrap();
-    assert_eq!(links.status(), StatusCode::TOO_MANY_REQUESTS);
+    // What the strangers used up may have come back while the computer was served.
+    let mut links = Vec::new();
+    for _ in 0..20 {
+        links.push(server.http.get(format!("{}/sign-in/wrong", server.url)).send().await.unwrap().status());
+    }
+    assert!(links.contains(&StatusCode::TOO_MANY_REQUESTS), "{links:?}");
     let mut answers = Vec::new();
     for _ in 0..30 {
         answers.push(server.owner.read("/me").await.status.as_u16());
