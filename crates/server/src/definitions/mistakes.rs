@@ -283,7 +283,8 @@ fn shadows(deny: &Policy, policy: &Policy, all: &Snapshot) -> bool {
             !narrow.is_empty() && narrow.iter().all(|rule| wide.iter().any(|other| is_within(rule, other)))
         }
     };
-    applications() && scope(&deny.users, &policy.users) && scope(&deny.computers, &policy.computers)
+    // What is told soonest comes first: every deny is held against every policy.
+    scope(&deny.users, &policy.users) && scope(&deny.computers, &policy.computers) && applications()
 }
 
 /// Rules, with those of a list in the place of a rule that names one and nothing more.
