@@ -200,8 +200,9 @@ impl Broker {
     /// The refusal to tell, where a user's commands take up too much already.
     pub fn room(&self, uid: u32, bytes: u64) -> Result<Part, Refusal> {
         let look = || {
-            let already = self.ledger().state.weight_of(uid);
-            self.room_beside(uid, bytes, already)
+            // Under the lock, so that no start moves from what begins to what runs in between.
+            let ledger = self.ledger();
+            self.room_beside(uid, bytes, ledger.state.weight_of(uid))
         };
         if let Ok(part) = look() {
             return Ok(part);

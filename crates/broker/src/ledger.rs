@@ -63,6 +63,8 @@ pub struct Live {
     pub session: Arc<Session>,
     /// The hard end that it was last given.
     pub deadline: u64,
+    /// Its hard end as long as the server is heard of.
+    pub heard: u64,
 }
 
 /// How `brevetd` stands.

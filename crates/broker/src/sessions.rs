@@ -174,7 +174,7 @@ pub fn take_up(broker: &Broker) -> Vec<(SessionId, Arc<Session>)> {
                 None => {
                     let session = Arc::new(session);
                     taken.push((id.clone(), Arc::clone(&session)));
-                    broker.ledger().live.insert(id.clone(), Live { session, deadline: status.deadline_ms });
+                    broker.ledger().live.insert(id.clone(), Live { session, deadline: status.deadline_ms, heard: status.deadline_ms });
                     order_again(broker, id);
                 }
             },
@@ -186,7 +186,7 @@ pub fn take_up(broker: &Broker) -> Vec<(SessionId, Arc<Session>)> {
 }
 
 fn adopt(broker: &Broker, id: &SessionId, session: &Arc<Session>, deadline: u64) {
-    broker.ledger().live.insert(id.clone(), Live { session: Arc::clone(session), deadline });
+    broker.ledger().live.insert(id.clone(), Live { session: Arc::clone(session), deadline, heard: deadline });
     order_again(broker, id);
     watch(broker, id, session);
 }

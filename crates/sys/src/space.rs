@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::error::{Error, Result, check};
 
-/// Bytes of the file system of a path: all of them, and those that an unprivileged process may still use.
+/// Bytes of the file system of a path: all of them, and those that we may still use: root has the reserve too, so that no user can
+/// take from it what is left by filling the rest.
 ///
 /// # Errors
 /// When the path is not there or the file system does not say.
@@ -18,7 +19,8 @@ pub fn of(path: &Path) -> Result<(u64, u64)> {
     check("ask for room", unsafe { libc::statvfs(name.as_ptr(), found.as_mut_ptr()) })?;
     // SAFETY: zeroed before and filled by the call that succeeded; every bit pattern is a value of its integers.
     let found = unsafe { found.assume_init() };
-    Ok((found.f_blocks.saturating_mul(found.f_frsize), found.f_bavail.saturating_mul(found.f_frsize)))
+    let free = if crate::process::effective_uid() == 0 { found.f_bfree } else { found.f_bavail };
+    Ok((found.f_blocks.saturating_mul(found.f_frsize), free.saturating_mul(found.f_frsize)))
 }
 
 #[cfg(test)]

@@ -357,7 +357,9 @@ impl Attempt<'_> {
     /// It runs: orders reach it from now on, also one that was due between the last look and now.
     fn running(&self, right: &Right, session: &SessionId, running: &Arc<crate::supervisor::client::Session>) {
         let mut ledger = self.broker.ledger();
-        ledger.live.insert(session.clone(), Live { session: Arc::clone(running), deadline: right.deadline.at });
+        ledger
+            .live
+            .insert(session.clone(), Live { session: Arc::clone(running), deadline: right.deadline.at, heard: right.deadline.heard });
         let now = ledger.now();
         if let Some(why) = ledger.taken_away(&right.grant, &right.command, &self.account.member, &now) {
             // Without grace: it has only begun, and the grace counts from when the right was taken away.

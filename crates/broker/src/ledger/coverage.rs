@@ -77,7 +77,9 @@ impl Ledger {
             }
         }
         let everybody = self.holding().all(|grant| members.contains_key(&grant.user.uid));
-        self.look = Some(Look::new(now.wall, self.documents.in_force().policies.next_denial(now.wall), everybody));
+        let look = Look::new(now.wall, self.documents.in_force().policies.next_denial(now.wall), everybody);
+        // Until all of it has come about: what could not be recorded is tried again soon.
+        self.look = None;
         for (grant, why) in grants {
             self.end_grant(&grant, EndReason::Revoked, &why, true)?;
         }
@@ -85,6 +87,7 @@ impl Ledger {
             crate::say("broker", &format!("session {session} is ended: {why}"));
             self.tell_to_end(&session, spec::EndReason::Revoked, grace);
         }
+        self.look = Some(look);
         Ok(())
     }
 

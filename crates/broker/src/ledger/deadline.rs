@@ -1,6 +1,7 @@
 //! The hard end of a session: the earliest of its grant's end, its policy's validity and its staleness.
 
 use brevet_core::decide::{Holds, holds};
+use brevet_core::document::EndReason;
 use brevet_core::id::SessionId;
 use brevet_core::policy::{AtExpiry, Elevation};
 use brevet_core::time::{Length, Now};
@@ -13,6 +14,8 @@ use crate::state::GrantEntry;
 pub struct Deadline {
     /// The hard end.
     pub at: u64,
+    /// The hard end as long as the server is heard of.
+    pub heard: u64,
     /// Warnings.
     pub warn_at: Vec<u64>,
 }
@@ -41,10 +44,14 @@ pub fn deadline(bounds: Bounds, elevation: &Elevation, now: &Now) -> Deadline {
         AtExpiry::Terminate => 0,
         AtExpiry::LetFinish => elevation.finish_within.map_or(0, brevet_core::time::Length::millis),
     };
-    let at = now.boot.millis.saturating_add(bounds.expiry.saturating_add(finish).min(bounds.staleness));
+    until(now.boot.millis.saturating_add(bounds.expiry).saturating_add(finish), bounds.staleness, elevation, now)
+}
+
+fn until(heard: u64, staleness: u64, elevation: &Elevation, now: &Now) -> Deadline {
+    let at = heard.min(now.boot.millis.saturating_add(staleness));
     let warn = at.saturating_sub(elevation.warn_before.millis());
     let warn_at = if warn > now.boot.millis { vec![warn] } else { Vec::new() };
-    Deadline { at, warn_at }
+    Deadline { at, heard, warn_at }
 }
 
 impl Ledger {
@@ -81,15 +88,20 @@ impl Ledger {
             .iter()
             .filter_map(|(id, live)| {
                 let grant = self.state.grants.get(&self.state.sessions.get(id)?.started.grant)?;
-                // A grant that ended has given its sessions their order already.
-                grant.is_open().then_some(())?;
-                let deadline = deadline(self.bounds(grant, now), &grant.elevation, now);
+                let deadline = if grant.is_open() {
+                    deadline(self.bounds(grant, now), &grant.elevation, now)
+                } else {
+                    // One that ended has given its sessions their order already, unless they may finish: a heartbeat counts for these too.
+                    let finishes =
+                        grant.elevation.at_expiry == AtExpiry::LetFinish && self.state.end_of(&grant.id) == Some(EndReason::Expired);
+                    until(live.heard, finishes.then(|| self.bounds(grant, now).staleness)?, &grant.elevation, now)
+                };
                 (deadline.at.abs_diff(live.deadline) > 1_000).then(|| (id.clone(), deadline))
             })
             .collect();
         for (id, deadline) in moved {
             if let Some(live) = self.live.get_mut(&id) {
-                live.deadline = deadline.at;
+                (live.deadline, live.heard) = (deadline.at, deadline.heard);
                 if let Err(error) = live.session.reschedule(deadline.at, deadline.warn_at) {
                     crate::say("broker", &format!("session {id} could not be given another end: {}", crate::chain(&error)));
                 }

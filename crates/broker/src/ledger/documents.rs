@@ -70,7 +70,6 @@ impl Ledger {
                 let reading = Self::reading();
                 if let Some(signed) = answered {
                     self.clock_ahead = Some(reading.wall.saturating_sub(signed.millis()));
-                    self.note_facts()?;
                 }
                 if let Some(signed) = answered
                     && let Some(jumped) = self.clock.lower(signed, reading)
@@ -82,6 +81,12 @@ impl Ledger {
                 let now = self.now();
                 self.reschedule(&now);
                 self.wake();
+                // The heartbeat counts whether or not these can be recorded now.
+                if answered.is_some()
+                    && let Err(error) = self.note_facts()
+                {
+                    crate::say("broker", &format!("the computer's facts could not be recorded: {}", crate::chain(&error)));
+                }
             }
             Received::Acknowledgement(acknowledgement) => self.receive_acknowledgement(&acknowledgement, envelope, now)?,
         }

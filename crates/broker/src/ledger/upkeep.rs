@@ -59,10 +59,11 @@ impl Ledger {
         if now.boot.millis.saturating_sub(self.last_tidied) >= SAVE_MS {
             self.last_tidied = now.boot.millis;
             self.refused_documents = 20;
-            self.note_facts()?;
             self.documents.position.mark = Some(now.wall);
             self.documents.save()?;
             self.trim(&now)?;
+            // Last: they differ when the disk gets full, and what is above makes room.
+            self.note_facts()?;
         } else if self.journal.needs_rotation() && self.cannot_rotate.is_none() && self.may_rotate(&now) {
             self.rotate(&now)?;
         }

@@ -281,6 +281,32 @@ fn what_may_finish_goes_on_after_expiry_until_its_hard_end() {
 }
 
 #[test]
+fn what_may_finish_goes_on_while_the_server_is_heard_of_and_not_without_it() {
+    let (computer, user) = started();
+    let agent = Agent::connect(&computer);
+    let program = computer.program("tool", "#!/bin/sh\nsleep \"$1\"\n");
+    let policy = id();
+    let toml = format!(
+        "mode = \"automatic\"\nauthentication = \"none\"\nstaleness = \"3s\"\napplications = [{{ file = \"{program}\" }}]\n[policy.elevation]\n\
+         at_expiry = \"let_finish\"\nfinish_within = \"1m\"\ngrace = \"0s\"\n[policy.request]\nmax_duration = \"1s\""
+    );
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml))]);
+    agent.send(&computer.heartbeat(None));
+    let heard = Client::start(&computer, &user, run(&[&program, "6"]));
+    heard.expect_started();
+    // Twice as long as the staleness, and long after its expiry.
+    for _ in 0..12 {
+        agent.send(&computer.heartbeat(None));
+        drop(brevet_sys::poll::wait(&[], Some(500)));
+    }
+    assert_eq!(heard.expect_ended().status, Some(0));
+    agent.send(&computer.heartbeat(None));
+    let unheard = Client::start(&computer, &user, run(&[&program, "60"]));
+    unheard.expect_started();
+    assert!(unheard.expect_ended().because.is_some());
+}
+
+#[test]
 fn a_user_ends_their_own_grant() {
     let (computer, user) = started();
     let agent = Agent::connect(&computer);

@@ -15,6 +15,8 @@ use crate::policy::Policy;
 
 /// More errors of one text, or of one entry, help nobody.
 const MOST: usize = 20;
+/// After so many of one text, its other entries are not looked at.
+const MOST_IN_ALL: usize = 200;
 
 /// Every error of a text that could not be read; empty where none is found.
 pub fn errors(text: &str) -> Vec<FileError> {
@@ -46,7 +48,14 @@ fn told(text: &str, span: Option<std::ops::Range<usize>>, message: String) -> Fi
 
 fn entries<T: DeserializeOwned>(text: &str, kind: &str, value: &Spanned<DeValue<'_>>, out: &mut Vec<FileError>) {
     match value.get_ref() {
-        DeValue::Array(entries) => entries.iter().for_each(|found| entry::<T>(text, kind, found, out)),
+        DeValue::Array(entries) => {
+            for found in entries {
+                if out.len() >= MOST_IN_ALL {
+                    return;
+                }
+                entry::<T>(text, kind, found, out);
+            }
+        }
         _ => out.push(told(text, Some(value.span()), format!("write [[{kind}]], with two brackets: there may be several"))),
     }
 }
