@@ -33,13 +33,22 @@ pub(super) async fn beyond<D: ConnectionTrait>(
     for some in changed.chunks(AT_ONCE) {
         let mut versions = versions(connection, sight, all, some).await?;
         versions.retain(|_, seen| seen.contains(&false));
+        // Nested: a database takes a condition only so deep, and a flat one is as deep as it is long.
+        let mut of_some: Option<Condition> = None;
         for (policy, places) in places(connection, versions.keys()).await? {
             let seen = versions.get(&policy).map(Vec::as_slice).unwrap_or_default();
+            let mut of_policy: Option<Condition> = None;
             for (from, until) in ranges(seen, &places) {
                 let until = until.map(|until| C::Seq.lt(until));
                 let range = Condition::all().add(C::Policy.eq(&policy)).add(C::Seq.gte(from)).add_option(until);
-                hidden = Some(hidden.unwrap_or_else(Condition::any).add(range));
+                of_policy = Some(of_policy.unwrap_or_else(Condition::any).add(range));
             }
+            if let Some(of_policy) = of_policy {
+                of_some = Some(of_some.unwrap_or_else(Condition::any).add(of_policy));
+            }
+        }
+        if let Some(of_some) = of_some {
+            hidden = Some(hidden.unwrap_or_else(Condition::any).add(of_some));
         }
     }
     Ok(hidden)

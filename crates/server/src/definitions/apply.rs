@@ -72,12 +72,9 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     let in_file: HashMap<_, _> = wanted.iter().map(|content| (content.key(), content)).collect();
     let others = after.0.iter().filter(|d| in_file.get(&d.content.key()).is_none_or(|content| **content != d.content));
     errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()))).collect())?;
-    let known = Known::load(change.tx(), &after).await?;
-    let together = Together::new(&after, &known);
-    let warnings = wanted.iter().flat_map(|content| together.of(content, change.now)).take(MOST_WARNINGS).collect();
-    let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
-    let warnings = if actor.may(Action::ReadPersons) { warnings } else { mistakes::without_persons(warnings) };
+    let (known, now) = (Known::load(change.tx(), &after).await?, change.now);
     if body.dry_run {
+        drop(change);
         for change in changes.iter_mut().filter(|c| c.change == AppliedAction::Created) {
             change.id = None;
         }
@@ -85,6 +82,11 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
         publish::publish(&mut change).await?;
         change.commit().await?;
     }
+    // Last: nothing is refused for them, and nobody waits for the change meanwhile.
+    let together = Together::new(&after, &known, &sight);
+    let warnings = wanted.iter().flat_map(|content| together.of(content, now)).take(MOST_WARNINGS).collect();
+    let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
+    let warnings = if actor.may(Action::ReadPersons) { warnings } else { mistakes::without_persons(warnings) };
     Ok(Json(Applied { dry_run: body.dry_run, changes, warnings }))
 }
 

@@ -28,7 +28,7 @@ pub fn alone(content: &Content, prefix: &str) -> Vec<FieldError> {
         errors.push(error(prefix, "name", "must not look like an id"));
     }
     if content.is_break_glass() {
-        errors.push(error(prefix, "name", "names that begin with \"Break-glass \" are those of break-glass alone"));
+        errors.push(error(prefix, "name", "names that begin with \"Break-glass brk_\" are those of break-glass alone"));
     }
     errors
 }

@@ -10,6 +10,7 @@ use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::content::{Content, Snapshot, kind_name};
+use super::sight::Sight;
 use crate::access::{role_name, roles_from_text};
 use crate::http::failure::Outcome;
 use crate::store::entities::{computer, person, person_os_user};
@@ -76,8 +77,9 @@ pub struct Together<'a> {
 impl<'a> Together<'a> {
     /// Looks through them.
     #[must_use]
-    pub fn new(all: &'a Snapshot, known: &'a Known) -> Self {
-        let policies = all.0.iter().filter_map(|definition| match &definition.content {
+    pub fn new(all: &'a Snapshot, known: &'a Known, sight: &Sight) -> Self {
+        // What somebody does not see is not named to them.
+        let policies = all.0.iter().filter(|definition| sight.sees(definition, all)).filter_map(|definition| match &definition.content {
             Content::Policy(policy) if policy.enabled => Some(&**policy),
             _ => None,
         });
@@ -153,12 +155,13 @@ impl Found<'_> {
     fn computers(&mut self, scope: &Scope) {
         let Scope::Named(entries) = scope else { return };
         let mut any = false;
+        let together = self.together;
         for (index, entry) in entries.iter().enumerate() {
             let field = format!("computers[{index}]");
             match entry.strip_prefix("group:") {
                 Some(group) => {
-                    let members = self.together.all.group(group).and_then(|group| group.computers.clone()).unwrap_or_default();
-                    any |= members.iter().any(|member| self.together.known.computers.contains(member));
+                    let members = together.all.group(group).and_then(|group| group.computers.as_deref()).unwrap_or_default();
+                    any |= members.iter().any(|member| together.known.computers.contains(member));
                     if members.is_empty() {
                         self.add(&field, "empty_group", format!("the group {group:?} has no computer"), None);
                     }
@@ -280,7 +283,7 @@ fn shadows(deny: &Policy, policy: &Policy, all: &Snapshot) -> bool {
         (Applications::Rules(wide), Applications::Rules(narrow)) => {
             let wide = written_out(wide, all);
             let narrow = written_out(narrow, all);
-            !narrow.is_empty() && narrow.iter().all(|rule| wide.iter().any(|other| is_within(rule, other)))
+            !narrow.is_empty() && narrow.iter().all(|rule| is_within(rule, &wide))
         }
     };
     // What is told soonest comes first: every deny is held against every policy.
@@ -299,9 +302,10 @@ fn written_out<'a>(rules: &'a [Rule], all: &'a Snapshot) -> Vec<&'a Rule> {
     rules.iter().flat_map(one).collect()
 }
 
-/// Whether all that a rule means is certainly meant by another: the same, or the same with any arguments.
-fn is_within(rule: &Rule, wide: &Rule) -> bool {
-    rule == wide || (wide.arguments.is_none() && *wide == Rule { arguments: None, ..rule.clone() })
+/// Whether all that a rule means is certainly meant by one of others: the same, or the same with any arguments.
+fn is_within(rule: &Rule, wide: &[&Rule]) -> bool {
+    let any = Rule { arguments: None, ..rule.clone() };
+    wide.iter().any(|other| **other == *rule || **other == any)
 }
 
 /// The name that is most like one that is not there, if it is like it.

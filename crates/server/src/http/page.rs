@@ -102,7 +102,7 @@ impl Slice {
         key: impl Fn(&T) -> String,
         shown: impl Fn(T) -> Outcome<S>,
     ) -> Outcome<Page<S>> {
-        items.sort_by_key(&key);
+        items.sort_by_cached_key(&key);
         let mut page = self.filling(false);
         for item in items {
             let key = key(&item);
@@ -116,7 +116,7 @@ impl Slice {
     /// A page of a list of small things that is in memory, sorted by `key` here.
     #[must_use]
     pub fn page_of<T>(&self, mut items: Vec<T>, key: impl Fn(&T) -> String) -> Page<T> {
-        items.sort_by_key(&key);
+        items.sort_by_cached_key(&key);
         if let Some(after) = &self.after {
             items.retain(|item| key(item) > *after);
         }
@@ -161,7 +161,12 @@ where
         fitting = fitting.saturating_add(1);
     }
     let more = u64::try_from(sizes.len()).unwrap_or(u64::MAX) > fitting;
-    let rows = if fitting == 0 { Vec::new() } else { select.limit(fitting).all(connection).await? };
+    // Where all of them fit, one that came meanwhile must not push the last one out unseen.
+    let ask = if more { fitting } else { limit.saturating_add(1) };
+    let mut rows = select.limit(ask).all(connection).await?;
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = more || rows.len() > most;
+    rows.truncate(most);
     Ok(Rows { rows, more })
 }
 

@@ -7,7 +7,7 @@ use brevet_api::rest::notification::{NewTarget, Notification, NotificationQuery,
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::{Code, Page};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::targets::{self, notification_shown};
 use super::{TEST, outbox, targets::with_secret, webhook};
@@ -17,7 +17,7 @@ use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::store::Change;
 use crate::store::entities::{notification, notification_target as target};
@@ -219,7 +219,7 @@ async fn test(State(app): State<App>, actor: Actor, Path(reference): Path<String
 async fn log(State(app): State<App>, _actor: Actor, Query(query): Query<NotificationQuery>) -> Outcome<Json<Page<Notification>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let pool = &app.store.pool;
-    let mut select = notification::Entity::find().order_by_desc(notification::Column::Seq).limit(slice.ask());
+    let mut select = notification::Entity::find().order_by_desc(notification::Column::Seq);
     if let Some(state) = &query.state {
         if !["pending", "sent", "failed", "obsolete"].contains(&state.as_str()) {
             return Err(Failure::new(Code::Malformed).because(format!("there is no state {state:?}")));
@@ -238,12 +238,15 @@ async fn log(State(app): State<App>, _actor: Actor, Query(query): Query<Notifica
     }
     let names: std::collections::HashMap<String, String> =
         target::Entity::find().all(pool).await?.into_iter().map(|row| (row.id, row.name)).collect();
-    let page = slice.page(select.all(pool).await?, |row| row.seq.to_string());
-    let shown = |row: notification::Model| {
+    let found = bounded(pool, select, slice.limit, &[notification::Column::Body]).await?;
+    let mut page = slice.filling(found.more);
+    for row in found.rows {
         let name = names.get(&row.target).cloned().unwrap_or_default();
-        notification_shown(row, name)
-    };
-    Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
+        if !page.add(row.seq.to_string(), notification_shown(row, name)?)? {
+            break;
+        }
+    }
+    Ok(Json(page.page()))
 }
 
 async fn retry(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Notification>> {

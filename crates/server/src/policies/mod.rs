@@ -132,7 +132,7 @@ async fn warnings(
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let policy = sight.find(&all, Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
     let known = mistakes::Known::load(&app.store.pool, &all).await?;
-    let found = mistakes::Together::new(&all, &known).of(&policy.content, app.clock.now());
+    let found = mistakes::Together::new(&all, &known, &sight).of(&policy.content, app.clock.now());
     let found = if sight.is_whole() { found } else { mistakes::narrowed(found) };
     let found = if actor.may(Action::ReadPersons) { found } else { mistakes::without_persons(found) };
     let numbered: Vec<(usize, Mistake)> = found.into_iter().enumerate().collect();
