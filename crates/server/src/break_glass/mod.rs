@@ -13,10 +13,10 @@ pub use review::shown;
 pub use routes::routes;
 
 /// What the names of its policies begin with. Nobody else's policy may be called so.
-pub const PREFIX: &str = "Break-glass brk_";
+const PREFIX: &str = "Break-glass brk_";
 
 /// Whether a policy is one of these.
 #[must_use]
 pub fn owns(name: &str) -> bool {
-    name.starts_with("Break-glass ")
+    name.starts_with(PREFIX)
 }

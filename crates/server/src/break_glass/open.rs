@@ -2,7 +2,7 @@
 
 use brevet_api::rest::Code;
 use brevet_api::rest::break_glass::{BreakGlass, OpenBreakGlass};
-use brevet_core::id::{BreakGlassId, PolicyId};
+use brevet_core::id::{BreakGlassId, PolicyId, TokenId};
 use brevet_core::policy::{Applications, Authentication, Elevation, Mode, Policy, RequestTerms, Scope, Validity, validate};
 use brevet_core::time::Length;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -21,6 +21,7 @@ use crate::documents::publish::publish;
 use crate::http::failure::{Failure, Outcome};
 use crate::store::Change;
 use crate::store::entities::{break_glass, computer, person};
+use crate::tokens::store::maker;
 
 /// A night. Whoever needs longer opens it again, and says why again.
 const LONGEST: Length = Length::from_hours(8);
@@ -68,6 +69,7 @@ pub(super) async fn open(app: &App, actor: &Actor, body: OpenBreakGlass) -> Outc
         reviewed_by: Set(None),
         reviewed_by_name: Set(None),
         review: Set(None),
+        known_by: Set(maker(change.tx(), actor.token.as_ref().map(TokenId::as_str)).await?.map(|person| person.to_string())),
     };
     break_glass::Entity::insert(row).exec_without_returning(change.tx()).await?;
     let said = serde_json::json!({
@@ -89,6 +91,9 @@ pub(super) async fn open(app: &App, actor: &Actor, body: OpenBreakGlass) -> Outc
     Ok(item)
 }
 
+/// Below this a right would end between two heartbeats.
+const SHORTEST_STALENESS: Length = Length::from_minutes(5);
+
 fn policy(change: &Change, id: &BreakGlassId, machine: &computer::Model, body: &OpenBreakGlass) -> Policy {
     Policy {
         name: format!("Break-glass {id}"),
@@ -103,7 +108,8 @@ fn policy(change: &Change, id: &BreakGlassId, machine: &computer::Model, body: &
         applications: Applications::Rules(vec![body.application.clone()]),
         exceptions: Vec::new(),
         validity: Validity::Window { start: change.now.minus(BEHIND), end: change.now.plus(body.duration) },
-        staleness: body.duration,
+        // A heartbeat comes each minute; the window ends it in any case.
+        staleness: body.duration.max(SHORTEST_STALENESS),
         elevation: Elevation::default(),
         request: RequestTerms { max_duration: body.duration, ..RequestTerms::default() },
     }

@@ -3,7 +3,7 @@
 use brevet_api::rest::Code;
 use brevet_api::rest::break_glass::{BreakGlass, BreakGlassState, NewReview, Review};
 use brevet_api::rest::computer::ComputerRef;
-use brevet_core::id::{BreakGlassId, ComputerId, PersonId, PolicyId};
+use brevet_core::id::{BreakGlassId, ComputerId, PersonId, PolicyId, TokenId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
@@ -15,8 +15,10 @@ use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
+use crate::people::store::same_os_user;
 use crate::store::Change;
-use crate::store::entities::{break_glass, person_os_user, token};
+use crate::store::entities::{break_glass, person, person_os_user};
+use crate::tokens::store::maker;
 
 /// One by its id, if its computer is one that this actor sees.
 ///
@@ -107,29 +109,29 @@ pub(super) async fn review(app: &App, actor: &Actor, id: &str, body: NewReview) 
     Ok(item)
 }
 
-/// Neither who opened it, nor who it was for, nor somebody who is the same OS user as who opened it; nor by a token that who opened it
-/// made for somebody else, and so knows.
+/// Neither who opened it, nor who it was for, nor somebody who is the same OS user as who opened it, nor somebody of whom that is not
+/// known; nor by a token that who opened it made for somebody else, and so knows, nor the other way round.
 async fn refuse_involved(change: &Change, actor: &Actor, row: &break_glass::Model) -> Outcome<()> {
     if actor.person.as_str() == row.opened_by {
         return Err(Failure::new(Code::OwnReview));
     }
-    let token = match &actor.token {
-        Some(token) => token::Entity::find_by_id(token.as_str()).one(change.tx()).await?,
-        None => None,
-    };
-    if token.and_then(|token| token.made_by).as_ref() == Some(&row.opened_by) {
+    let maker = maker(change.tx(), actor.token.as_ref().map(TokenId::as_str)).await?;
+    if maker.is_some_and(|maker| maker.as_str() == row.opened_by) {
         let why = Failure::new(Code::OwnReview).because("whoever opened it made this token, and so knows it");
         return Err(why.hint("sign in to the console by a link and make a token of your own there"));
     }
-    let links = |person: &str| person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(person)).all(change.tx());
-    let (mine, openers) = (links(actor.person.as_str()).await?, links(&row.opened_by).await?);
+    if row.known_by.as_deref() == Some(actor.person.as_str()) {
+        return Err(Failure::new(Code::OwnReview).because("you made the token that opened it, and so know it"));
+    }
+    let mine = person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(actor.person.as_str())).all(change.tx()).await?;
+    let person = person::Entity::find_by_id(actor.person.as_str()).one(change.tx()).await?;
+    if mine.is_empty() && !person.is_some_and(|person| person.no_os_user) {
+        return Err(Failure::new(Code::NoOsUserRecorded).hint("an owner links an OS user to this person, or records that they have none"));
+    }
     if mine.iter().any(|link| link.user == row.user) {
         return Err(Failure::new(Code::OwnReview).because("it was opened for you"));
     }
-    if mine
-        .iter()
-        .any(|a| openers.iter().any(|b| a.user == b.user && (a.computer.is_empty() || b.computer.is_empty() || a.computer == b.computer)))
-    {
+    if same_os_user(change.tx(), actor.person.as_str(), &row.opened_by).await? {
         return Err(Failure::new(Code::OwnReview).because("you and whoever opened it are the same OS user"));
     }
     Ok(())

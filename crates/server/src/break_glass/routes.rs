@@ -50,10 +50,11 @@ pub fn routes(routes: Routes) -> Routes {
             Method::POST,
             "/break-glass/{id}/review",
             Action::ReviewBreakGlass,
-            doc("Say what you found, as another person")
-                .body::<NewReview>()
-                .answer::<BreakGlass>(200)
-                .fails(&[Code::WrongState, Code::OwnReview]),
+            doc("Say what you found, as another person").body::<NewReview>().answer::<BreakGlass>(200).fails(&[
+                Code::WrongState,
+                Code::OwnReview,
+                Code::NoOsUserRecorded,
+            ]),
             look,
         )
 }

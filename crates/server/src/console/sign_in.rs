@@ -68,6 +68,7 @@ pub(super) async fn sign_in(State(app): State<App>, Path(secret): Path<String>) 
         person: Set(person.id.clone()),
         created: Set(change.now.millis()),
         expires: Set(change.now.plus(LIVES).millis()),
+        made_by: Set(row.made_by.clone()),
     };
     console_session::Entity::insert(session).exec_without_returning(change.tx()).await?;
     let actor = Actor::signed_in(person.clone())?;

@@ -1,4 +1,5 @@
-//! A token of one's own, made by whoever is signed in: nobody else has seen it, so it counts as theirs where two persons are needed.
+//! A token of one's own, made by whoever is signed in: nobody else has seen it, so it counts as theirs alone where two persons are
+//! needed, unless somebody else was shown the link that signed them in.
 
 use askama::Template;
 use axum::extract::State;
@@ -11,7 +12,7 @@ use crate::access::Action;
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::signed_in::identify_cookie;
+use crate::http::signed_in::{identify_cookie, signed_in_by};
 use crate::store::Change;
 use crate::tokens::store::{New, create};
 
@@ -39,7 +40,7 @@ pub(super) async fn make(State(app): State<App>, headers: HeaderMap) -> Outcome<
         scopes: actor.scopes.clone(),
         decides: true,
         lives: LIVES,
-        made_by: None,
+        made_by: signed_in_by(&change, &headers).await?,
     };
     let (id, token) = create(&change, &new).await?;
     let expires = change.now.plus(LIVES);

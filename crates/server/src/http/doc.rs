@@ -193,6 +193,9 @@ impl Doc {
         if self.needs_match {
             codes.push(Code::PreconditionRequired);
         }
+        if self.proposes {
+            codes.push(Code::TooMany);
+        }
         codes.extend_from_slice(&self.fails);
         codes.sort_unstable_by_key(|code| (code.status(), code.as_str()));
         codes.dedup();

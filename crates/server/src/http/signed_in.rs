@@ -6,7 +6,7 @@ use brevet_core::digest::{Digest, Fields};
 use brevet_core::id::{PersonId, TokenId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _};
 
 use super::failure::{Failure, Outcome};
 use crate::access::{Actor, Scopes, roles_from_text};
@@ -46,7 +46,7 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
         return Err(unknown().because(format!("this token expired at {}", Timestamp::from_millis(row.expires))));
     }
     let person = enabled_person(app, &row.person).await?.ok_or_else(|| unknown().because("this token's person is disabled"))?;
-    touch(app, &row).await?;
+    touch(app, &row);
     let own = roles_from_text(&person.roles);
     let roles = roles_from_text(&row.roles).into_iter().filter(|role| own.contains(role)).collect();
     Ok(Actor {
@@ -59,16 +59,29 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
     })
 }
 
+async fn console_session<C: ConnectionTrait>(connection: &C, headers: &HeaderMap) -> Outcome<Option<console_session::Model>> {
+    let prefix = format!("{COOKIE}=");
+    let cookies = headers.get(header::COOKIE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let Some(secret) = cookies.split(';').find_map(|c| c.trim().strip_prefix(&prefix)) else { return Ok(None) };
+    Ok(console_session::Entity::find_by_id(hash(secret).to_string()).one(connection).await?)
+}
+
+/// Who else was shown the link that signed somebody in to the console.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn signed_in_by(change: &crate::store::Change, headers: &HeaderMap) -> Outcome<Option<PersonId>> {
+    let row = console_session(change.tx(), headers).await?;
+    Ok(row.and_then(|row| row.made_by).map(|id| PersonId::parse(&id)).transpose()?)
+}
+
 /// Who is signed in to the console.
 ///
 /// # Errors
 /// `unauthenticated` when nobody.
 pub async fn identify_cookie(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
     let unknown = || Failure::new(Code::Unauthenticated);
-    let cookies = headers.get(header::COOKIE).and_then(|v| v.to_str().ok()).ok_or_else(unknown)?;
-    let prefix = format!("{COOKIE}=");
-    let secret = cookies.split(';').find_map(|c| c.trim().strip_prefix(&prefix)).ok_or_else(unknown)?;
-    let row = console_session::Entity::find_by_id(hash(secret).to_string()).one(&app.store.pool).await?;
+    let row = console_session(&app.store.pool, headers).await?;
     let row = row.filter(|row| row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
     let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;
     Actor::signed_in(person)
@@ -95,18 +108,27 @@ async fn enabled_person(app: &App, id: &str) -> Outcome<Option<person::Model>> {
     Ok(person::Entity::find_by_id(id).one(&app.store.pool).await?.filter(|person| person.enabled))
 }
 
-/// Remembers the use to the minute, so that reading does not become writing.
-async fn touch(app: &App, row: &token::Model) -> Outcome<()> {
+/// Remembers the use to the minute, so that reading does not become writing, and waits for nobody who writes.
+fn touch(app: &App, row: &token::Model) {
     let now = app.clock.now();
     let minute_ago = now.minus(Length::from_minutes(1)).millis();
-    if row.last_used.is_none_or(|used| used < minute_ago) {
-        let change = crate::store::Change::begin(app).await?;
-        token::Entity::update_many()
-            .col_expr(token::Column::LastUsed, Expr::value(now.millis()))
-            .filter(token::Column::Id.eq(&row.id).and(token::Column::Revoked.eq(false)))
-            .exec(change.tx())
-            .await?;
-        change.commit().await?;
+    if row.last_used.is_some_and(|used| used >= minute_ago) {
+        return;
     }
-    Ok(())
+    let (app, id) = (app.clone(), row.id.clone());
+    tokio::spawn(async move {
+        if let Err(failure) = used(&app, &id, now).await {
+            tracing::warn!("the use of a token was not remembered: {failure:?}");
+        }
+    });
+}
+
+async fn used(app: &App, id: &str, now: Timestamp) -> Outcome<()> {
+    let change = crate::store::Change::begin(app).await?;
+    token::Entity::update_many()
+        .col_expr(token::Column::LastUsed, Expr::value(now.millis()))
+        .filter(token::Column::Id.eq(id).and(token::Column::Revoked.eq(false)))
+        .exec(change.tx())
+        .await?;
+    Ok(change.commit().await?)
 }

@@ -147,6 +147,19 @@ pub async fn remove(change: &Change, person: &person::Model) -> Outcome<Ended> {
     Ok(Ended { tokens: tokens.rows_affected, sessions: sessions.rows_affected, os_users: os_users.rows_affected })
 }
 
+/// Whether two persons are the same OS user somewhere.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn same_os_user<C: ConnectionTrait>(connection: &C, one: &str, other: &str) -> Outcome<bool> {
+    let links = |person: &str| person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(person)).all(connection);
+    let (one, other) = (links(one).await?, links(other).await?);
+    let same = |a: &person_os_user::Model, b: &person_os_user::Model| {
+        a.user == b.user && (a.computer.is_empty() || b.computer.is_empty() || a.computer == b.computer)
+    };
+    Ok(one.iter().any(|a| other.iter().any(|b| same(a, b))))
+}
+
 /// A link that signs in once: its secret.
 ///
 /// # Errors
@@ -160,6 +173,8 @@ pub async fn sign_in_link(change: &Change, person: &PersonId) -> Outcome<(String
         person: Set(person.to_string()),
         expires: Set(expires.millis()),
         used: Set(false),
+        // Whoever confirmed it as a second person was shown it.
+        made_by: Set(crate::proposals::confirming().map(|person| person.to_string())),
     };
     sign_in::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok((secret, expires))

@@ -6,7 +6,7 @@ use axum::http::{Request, header};
 use brevet_api::rest::Code;
 use brevet_api::rest::proposal::{Close, Confirmed, Proposal, ProposalState};
 use brevet_core::id::{PersonId, TokenId};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::EntityTrait as _;
 use tower::ServiceExt as _;
 
 use super::layer::Replayed;
@@ -17,8 +17,10 @@ use crate::app::App;
 use crate::audit::By;
 use crate::http::extract::MAX_BODY;
 use crate::http::failure::{Failure, Outcome};
+use crate::people::store::same_os_user;
 use crate::store::Change;
-use crate::store::entities::{person, person_os_user, proposal, token};
+use crate::store::entities::{person, proposal, token};
+use crate::tokens::store::maker;
 
 /// One that this actor may know, and that is open.
 async fn open(app: &App, actor: &Actor, id: &str) -> Outcome<proposal::Model> {
@@ -38,34 +40,34 @@ async fn second(app: &App, actor: &Actor, row: &proposal::Model) -> Outcome<()> 
     if !actor.decides {
         return Err(Failure::new(Code::TokenMayNotDecide).hint("make a token with decides = true"));
     }
-    // Whoever made a token for somebody else knows it.
-    let token = match &actor.token {
-        Some(token) => token::Entity::find_by_id(token.as_str()).one(&app.store.pool).await?,
-        None => None,
-    };
-    if token.and_then(|token| token.made_by).as_ref() == Some(&row.person) {
-        let why = Failure::new(Code::OwnProposal).because("whoever proposed it made this token, and so knows it");
-        return Err(why.hint("sign in to the console by a link and make a token of your own there"));
+    // Whoever made a token for somebody else, or was shown it, knows it.
+    let pool = &app.store.pool;
+    let (of_mine, of_theirs) = (maker(pool, actor.token.as_ref().map(TokenId::as_str)).await?, maker(pool, row.token.as_deref()).await?);
+    let own_token = "sign in to the console by a link and make a token of your own there";
+    if of_mine.as_ref().is_some_and(|maker| maker.as_str() == row.person) {
+        return Err(Failure::new(Code::OwnProposal).because("whoever proposed it made this token, and so knows it").hint(own_token));
     }
-    let links = |person: &str| person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(person)).all(&app.store.pool);
-    let (theirs, mine) = (links(&row.person).await?, links(actor.person.as_str()).await?);
-    let same = |a: &person_os_user::Model, b: &person_os_user::Model| {
-        a.user == b.user && (a.computer.is_empty() || b.computer.is_empty() || a.computer == b.computer)
-    };
-    if theirs.iter().any(|a| mine.iter().any(|b| same(a, b))) {
+    if of_theirs.as_ref() == Some(&actor.person) {
+        return Err(Failure::new(Code::OwnProposal).because("you made the token that proposed it, and so know it"));
+    }
+    if of_mine.is_some() && of_mine == of_theirs {
+        return Err(Failure::new(Code::OwnProposal).because("one person made both tokens, and so knows both").hint(own_token));
+    }
+    if same_os_user(pool, &row.person, actor.person.as_str()).await? {
         return Err(Failure::new(Code::OwnProposal).because("both are the same OS user"));
     }
-    match needed(app, &row.method, &row.path) {
+    match needed(app, &row.method, &row.path, &row.uri) {
         Some(action) if actor.may(action) && actor.reach(action) == Reach::All => Ok(()),
         _ => Err(Failure::new(Code::Forbidden).because("who confirms could make the change themself, on every computer")),
     }
 }
 
-/// The right that a call needs; for a token of somebody else it is an owner's.
-pub(super) fn needed(app: &App, method: &str, path: &str) -> Option<Action> {
+/// The right that a call needs; for a token of somebody else, and for a setting that an owner alone sets, it is an owner's.
+pub(super) fn needed(app: &App, method: &str, path: &str, uri: &str) -> Option<Action> {
     let (_, operations) = crate::http::api(app);
-    let action = operations.iter().find(|one| one.path == path && one.method.as_str() == method).map(|one| one.action);
-    action.map(|action| if action == Action::OwnTokens { Action::ChangePersons } else { action })
+    let action = operations.iter().find(|one| one.path == path && one.method.as_str() == method).map(|one| one.action)?;
+    let owners = action == Action::OwnTokens || (action == Action::ChangeSettings && crate::settings::is_owners(uri));
+    Some(if owners { Action::ChangePersons } else { action })
 }
 
 /// The proposer with what they had then, as far as they have it now: their own, and by the token that they used.
@@ -125,6 +127,10 @@ pub(super) async fn confirm(app: &App, actor: &Actor, id: &str, body: Close) -> 
         return stale(app, id, why.map(|why| why.detail.unwrap_or(why.title))).await;
     }
     let row = proposal::Entity::find_by_id(id).one(&app.store.pool).await?.ok_or_else(|| Failure::internal("a proposal is gone"))?;
+    // It was noted as done before it became durable.
+    if row.state != state_name(ProposalState::Confirmed) {
+        return Err(Failure::internal("a confirmed change was not kept"));
+    }
     Ok(Confirmed { proposal: shown(row)?, answer: serde_json::from_slice(&answer).ok() })
 }
 
@@ -132,7 +138,9 @@ pub(super) async fn confirm(app: &App, actor: &Actor, id: &str, body: Close) -> 
 async fn stale(app: &App, id: &str, why: Option<String>) -> Outcome<Confirmed> {
     let change = Change::begin(app).await?;
     let why = why.unwrap_or_else(|| "what it would change has changed since it was proposed".into());
-    close(&change, id, ProposalState::Stale, By::Server, &why).await?;
+    if !close(&change, id, ProposalState::Stale, By::Server, &why).await? {
+        return Err(Failure::new(Code::WrongState).because("somebody closed the proposal first"));
+    }
     change.commit().await?;
     Err(Failure::new(Code::StaleProposal).because(why).hint("look at what is there now, and propose the change anew"))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::proposal::{Close, Confirmed, Proposal, ProposalQuery};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::decide;
 use super::store::{find, sees_all, shown, state_named};
@@ -12,7 +12,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::store::entities::proposal;
 
@@ -65,7 +65,7 @@ pub fn routes(routes: Routes) -> Routes {
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ProposalQuery>) -> Outcome<Json<Page<Proposal>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = proposal::Entity::find().order_by_desc(proposal::Column::Id).limit(slice.ask());
+    let mut select = proposal::Entity::find().order_by_desc(proposal::Column::Id);
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(proposal::Column::State.eq(state));
@@ -76,8 +76,14 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Proposal
     if let Some(after) = &slice.after {
         select = select.filter(proposal::Column::Id.lt(after));
     }
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
-    Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
+    let found = bounded(&app.store.pool, select, slice.limit, &[proposal::Column::Body, proposal::Column::Differences]).await?;
+    let mut page = slice.filling(found.more);
+    for row in found.rows {
+        if !page.add(row.id.clone(), shown(row)?)? {
+            break;
+        }
+    }
+    Ok(Json(page.page()))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Proposal>> {

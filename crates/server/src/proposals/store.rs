@@ -1,11 +1,14 @@
 //! Proposals in the database.
 
+use brevet_api::rest::Code;
 use brevet_api::rest::person::Role;
 use brevet_api::rest::proposal::{Difference, Proposal, ProposalState};
 use brevet_core::id::{PersonId, ProposalId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QuerySelect as _,
+};
 
 use crate::access::{Action, Actor, Reach, role_name, roles_to_text};
 use crate::app::App;
@@ -84,15 +87,38 @@ fn summary(differences: &[Difference]) -> String {
     words.join(", ")
 }
 
+/// One person has at most so many open: more than anybody looks through.
+const MOST: u64 = 50;
+
+async fn refuse_too_many(change: &Change, actor: &Actor) -> Outcome<()> {
+    let open = proposal::Entity::find().filter(proposal::Column::State.eq(state_name(ProposalState::Open)));
+    if open.filter(proposal::Column::Person.eq(actor.person.as_str())).count(change.tx()).await? < MOST {
+        return Ok(());
+    }
+    let said = format!("{MOST} proposals of yours wait for a second person");
+    Err(Failure::new(Code::TooMany).because(said).hint("withdraw those that are not needed any more: brevetctl proposal withdraw ID"))
+}
+
+/// The ids of those that are open; the rows are large.
+async fn open_ids<C: ConnectionTrait>(connection: &C, before: Option<i64>) -> Outcome<Vec<String>> {
+    let open = proposal::Entity::find().filter(proposal::Column::State.eq(state_name(ProposalState::Open)));
+    let open = match before {
+        Some(before) => open.filter(proposal::Column::Created.lte(before)),
+        None => open,
+    };
+    Ok(open.select_only().column(proposal::Column::Id).into_tuple().all(connection).await?)
+}
+
 /// Keeps a proposal, with its event.
 ///
 /// # Errors
 /// When the database does not take it.
 pub(super) async fn propose(app: &App, actor: &Actor, call: Call, differences: Vec<Difference>) -> Outcome<Proposal> {
-    let needed = super::decide::needed(app, &call.method, &call.path);
+    let needed = super::decide::needed(app, &call.method, &call.path, &call.uri);
     let roles = [Role::Owner, Role::Administrator].into_iter().filter(|role| needed.is_some_and(|action| action.allowed_to(*role)));
     let roles: Vec<&str> = roles.map(role_name).collect();
     let change = Change::begin(app).await?;
+    refuse_too_many(&change, actor).await?;
     let id = clock::id(ProposalId::new, change.now)?;
     let words = summary(&differences);
     let row = proposal::ActiveModel {
@@ -170,10 +196,9 @@ const WAITS: Length = Length::from_hours(7 * 24);
 /// When the database does not take it.
 pub async fn sweep(app: &App) -> Outcome<()> {
     let before = app.clock.now().minus(WAITS).millis();
-    let open = proposal::Entity::find().filter(proposal::Column::State.eq(state_name(ProposalState::Open)));
-    for row in open.filter(proposal::Column::Created.lte(before)).all(&app.store.pool).await? {
+    for id in open_ids(&app.store.pool, Some(before)).await? {
         let change = Change::begin(app).await?;
-        if close(&change, &row.id, ProposalState::Stale, By::Server, "nobody confirmed it for a week").await? {
+        if close(&change, &id, ProposalState::Stale, By::Server, "nobody confirmed it for a week").await? {
             change.commit().await?;
         }
     }
@@ -185,9 +210,8 @@ pub async fn sweep(app: &App) -> Outcome<()> {
 /// # Errors
 /// When the database does not take it.
 pub async fn after_restore(change: &Change) -> Outcome<()> {
-    let open = proposal::Entity::find().filter(proposal::Column::State.eq(state_name(ProposalState::Open)));
-    for row in open.all(change.tx()).await? {
-        close(change, &row.id, ProposalState::Stale, By::Server, "the server was put back to a backup").await?;
+    for id in open_ids(change.tx(), None).await? {
+        close(change, &id, ProposalState::Stale, By::Server, "the server was put back to a backup").await?;
     }
     Ok(())
 }

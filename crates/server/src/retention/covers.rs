@@ -39,9 +39,11 @@ pub(super) fn events(hold: &Covers) -> Condition {
         hold.computer.as_ref().map(|id| is(C::Computer, id)),
         hold.user.as_ref().map(|name| Condition::any().add(is(C::User, name)).add(C::ActorName.eq(name))),
         hold.policy.as_ref().map(|id| is(C::Policy, id)),
-        hold.person
-            .as_ref()
-            .map(|id| Condition::any().add(is(C::Person, id)).add(is(C::ActorId, id)).add(among(C::Request, decided_by(id)))),
+        hold.person.as_ref().map(|id| {
+            let own = Condition::any().add(is(C::Person, id)).add(is(C::ActorId, id));
+            // The start of a session names its grant alone.
+            own.add(among(C::Request, decided_by(id))).add(among(C::Grant, grants_decided_by(id)))
+        }),
         hold.request.as_ref().map(|id| {
             let id = id.to_string();
             Condition::any().add(is(C::Request, &id)).add(among(C::Grant, grants_of(&id)))
@@ -76,18 +78,19 @@ pub(super) fn grants(hold: &Covers) -> Condition {
 
 pub(super) fn sessions(hold: &Covers) -> Condition {
     use session::Column as C;
-    let of_decided = |id: &str| {
-        let of = Expr::col(grant::Column::Request).in_subquery(decided_by(id));
-        Query::select().column(grant::Column::Id).from(grant::Entity).and_where(of).to_owned()
-    };
     all([
         hold.computer.as_ref().map(|id| is(C::Computer, id)),
         hold.user.as_ref().map(|name| is(C::User, name)),
         hold.policy.as_ref().map(|id| is(C::Policy, id)),
-        hold.person.as_ref().map(|id| among(C::Grant, of_decided(id))),
+        hold.person.as_ref().map(|id| among(C::Grant, grants_decided_by(id))),
         hold.request.as_ref().map(|id| among(C::Grant, grants_of(id.as_str()))),
         Some(during(hold, C::Started, C::Ended)),
     ])
+}
+
+fn grants_decided_by(id: &str) -> SelectStatement {
+    let of = Expr::col(grant::Column::Request).in_subquery(decided_by(id));
+    Query::select().column(grant::Column::Id).from(grant::Entity).and_where(of).to_owned()
 }
 
 fn all<const N: usize>(conditions: [Option<Condition>; N]) -> Condition {

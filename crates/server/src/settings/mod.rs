@@ -116,6 +116,14 @@ pub async fn load<C: ConnectionTrait>(connection: &C) -> Outcome<Values> {
     })
 }
 
+/// Whether a call is about a setting that an owner alone sets; one that is written in an odd way is taken for such.
+#[must_use]
+pub fn is_owners(uri: &str) -> bool {
+    let path = uri.split('?').next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.contains('%') || [FOUR_EYES, RETENTION].contains(&name)
+}
+
 /// Whether a second person confirms.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ mod m0060_events;
 mod m0061_retention;
 mod m0070_facts;
 mod m0071_removed;
+mod m0080_knowers;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0061_retention::Retention),
             Box::new(m0070_facts::Facts),
             Box::new(m0071_removed::Removed),
+            Box::new(m0080_knowers::Knowers),
         ];
         std::iter::once(first).chain(later).collect()
     }

@@ -10,9 +10,7 @@ use brevet_api::rest::{Code, Page};
 use brevet_core::id::{PersonId, TokenId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-};
+use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::store::{self, New};
 use crate::access::{Action, Actor, Scopes, role_name, roles_from_text};
@@ -28,9 +26,6 @@ use crate::store::entities::{person, token};
 
 const DEFAULT: Length = Length::from_hours(90 * 24);
 const LONGEST: Length = Length::from_hours(366 * 24);
-/// A person has at most so many that have not ended: more than anybody looks after, and a bound for what a stolen one can leave behind.
-const MOST: u64 = 50;
-
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
     let act = Action::OwnTokens;
@@ -119,7 +114,6 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     if !own && !actor.is(Role::Owner) {
         return Err(Failure::new(Code::Forbidden).because("only an owner makes tokens for others"));
     }
-    refuse_too_many(&change, &whose).await?;
     // A token never gives more than the one that made it has.
     let most = if own { actor.roles.clone() } else { roles_from_text(&whose.roles) };
     let roles = body.roles.unwrap_or_else(|| most.clone());
@@ -131,7 +125,7 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     }
     // Whoever sees its text: under four eyes that is the second person.
     let other = crate::proposals::confirming().unwrap_or_else(|| actor.person.clone());
-    let made_by = if own { maker(&change, &actor).await? } else { Some(other) };
+    let made_by = if own { store::maker(change.tx(), actor.token.as_ref().map(TokenId::as_str)).await? } else { Some(other) };
     let new = New { name: body.name, person: PersonId::parse(&whose.id)?, roles, scopes, decides: body.decides, lives, made_by };
     let (id, text) = store::create(&change, &new).await?;
     let expires = change.now.plus(lives);
@@ -141,20 +135,6 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     record(&change, By::Person(&actor), event).await?;
     change.commit().await?;
     Ok((StatusCode::CREATED, Json(TokenCreated { id, token: text, expires })).into_response())
-}
-
-async fn refuse_too_many(change: &Change, whose: &person::Model) -> Outcome<()> {
-    let open = token::Entity::find()
-        .filter(token::Column::Person.eq(&whose.id))
-        .filter(token::Column::Revoked.eq(false))
-        .filter(token::Column::Expires.gt(change.now.millis()))
-        .count(change.tx())
-        .await?;
-    if open < MOST {
-        return Ok(());
-    }
-    let said = format!("{:?} has {open} tokens that have not ended, and nobody may have more than {MOST}", whose.name);
-    Err(Failure::new(Code::TooMany).because(said).hint("revoke those that are not needed any more"))
 }
 
 /// A token has a role, and none that its person, or the token that asks, has not.
@@ -177,13 +157,6 @@ fn refuse_more(roles: &[Role], most: &[Role], whose: &person::Model, own: bool) 
     let reason = format!("{who} does not have {}: {who} has {}", names(&beyond), if has.is_empty() { "no role" } else { &has });
     Err(Failure::field("roles", reason)
         .hint("a token has at most the roles of its person and of the token that asks; an owner sets a person's roles"))
-}
-
-/// Who knows the token that asks, beside its person: they know what it makes too.
-async fn maker(change: &Change, actor: &Actor) -> Outcome<Option<PersonId>> {
-    let Some(token) = &actor.token else { return Ok(None) };
-    let row = token::Entity::find_by_id(token.as_str()).one(change.tx()).await?;
-    Ok(row.and_then(|row| row.made_by).map(|id| PersonId::parse(&id)).transpose()?)
 }
 
 /// What was asked for, where the token and person that ask have as much; what they have, where nothing was asked.

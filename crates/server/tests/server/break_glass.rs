@@ -96,6 +96,10 @@ async fn it_stays_open_until_another_person_has_reviewed_it() {
     server.owner.post(&format!("{path}/review"), review("all fine")).await.refused("own_review");
     server.token_for("owner", true).await.post(&format!("{path}/review"), review("all fine")).await.refused("own_review");
     alice.post(&format!("{path}/review"), review("it was me")).await.refused("own_review");
+    // Of somebody whose OS user nobody recorded it is not known whether it was opened for them.
+    server.owner.post("/persons", json!({ "name": "unknown", "roles": ["auditor"] })).await.ok();
+    let unknown = server.own_token("unknown").await;
+    unknown.post(&format!("{path}/review"), review("fine")).await.refused("no_os_user_recorded");
     // The opener made this token, and so knows it.
     known.post(&format!("{path}/review"), review("all fine")).await.refused("own_review");
     elsewhere.read(&path).await.refused("not_found");
@@ -107,6 +111,20 @@ async fn it_stays_open_until_another_person_has_reviewed_it() {
     assert_eq!((&done["review"]["name"], &done["review"]["comment"]), (&json!("au"), &json!("read the sessions: only restarts")));
     auditor.post(&format!("{path}/review"), review("again")).await.refused("wrong_state");
     assert_eq!(auditor.read("/break-glass?reviewed=false").await.ok()["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_made_the_token_that_opened_it_does_not_review_it() {
+    let server = Server::start().await;
+    Agent::enrol(&server, "web-1").await;
+    let other = server.person("other", &["owner"], true).await;
+    let opened = other.post("/break-glass", body()).await.ok();
+    let path = format!("/break-glass/{}", opened["id"].as_str().unwrap());
+    other.call(Method::POST, &format!("{path}/end"), None, None).await.ok();
+    server.owner.post(&format!("{path}/review"), json!({ "comment": "all fine" })).await.refused("own_review");
+    // A policy that only begins alike is somebody's own.
+    let own = server.owner.post("/policies", request_policy("Break-glass access")).await.ok();
+    server.owner.call(Method::POST, &format!("/policies/{}/disable", own["id"].as_str().unwrap()), None, None).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -234,7 +234,11 @@ async fn a_token_that_the_proposer_knows_is_no_second_pair_of_eyes() {
     confirm(&second, &evil).await.refused("wrong_state");
     let last = proposed(third.post("/policies", request_policy("r")).await);
     server.owner.put("/persons/third/enabled", json!({ "enabled": false })).await.ok();
-    confirm(&second, &last).await.refused("wrong_state");
+    // Whoever was shown the proposer's token could have proposed it themself.
+    let refused = confirm(&second, &last).await.refused("own_proposal");
+    assert!(refused["detail"].as_str().unwrap().contains("made the token that proposed it"), "{refused}");
+    second.post(&format!("{last}/reject"), json!({ "comment": "x" })).await.refused("own_proposal");
+    confirm(&server.owner, &last).await.refused("wrong_state");
     for name in ["evil", "r"] {
         server.owner.read(&format!("/policies/{name}")).await.refused("not_found");
     }
@@ -297,4 +301,50 @@ async fn whoever_could_confirm_is_told_and_what_nobody_confirms_is_over_after_a_
     brevet_server::sweep::once(&server.app).await.unwrap();
     assert_eq!(server.owner.read(&setting).await.ok()["state"], "stale");
     confirm(&server.owner, &setting).await.refused("wrong_state");
+}
+
+/// Under four eyes the link for somebody else is shown to the second person: what is done by it is no second pair of eyes to theirs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_was_made_by_a_link_somebody_else_was_shown_counts_as_theirs_too() {
+    let (server, second) = on().await;
+    let person = proposed(server.owner.post("/persons", json!({ "name": "third", "roles": ["owner"] })).await);
+    confirm(&second, &person).await.ok();
+    let link = proposed(server.owner.call(Method::POST, "/persons/third/sign-in", None, None).await);
+    let shown = confirm(&second, &link).await.ok();
+    let third = server.own_token_by(shown["answer"]["sign_in"].as_str().unwrap()).await;
+    let own = proposed(second.post("/policies", request_policy("p")).await);
+    confirm(&third, &own).await.refused("own_proposal");
+    let theirs = proposed(third.post("/policies", request_policy("q")).await);
+    confirm(&second, &theirs).await.refused("own_proposal");
+    confirm(&server.owner, &theirs).await.ok();
+    confirm(&server.owner, &own).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_owner_alone_sets_no_administrator_confirms() {
+    let (server, second) = on().await;
+    server.owner.post("/persons", json!({ "name": "adm", "roles": ["administrator"] })).await;
+    let made = server.owner.read("/proposals?state=open").await.ok()["items"][0]["id"].as_str().unwrap().to_owned();
+    confirm(&second, &format!("/proposals/{made}")).await.ok();
+    let token = proposed(server.owner.post("/tokens", json!({ "name": "t", "person": "adm", "decides": true })).await);
+    let made = confirm(&second, &token).await.ok();
+    let admin = Actor { token: made["answer"]["token"].as_str().unwrap().into(), ..second.clone() };
+    for (setting, value) in [("four_eyes", "off"), ("retention", "7d")] {
+        let proposal = proposed(server.owner.put(&format!("/settings/{setting}"), json!({ "value": value })).await);
+        confirm(&admin, &proposal).await.refused("forbidden");
+        admin.post(&format!("{proposal}/reject"), json!({ "comment": "x" })).await.refused("forbidden");
+    }
+    let policy = proposed(server.owner.post("/policies", request_policy("p")).await);
+    confirm(&admin, &policy).await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_person_has_a_bounded_number_of_proposals_open() {
+    let (server, second) = on().await;
+    for number in 0..50 {
+        proposed(server.owner.post("/policies", request_policy(&format!("p{number}"))).await);
+    }
+    let refused = server.owner.post("/policies", request_policy("p50")).await.refused("too_many");
+    assert!(refused["hint"].as_str().unwrap().contains("withdraw"), "{refused}");
+    proposed(second.post("/policies", request_policy("p50")).await);
 }

@@ -73,6 +73,7 @@ pub mod break_glass {
         pub reviewed_by_name: Option<String>,
         #[sea_orm(column_type = "Text", nullable)]
         pub review: Option<String>,
+        pub known_by: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}

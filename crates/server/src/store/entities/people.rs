@@ -99,6 +99,7 @@ pub mod sign_in {
         pub person: String,
         pub expires: i64,
         pub used: bool,
+        pub made_by: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -118,6 +119,7 @@ pub mod console_session {
         pub person: String,
         pub created: i64,
         pub expires: i64,
+        pub made_by: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
