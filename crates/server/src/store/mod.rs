@@ -68,7 +68,7 @@ impl MigratorTrait for Migrator {
 /// Of every PostgreSQL connection.
 const POSTGRES: [(&str, &str); 6] = [
     ("application_name", "brevet-server"),
-    ("idle_in_transaction_session_timeout", "300s"),
+    ("idle_in_transaction_session_timeout", "60s"),
     ("lock_timeout", "30s"),
     ("tcp_keepalives_idle", "20"),
     ("tcp_keepalives_interval", "5"),
