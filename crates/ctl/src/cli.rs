@@ -18,8 +18,8 @@ Server, token and certificate come from these options, else from BREVET_SERVER, 
 
 An ID may be shortened as long as it stays unique; a request may also be named by its short code, everything with a name by its name.
 Moments are UTC. Actions that end or delete something ask first when a person sits at the terminal, unless --yes is given. Without
-a terminal, what the command names is done; what it does not name one by one (grant revoke --user and the like, apply --prune that
-deletes) needs --yes.
+a terminal, what the command names is done; what it does not name one by one (grant revoke --user and the like, event redact, apply
+--prune that deletes) needs --yes.
 
 Exit status:
   0  done

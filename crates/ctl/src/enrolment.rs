@@ -36,7 +36,7 @@ pub enum EnrolmentToken {
     },
     /// Show an enrolment token, without its text
     Show {
-        /// Id
+        /// Name or id
         id: String,
     },
     /// Revoke an enrolment token; computers that used it stay enrolled

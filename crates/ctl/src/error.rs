@@ -58,7 +58,7 @@ pub enum CtlError {
 }
 
 impl CtlError {
-    /// 1 failed, 2 usage, 3 not found, 4 not authenticated or not allowed, 5 conflict, 6 does not verify, 7 an import left something out.
+    /// 1 failed, 2 usage, 3 not found, 4 not authenticated or not allowed, 5 conflict, 6 does not verify, 7 an import left something out, 8 proposed.
     #[must_use]
     pub const fn exit_status(&self) -> u8 {
         match self {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use brevet_api::rest::event::EventQuery;
 use clap::Subcommand;
 
-pub use filter::{Filter, When};
+pub use filter::{Filter, When, moment};
 pub use show::{Rows, list};
 
 use crate::cli::Session;

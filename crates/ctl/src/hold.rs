@@ -67,10 +67,10 @@ pub struct Covered {
     #[arg(long)]
     request: Option<String>,
     /// From this moment on, such as 2026-12-01T20:00:00Z
-    #[arg(long, value_name = "MOMENT", value_parser = Timestamp::parse)]
+    #[arg(long, value_name = "MOMENT", value_parser = crate::event::moment)]
     from: Option<Timestamp>,
     /// Before this moment
-    #[arg(long, value_name = "MOMENT", value_parser = Timestamp::parse)]
+    #[arg(long, value_name = "MOMENT", value_parser = crate::event::moment)]
     to: Option<Timestamp>,
     /// Everything
     #[arg(long, conflicts_with_all = ["computer", "user", "policy", "person", "request", "from", "to"])]

@@ -43,7 +43,7 @@ pub enum Token {
     },
     /// Show an API token, without its text
     Show {
-        /// Id
+        /// Name or id
         id: String,
     },
     /// Revoke an API token

@@ -469,6 +469,11 @@ fn what_ends_many_things_does_nothing_without_a_terminal_and_without_yes() {
     assert!(ran.stderr.contains("1 grant of alice on web-1") && ran.stderr.contains("nothing was done") && ran.stderr.contains("--yes"));
     assert_eq!(api.calls().iter().map(|call| call.body["dry_run"].clone()).collect::<Vec<_>>(), [json!(true)], "it only asked");
 
+    let counted = json!({ "before": "2025-11-25T09:00:00.000Z", "dry_run": true, "events": 7, "records": 0, "requests": 0, "grants": 0,
+        "sessions": 0, "held": 0, "left": false });
+    api.on("POST events/redact", 200, &counted);
+    let ran = api.run(&["event", "redact", "--older-than", "365d"]);
+    assert_eq!((ran.code, api.calls().last().unwrap().body["dry_run"].clone()), (2, json!(true)), "{}", ran.stderr);
     let file = api.file("p.toml", POLICY);
     let deleted = json!({ "kind": "policy", "name": "old", "change": "deleted", "fields": [] });
     api.on("POST apply", 200, &json!({ "dry_run": true, "changes": [deleted] }));

@@ -4,7 +4,7 @@ use brevet_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A setting. Those of this version: `autonomous` (`on` or `off`), `other_mount_namespaces` (`on` or `off`),
-/// `retention` (`forever`, or a length of at least `7d`).
+/// `four_eyes` (`on` or `off`), `retention` (`forever`, or a length of at least `7d`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Setting {

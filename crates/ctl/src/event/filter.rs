@@ -68,7 +68,10 @@ pub struct When {
 }
 
 /// A moment, or the beginning of a day.
-fn moment(text: &str) -> Result<Timestamp, TimeError> {
+///
+/// # Errors
+/// When it is neither.
+pub fn moment(text: &str) -> Result<Timestamp, TimeError> {
     let is_day = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
     if is_day { Timestamp::parse(&format!("{text}T00:00:00Z")) } else { Timestamp::parse(text) }
 }

@@ -119,10 +119,15 @@ impl Pins {
     }
 
     /// Lives that were verified before and are not among these: of every computer, or only of those that are.
-    pub fn missing(&self, found: &[Verified], of_every: bool) -> Vec<&Pin> {
+    pub fn missing<'a>(&'a self, found: &'a [Verified], of_every: bool) -> Vec<&'a Pin> {
         let asked_for = |pin: &&Pin| of_every || found.iter().any(|item| pin.is_of(&item.id, &item.computer));
-        let there: BTreeSet<&str> = found.iter().map(|item| item.incarnation.as_str()).collect();
-        let gone = |pin: &&Pin| pin.reached.as_ref().is_some_and(|reached| !there.contains(reached.incarnation.as_str()));
+        // With its computer: another one may say that it has a life of the same id.
+        let names =
+            |item: &'a Verified| [(item.id.as_str(), item.incarnation.as_str()), (item.computer.as_str(), item.incarnation.as_str())];
+        let there: BTreeSet<(&str, &str)> = found.iter().flat_map(names).collect();
+        let gone = |pin: &&Pin| {
+            pin.reached.as_ref().is_some_and(|reached| !there.contains(&(pin.computer.as_str(), reached.incarnation.as_str())))
+        };
         self.lines.iter().filter(gone).filter(asked_for).collect()
     }
 }
@@ -148,15 +153,34 @@ fn pin(words: &[&str]) -> std::result::Result<Pin, String> {
     }
 }
 
-/// Writes what was verified, so that the next time is held against it.
+impl std::fmt::Display for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ", self.computer)?;
+        match &self.key {
+            PinnedKey::Whole(key) => write!(f, "{}", String::from((**key).clone()))?,
+            PinnedKey::Short(short) => write!(f, "{short}")?,
+            PinnedKey::Fingerprint(fingerprint) => write!(f, "{fingerprint}")?,
+        }
+        match &self.reached {
+            Some(reached) => write!(f, " {} {} {}", reached.incarnation, reached.seq, reached.head),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes what was verified, so that the next time is held against it; with it what is known of computers that were not looked at.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(file: PathBuf, items: &[Verified]) -> Result<()> {
+pub fn write(file: PathBuf, items: &[Verified], known: &Pins) -> Result<()> {
     let mut whole = WholeFile::begin(file.clone())?;
     let mut text = String::from("# computer key life record hash\n");
-    for item in items.iter().filter(|item| item.records > 0) {
+    let verified = || items.iter().filter(|item| item.records > 0);
+    for item in verified() {
         text.push_str(&format!("{} {} {} {} {}\n", item.id, item.public_key, item.incarnation, item.last, item.head));
+    }
+    for pin in known.lines.iter().filter(|pin| !verified().any(|item| pin.is_of(&item.id, &item.computer))) {
+        text.push_str(&format!("{pin}\n"));
     }
     whole.write_all(text.as_bytes()).map_err(|source| io("write", &file, source))?;
     whole.finish()

@@ -29,7 +29,7 @@ pub fn run(session: &Session, which: &Which) -> Result<()> {
     if which.dry_run {
         return session.output.print(&preview, describe);
     }
-    session.output.confirm(&format!("{}take this text away for good", describe(&preview)))?;
+    session.output.confirm_many(&format!("{}take this text away for good", describe(&preview)))?;
     let mut progress = Progress::default();
     let mut sum: Option<Redacted> = None;
     loop {

@@ -94,7 +94,7 @@ pub fn report(session: &Session, pages: Pages<'_>, against: &Against) -> Result<
         return Err(CtlError::Verification(format!("{wrong} of {all} journals do not verify: somebody changed what was recorded")));
     }
     match &against.write {
-        Some(file) => pins::write(file.clone(), &answer.items),
+        Some(file) => pins::write(file.clone(), &answer.items, &against.pins),
         None => Ok(()),
     }
 }

@@ -207,3 +207,32 @@ fn what_was_verified_before_must_still_be_there() {
     let elsewhere = format!("web-1 {} {} 3 {}\n", key().public().id(), Incarnation::new(9, [9; 10]), chain(3).head);
     assert_eq!(against(&elsewhere, page()).1, 1);
 }
+
+#[test]
+fn a_life_that_another_computer_claims_is_gone_all_the_same() {
+    let before = page();
+    let pinned = format!("web-9 {} {} 3 {}\n", key().public().id(), before.incarnation, before.head.as_ref().unwrap().chain.head);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pins");
+    std::fs::write(&file, pinned).unwrap();
+    let pins = Pins::read(Some(&file), None).unwrap();
+    let found = verify(Box::new(std::iter::once(Ok(page()))), &pins).unwrap();
+    assert!(found[0].verified);
+    assert_eq!(pins.missing(&found, true).len(), 1);
+}
+
+#[test]
+fn what_is_written_keeps_what_is_known_of_computers_that_were_not_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pins");
+    let chain = page().head.unwrap().chain;
+    let elsewhere = format!("db-1 {} {} 3 {}\n", key().public().fingerprint(), Incarnation::new(9, [9; 10]), chain.head);
+    std::fs::write(&file, format!("web-1 {}\n{elsewhere}db-2 00112233445566778899aabbccddeeff\n", key().public().id())).unwrap();
+    let pins = Pins::read(Some(&file), None).unwrap();
+    let found = verify(Box::new(std::iter::once(Ok(page()))), &pins).unwrap();
+    super::super::pins::write(file.clone(), &found, &pins).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(&elsewhere) && text.contains("db-2 00112233445566778899aabbccddeeff\n"), "{text}");
+    assert_eq!((text.matches("\nweb-1 ").count(), text.matches(&page().incarnation.to_string()).count()), (0, 1), "{text}");
+    assert_eq!(Pins::read(Some(&file), None).unwrap().missing(&found, false).len(), 0);
+}
