@@ -1,6 +1,6 @@
 //! Getting journals: page by page from the server, or from a file with one page a line.
 
-use std::io::{BufRead as _, Write};
+use std::io::{BufRead as _, Error, ErrorKind, Read as _, Write};
 use std::path::Path;
 
 use brevet_api::rest::Page;
@@ -9,6 +9,7 @@ use brevet_core::id::Incarnation;
 
 use crate::client::Client;
 use crate::error::{CtlError, Result};
+use crate::input;
 use crate::profile::io;
 
 /// What verification takes in: the pages of every journal, one journal after the other.
@@ -127,7 +128,16 @@ pub fn export(client: &Client, computer: Option<&str>, to: &mut dyn Write) -> Re
 /// # Errors
 /// When it cannot be read; a line that is not a page is an error in its place.
 pub fn from_file(file: &Path) -> Result<Pages<'_>> {
-    let reader = std::io::BufReader::new(std::fs::File::open(file).map_err(|source| io("read", file, source))?);
+    let mut reader = std::io::BufReader::new(std::fs::File::open(file).map_err(|source| io("read", file, source))?);
+    let lines = std::iter::from_fn(move || {
+        let mut line = Vec::new();
+        match (&mut reader).take(input::LARGE).read_until(b'\n', &mut line) {
+            Ok(0) => None,
+            Ok(_) if line.len() as u64 >= input::LARGE => Some(Err(Error::other("a line is longer than any page of a journal"))),
+            Ok(_) => Some(String::from_utf8(line).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))),
+            Err(source) => Some(Err(source)),
+        }
+    });
     let page = move |(index, line): (usize, std::io::Result<String>)| {
         let line = match line {
             Ok(line) if line.trim().is_empty() => return None,
@@ -137,5 +147,5 @@ pub fn from_file(file: &Path) -> Result<Pages<'_>> {
         let place = format!("{}:{}", file.display(), index.saturating_add(1));
         Some(serde_json::from_str(&line).map_err(|error| CtlError::Verification(format!("{place}: not a page of a journal: {error}"))))
     };
-    Ok(Box::new(reader.lines().enumerate().filter_map(page)))
+    Ok(Box::new(lines.enumerate().filter_map(page)))
 }

@@ -236,3 +236,9 @@ fn what_is_written_keeps_what_is_known_of_computers_that_were_not_looked_at() {
     assert_eq!((text.matches("\nweb-1 ").count(), text.matches(&page().incarnation.to_string()).count()), (0, 1), "{text}");
     assert_eq!(Pins::read(Some(&file), None).unwrap().missing(&found, false).len(), 0);
 }
+
+#[test]
+fn a_file_without_an_end_is_refused_and_not_kept_in_memory() {
+    let found = crate::event::journal::from_file(std::path::Path::new("/dev/zero")).unwrap().next().unwrap();
+    assert!(matches!(found, Err(CtlError::Io { .. })), "{:?}", found.err());
+}
