@@ -188,6 +188,8 @@ pub struct Actor {
     pub token: Option<TokenId>,
     /// Whether this token or sign-in may approve, decline and extend.
     pub decides: bool,
+    /// Who else knows the token, or the link that signed them in: where two persons are needed, that one is not the second.
+    pub known_by: Option<PersonId>,
 }
 
 impl Actor {

@@ -53,6 +53,8 @@ pub struct Inner {
     pub replica: Replica,
     /// What is to be told to people.
     pub outbox: Outbox,
+    /// Room for pages that are kept up to date.
+    pub live: Arc<tokio::sync::Semaphore>,
     /// Becomes true when the server is to stop.
     pub stopping: watch::Sender<bool>,
 }

@@ -3,7 +3,7 @@
 use brevet_api::rest::Code;
 use brevet_api::rest::break_glass::{BreakGlass, BreakGlassState, NewReview, Review};
 use brevet_api::rest::computer::ComputerRef;
-use brevet_core::id::{BreakGlassId, ComputerId, PersonId, PolicyId, TokenId};
+use brevet_core::id::{BreakGlassId, ComputerId, PersonId, PolicyId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
@@ -18,7 +18,6 @@ use crate::http::failure::{Failure, Outcome};
 use crate::people::store::same_os_user;
 use crate::store::Change;
 use crate::store::entities::{break_glass, person, person_os_user};
-use crate::tokens::store::maker;
 
 /// One by its id, if its computer is one that this actor sees.
 ///
@@ -115,9 +114,8 @@ async fn refuse_involved(change: &Change, actor: &Actor, row: &break_glass::Mode
     if actor.person.as_str() == row.opened_by {
         return Err(Failure::new(Code::OwnReview));
     }
-    let maker = maker(change.tx(), actor.token.as_ref().map(TokenId::as_str)).await?;
-    if maker.is_some_and(|maker| maker.as_str() == row.opened_by) {
-        let why = Failure::new(Code::OwnReview).because("whoever opened it made this token, and so knows it");
+    if actor.known_by.as_ref().is_some_and(|maker| maker.as_str() == row.opened_by) {
+        let why = Failure::new(Code::OwnReview).because("whoever opened it made this token or sign-in, and so knows it");
         return Err(why.hint("sign in to the console by a link and make a token of your own there"));
     }
     if row.known_by.as_deref() == Some(actor.person.as_str()) {

@@ -1,39 +1,66 @@
-//! The console: signing in by a one-time link, and a page that shows what waits and what runs.
+//! The console: what stands around every page, who looks at it, and the pages that belong to no feature. A feature's pages are beside its
+//! routes, and do nothing but call those (`visitor`).
 //!
-//! Pages are rendered here, escaped by the templates, and carry no script. Nothing here changes anything but who is signed in, and their own tokens.
+//! INVARIANT: no page reaches the store for what a route gives; what a page needs and no route gives is missing from the API first.
 
+mod assets;
+mod failed;
+pub(crate) mod filters;
+mod live;
 mod overview;
-mod request;
+mod said;
+mod shell;
 mod sign_in;
+mod signed_out;
+mod theme;
 mod token;
+#[expect(dead_code, reason = "pages of other features take the rest")]
+mod visitor;
 
 use askama::Template;
-use axum::Router;
-use axum::http::header;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use crate::app::App;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::limits;
 
-/// The console's routes.
-pub fn routes(app: &App) -> Router<App> {
+pub(crate) use shell::{Place, Shell};
+pub(crate) use visitor::{ForVisitor, Made, Visitor, part, query};
+
+/// So many pages are kept up to date at once; others say so and are as they were when they were opened.
+pub(crate) const MOST_LIVE: usize = 2_000;
+
+/// Every page; `inside` are the routes of `/api/v1`.
+pub fn routes(app: &App, inside: Router) -> Router<App> {
     let strangers = from_fn_with_state(app.clone(), limits::strangers);
     Router::new()
         .route("/", get(overview::overview))
-        .route("/requests/{id}", get(request::show))
+        .route("/live", get(live::live))
+        .route("/sign-in", get(sign_in::door))
         .route("/sign-in/{secret}", get(sign_in::show).post(sign_in::sign_in).layer(strangers))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/theme", post(theme::choose))
         .route("/token", post(token::make))
-        .route("/assets/console.css", get(style))
+        .merge(crate::requests::pages::pages())
+        .layer(from_fn_with_state(app.clone(), failed::around))
+        .layer(map_response(varied))
+        .layer(Extension(visitor::Inside(inside)))
+        .route("/assets/{version}/{name}", get(assets::asset))
 }
 
-async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/console.css"))
+/// A page and its part have one address.
+async fn varied(mut response: Response) -> Response {
+    response.headers_mut().append(axum::http::header::VARY, axum::http::HeaderValue::from_static("hx-request, cookie"));
+    response
 }
 
-fn page(template: &impl Template) -> Outcome<Response> {
+/// A page from its template.
+///
+/// # Errors
+/// When the template cannot be filled.
+pub(crate) fn page(template: &impl Template) -> Outcome<Response> {
     Ok(Html(template.render().map_err(Failure::internal)?).into_response())
 }

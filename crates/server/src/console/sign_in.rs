@@ -8,24 +8,39 @@ use brevet_core::time::Length;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
-use super::page;
+use super::assets::VERSION;
+use super::{page, theme};
 use crate::access::Actor;
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::clock;
 use crate::http::extract::Path;
 use crate::http::failure::{Failure, Outcome};
-use crate::http::signed_in::{COOKIE, hash, identify_cookie};
+use crate::http::signed_in::{COOKIE, hash, identify_cookie, session_secret};
 use crate::store::Change;
 use crate::store::entities::{console_session, person, sign_in};
 
 const LIVES: Length = Length::from_hours(12);
 
 #[derive(Template)]
-#[template(path = "sign_in.html")]
+#[template(path = "console/sign_in_link.html")]
 struct Page<'a> {
+    version: &'a str,
+    theme: &'a str,
     works: bool,
     name: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "console/sign_in.html")]
+struct Door<'a> {
+    version: &'a str,
+    theme: &'a str,
+}
+
+/// Where whoever is not signed in is led.
+pub(super) async fn door(headers: HeaderMap) -> Outcome<Response> {
+    page(&Door { version: &VERSION, theme: theme::of(&headers) })
 }
 
 pub(super) async fn show(State(app): State<App>, Path(secret): Path<String>) -> Outcome<Response> {
@@ -36,13 +51,13 @@ pub(super) async fn show(State(app): State<App>, Path(secret): Path<String>) -> 
         None => None,
     };
     match person {
-        Some(person) => page(&Page { works: true, name: &person.name }),
+        Some(person) => page(&Page { version: &VERSION, theme: "auto", works: true, name: &person.name }),
         None => dead_link(),
     }
 }
 
 fn dead_link() -> Outcome<Response> {
-    let mut response = page(&Page { works: false, name: "" })?;
+    let mut response = page(&Page { version: &VERSION, theme: "auto", works: false, name: "" })?;
     *response.status_mut() = StatusCode::NOT_FOUND;
     Ok(response)
 }
@@ -76,7 +91,7 @@ pub(super) async fn sign_in(State(app): State<App>, Path(secret): Path<String>) 
     event.person = Some(actor.person.clone());
     record(&change, By::Person(&actor), event).await?;
     change.commit().await?;
-    with_cookie(&format!("{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={}", LIVES.seconds()))
+    with_cookie(&format!("{COOKIE}={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={}", LIVES.seconds()))
 }
 
 fn with_cookie(cookie: &str) -> Outcome<Response> {
@@ -87,14 +102,12 @@ fn with_cookie(cookie: &str) -> Outcome<Response> {
 
 pub(super) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Outcome<Response> {
     let actor = identify_cookie(&app, &headers).await?;
-    let prefix = format!("{COOKIE}=");
-    let cookies = headers.get(header::COOKIE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let secret = cookies.split(';').find_map(|c| c.trim().strip_prefix(&prefix)).unwrap_or_default();
+    let secret = session_secret(&headers).unwrap_or_default();
     let change = Change::begin(&app).await?;
     console_session::Entity::delete_by_id(hash(secret).to_string()).exec(change.tx()).await?;
     let mut event = NewEvent::new("person.signed_out", format!("{:?} signed out", actor.name), &serde_json::json!({}))?;
     event.person = Some(actor.person.clone());
     record(&change, By::Person(&actor), event).await?;
     change.commit().await?;
-    with_cookie(&format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0"))
+    with_cookie(&format!("{COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0"))
 }

@@ -14,8 +14,13 @@ use crate::clock::random;
 /// Names the call in answers and in the log.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-pub(super) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+/// The call's name, for a page that shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub String);
+
+pub(super) async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = request_id();
+    request.extensions_mut().insert(RequestId(id.clone()));
     // The route, not the path: a path may hold a secret (a sign-in link), and a query what somebody looked for.
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
     let span = tracing::info_span!("call", request_id = id, method = %request.method(), route);
@@ -45,7 +50,7 @@ fn harden(mut response: Response) -> Response {
         (header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"),
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));

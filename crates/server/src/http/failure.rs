@@ -76,6 +76,14 @@ impl Failure {
         self.cause.as_ref().is_some_and(|cause| cause.is::<sea_orm::DbErr>())
     }
 
+    /// What to show of it beside a form: what exactly, every wrong field, and what to do next.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let fields = self.errors.iter().map(|one| format!("{}: {}", one.field, one.reason));
+        let title = (self.code != Code::Invalid).then(|| self.code.title().to_owned());
+        title.into_iter().chain(self.detail.clone()).chain(fields).chain(self.hint.clone()).collect::<Vec<_>>().join(". ")
+    }
+
     /// A fault of ours; the cause goes to the log.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -116,19 +124,47 @@ impl From<brevet_core::id::IdError> for Failure {
 
 /// A failure on its way out: `calls::around` gives it the request id and the address of the page that says more.
 #[derive(Debug, Clone)]
-pub(super) struct Said(pub Saying);
+pub(crate) struct Said(pub(crate) Saying);
 
 #[derive(Debug, Clone)]
-pub(super) struct Saying {
+pub(crate) struct Saying {
     code: Code,
     detail: Option<String>,
     hint: Option<String>,
     errors: Vec<FieldError>,
+    retry_after: Option<u64>,
+}
+
+/// A call from inside failed: so does what made it.
+impl From<Said> for Failure {
+    fn from(Said(said): Said) -> Self {
+        Self { code: said.code, detail: said.detail, hint: said.hint, errors: said.errors, retry_after: said.retry_after, cause: None }
+    }
 }
 
 impl Saying {
+    /// What it is, in words.
+    pub fn title(&self) -> &'static str {
+        self.code.title()
+    }
+
+    /// What exactly, or nothing.
+    pub fn detail(&self) -> &str {
+        self.detail.as_deref().unwrap_or_default()
+    }
+
+    /// What to do next, or nothing.
+    pub fn hint(&self) -> &str {
+        self.hint.as_deref().unwrap_or_default()
+    }
+
+    /// Every wrong field.
+    pub fn errors(&self) -> impl Iterator<Item = &FieldError> {
+        self.errors.iter()
+    }
+
     /// The same answer with its body.
-    pub fn put_into(self, response: Response, request_id: &str, url: &str) -> Response {
+    pub(super) fn put_into(self, response: Response, request_id: &str, url: &str) -> Response {
         let (mut parts, _) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
         Response::from_parts(parts, Body::from(self.body(request_id, url)))
@@ -156,7 +192,7 @@ impl IntoResponse for Failure {
             tracing::error!(cause = %chain(cause.as_ref()), "a call failed");
         }
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let saying = Saying { code: self.code, detail: self.detail, hint: self.hint, errors: self.errors };
+        let saying = Saying { code: self.code, detail: self.detail, hint: self.hint, errors: self.errors, retry_after: self.retry_after };
         let mut response = (status, saying.clone().body("none", "")).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

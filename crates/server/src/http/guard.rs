@@ -15,6 +15,7 @@ use super::failure::{Failure, Outcome};
 use super::{limits, signed_in};
 use crate::access::{Action, Actor, role_name};
 use crate::app::App;
+use crate::console::ForVisitor;
 
 /// What the guard of one route knows.
 pub(super) struct Entry {
@@ -46,6 +47,32 @@ async fn admitted(entry: &Entry, call: &Parts) -> Outcome<Actor> {
         let may = actor.may(entry.action);
         return if may { Ok(actor.clone()) } else { Err(Failure::new(Code::Forbidden).because("its proposer may not do this any more")) };
     }
+    let actor = match call.extensions.get::<ForVisitor>() {
+        // A page of the console calls for whoever is signed in, which was found out before.
+        Some(visitor) => {
+            app.limits.admit_token(&app.config.limits, visitor.session())?;
+            visitor.actor().clone()
+        }
+        None => by_token(app, call).await?,
+    };
+    if !actor.may(entry.action) {
+        let roles: Vec<&str> = actor.roles.iter().map(|role| role_name(*role)).collect();
+        return Err(Failure::new(Code::Forbidden).because(format!("your roles here ({}) do not allow it", roles.join(", "))));
+    }
+    if entry.action == Action::Decide && !actor.decides {
+        return Err(Failure::new(Code::TokenMayNotDecide).hint("make a token with decides = true, or decide in the console"));
+    }
+    refuse_unknown_query(&entry.query, call)?;
+    if entry.needs_match && !call.headers.contains_key(header::IF_MATCH) {
+        return Err(Failure::new(Code::PreconditionRequired)
+            .because("this changes what is stored, so say in If-Match which version you saw")
+            .hint("read it and send its ETag, or * for whatever is there"));
+    }
+    Ok(actor)
+}
+
+/// Whose token was sent; how often strangers and tokens call is counted.
+async fn by_token(app: &App, call: &Parts) -> Outcome<Actor> {
     let address = limits::address(app, call);
     let token = signed_in::bearer(&call.headers).map(signed_in::hash);
     app.limits.admit_stranger(&app.config.limits, &address, token.as_ref())?;
@@ -60,19 +87,6 @@ async fn admitted(entry: &Entry, call: &Parts) -> Outcome<Actor> {
     };
     if let Some(token) = token {
         app.limits.admit_token(&app.config.limits, token)?;
-    }
-    if !actor.may(entry.action) {
-        let roles: Vec<&str> = actor.roles.iter().map(|role| role_name(*role)).collect();
-        return Err(Failure::new(Code::Forbidden).because(format!("your roles here ({}) do not allow it", roles.join(", "))));
-    }
-    if entry.action == Action::Decide && !actor.decides {
-        return Err(Failure::new(Code::TokenMayNotDecide).hint("make a token with decides = true, or decide in the console"));
-    }
-    refuse_unknown_query(&entry.query, call)?;
-    if entry.needs_match && !call.headers.contains_key(header::IF_MATCH) {
-        return Err(Failure::new(Code::PreconditionRequired)
-            .because("this changes what is stored, so say in If-Match which version you saw")
-            .hint("read it and send its ETag, or * for whatever is there"));
     }
     Ok(actor)
 }

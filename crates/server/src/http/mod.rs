@@ -1,6 +1,6 @@
 //! The HTTP surface: the route table with its guard, strict extraction, failures as problems, pages, OpenAPI.
 
-mod calls;
+pub(crate) mod calls;
 mod creating;
 mod doc;
 pub mod etag;
@@ -56,11 +56,13 @@ pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
 pub fn router(app: &App) -> Router {
     let (api, operations) = api(app);
     let description = openapi::document(&operations, &app.url);
+    let api = api.layer(DefaultBodyLimit::max(extract::MAX_BODY));
+    let inside = api.clone().with_state(app.clone());
     Router::new()
-        .nest("/api/v1", api.layer(DefaultBodyLimit::max(extract::MAX_BODY)))
+        .nest("/api/v1", api)
         .route("/api/openapi.json", get(move || async move { ([(header::CONTENT_TYPE, "application/json")], description) }))
         .nest("/agent/v1", crate::agents::routes(app))
-        .merge(crate::console::routes(app))
+        .merge(crate::console::routes(app, inside))
         .route("/problems/{code}", get(problems::page))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

@@ -56,23 +56,20 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
         scopes: Scopes::from_text(&person.scopes)?.narrowed(&Scopes::from_text(&row.scopes)?),
         token: Some(TokenId::parse(&row.id)?),
         decides: row.decides,
+        known_by: row.made_by.as_deref().map(PersonId::parse).transpose()?,
     })
 }
 
-async fn console_session<C: ConnectionTrait>(connection: &C, headers: &HeaderMap) -> Outcome<Option<console_session::Model>> {
-    let prefix = format!("{COOKIE}=");
+/// The secret of a sign-in to the console, where one was sent.
+#[must_use]
+pub fn session_secret(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get(header::COOKIE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let Some(secret) = cookies.split(';').find_map(|c| c.trim().strip_prefix(&prefix)) else { return Ok(None) };
-    Ok(console_session::Entity::find_by_id(hash(secret).to_string()).one(connection).await?)
+    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
 }
 
-/// Who else was shown the link that signed somebody in to the console.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn signed_in_by(change: &crate::store::Change, headers: &HeaderMap) -> Outcome<Option<PersonId>> {
-    let row = console_session(change.tx(), headers).await?;
-    Ok(row.and_then(|row| row.made_by).map(|id| PersonId::parse(&id)).transpose()?)
+async fn console_session<C: ConnectionTrait>(connection: &C, headers: &HeaderMap) -> Outcome<Option<console_session::Model>> {
+    let Some(secret) = session_secret(headers) else { return Ok(None) };
+    Ok(console_session::Entity::find_by_id(hash(secret).to_string()).one(connection).await?)
 }
 
 /// Who is signed in to the console.
@@ -84,7 +81,8 @@ pub async fn identify_cookie(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
     let row = console_session(&app.store.pool, headers).await?;
     let row = row.filter(|row| row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
     let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;
-    Actor::signed_in(person)
+    let known_by = row.made_by.as_deref().map(PersonId::parse).transpose()?;
+    Ok(Actor { known_by, ..Actor::signed_in(person)? })
 }
 
 impl Actor {
@@ -100,6 +98,7 @@ impl Actor {
             scopes: Scopes::from_text(&person.scopes)?,
             token: None,
             decides: true,
+            known_by: None,
         })
     }
 }

@@ -20,7 +20,6 @@ use crate::http::failure::{Failure, Outcome};
 use crate::people::store::same_os_user;
 use crate::store::Change;
 use crate::store::entities::{person, proposal, token};
-use crate::tokens::store::maker;
 
 /// One that this actor may know, and that is open.
 async fn open(app: &App, actor: &Actor, id: &str) -> Outcome<proposal::Model> {
@@ -42,16 +41,18 @@ async fn second(app: &App, actor: &Actor, row: &proposal::Model) -> Outcome<()> 
     }
     // Whoever made a token for somebody else, or was shown it, knows it.
     let pool = &app.store.pool;
-    let (of_mine, of_theirs) = (maker(pool, actor.token.as_ref().map(TokenId::as_str)).await?, maker(pool, row.token.as_deref()).await?);
+    let (of_mine, of_theirs) = (actor.known_by.as_ref().map(PersonId::as_str), row.known_by.as_deref());
     let own_token = "sign in to the console by a link and make a token of your own there";
-    if of_mine.as_ref().is_some_and(|maker| maker.as_str() == row.person) {
-        return Err(Failure::new(Code::OwnProposal).because("whoever proposed it made this token, and so knows it").hint(own_token));
+    if of_mine == Some(row.person.as_str()) {
+        return Err(Failure::new(Code::OwnProposal)
+            .because("whoever proposed it made this token or sign-in, and so knows it")
+            .hint(own_token));
     }
-    if of_theirs.as_ref() == Some(&actor.person) {
-        return Err(Failure::new(Code::OwnProposal).because("you made the token that proposed it, and so know it"));
+    if of_theirs == Some(actor.person.as_str()) {
+        return Err(Failure::new(Code::OwnProposal).because("you made the token or sign-in that proposed it, and so know it"));
     }
     if of_mine.is_some() && of_mine == of_theirs {
-        return Err(Failure::new(Code::OwnProposal).because("one person made both tokens, and so knows both").hint(own_token));
+        return Err(Failure::new(Code::OwnProposal).because("one person made both tokens or sign-ins, and so knows both").hint(own_token));
     }
     if same_os_user(pool, &row.person, actor.person.as_str()).await? {
         return Err(Failure::new(Code::OwnProposal).because("both are the same OS user"));
@@ -88,6 +89,7 @@ async fn proposer(app: &App, row: &proposal::Model) -> Outcome<Actor> {
         scopes: Scopes::from_text(&person.scopes)?.narrowed(&Scopes::from_text(&row.scopes)?),
         token: row.token.as_deref().map(TokenId::parse).transpose()?,
         decides,
+        known_by: row.known_by.as_deref().map(PersonId::parse).transpose()?,
     })
 }
 

@@ -136,6 +136,7 @@ pub(super) async fn propose(app: &App, actor: &Actor, call: Call, differences: V
         roles: Set(roles_to_text(&actor.roles)),
         scopes: Set(actor.scopes.to_text()?),
         token: Set(actor.token.as_ref().map(ToString::to_string)),
+        known_by: Set(actor.known_by.as_ref().map(ToString::to_string)),
         created: Set(change.now.millis()),
         closed: Set(None),
         closed_by: Set(None),

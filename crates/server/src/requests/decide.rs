@@ -22,7 +22,7 @@ use crate::definitions::write::signed;
 use crate::documents::sequence::append;
 use crate::http::failure::{Failure, Outcome};
 use crate::store::Change;
-use crate::store::entities::{computer, decision, definition, person, person_os_user, request, token};
+use crate::store::entities::{computer, decision, definition, person, person_os_user, request};
 
 /// What keeps a person from deciding.
 pub const CODES: [Code; 7] = [
@@ -146,12 +146,14 @@ fn is_requester(link: &person_os_user::Model, body: &Request, machine: &computer
 
 /// Whoever made a token knows it: one that the requester made for somebody else decides nothing of theirs.
 async fn refuse_requesters_token(change: &Change, actor: &Actor, body: &Request, machine: &computer::Model) -> Outcome<()> {
-    let Some(token) = &actor.token else { return Ok(()) };
-    let row = token::Entity::find_by_id(token.as_str()).one(change.tx()).await?;
-    let Some(maker) = row.and_then(|row| row.made_by) else { return Ok(()) };
-    let linked = person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(&maker)).all(change.tx()).await?;
+    let Some(maker) = &actor.known_by else { return Ok(()) };
+    let linked = person_os_user::Entity::find().filter(person_os_user::Column::Person.eq(maker.as_str())).all(change.tx()).await?;
     if linked.iter().any(|link| is_requester(link, body, machine)) {
-        return Err(Failure::new(Code::OwnRequest).because("the requester made this token").hint("decide with a token of your own making"));
+        let (why, hint) = match actor.token {
+            Some(_) => ("the requester made this token", "decide with a token of your own making"),
+            None => ("the requester made the link that signed you in", "have somebody else make you one"),
+        };
+        return Err(Failure::new(Code::OwnRequest).because(why).hint(hint));
     }
     Ok(())
 }

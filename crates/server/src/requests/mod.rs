@@ -2,6 +2,7 @@
 
 pub mod decide;
 pub mod event;
+pub(crate) mod pages;
 pub mod received;
 pub mod remind;
 pub mod reset;

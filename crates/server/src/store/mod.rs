@@ -20,6 +20,7 @@ mod m0061_retention;
 mod m0070_facts;
 mod m0071_removed;
 mod m0080_knowers;
+mod m0090_proposer;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0070_facts::Facts),
             Box::new(m0071_removed::Removed),
             Box::new(m0080_knowers::Knowers),
+            Box::new(m0090_proposer::Proposer),
         ];
         std::iter::once(first).chain(later).collect()
     }

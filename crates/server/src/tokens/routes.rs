@@ -125,7 +125,7 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewToken>
     }
     // Whoever sees its text: under four eyes that is the second person.
     let other = crate::proposals::confirming().unwrap_or_else(|| actor.person.clone());
-    let made_by = if own { store::maker(change.tx(), actor.token.as_ref().map(TokenId::as_str)).await? } else { Some(other) };
+    let made_by = if own { actor.known_by.clone() } else { Some(other) };
     let new = New { name: body.name, person: PersonId::parse(&whose.id)?, roles, scopes, decides: body.decides, lives, made_by };
     let (id, text) = store::create(&change, &new).await?;
     let expires = change.now.plus(lives);

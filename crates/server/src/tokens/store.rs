@@ -4,7 +4,7 @@ use brevet_api::rest::person::Role;
 use brevet_api::rest::{Code, TOKEN_PREFIX};
 use brevet_core::id::{PersonId, TokenId};
 use brevet_core::time::Length;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
 
 use crate::access::{Scopes, roles_to_text};
 use crate::clock;
@@ -29,16 +29,6 @@ pub struct New {
 
 /// A person has at most so many that have not ended: more than anybody looks after, and a bound for what a stolen one can leave behind.
 const MOST: u64 = 50;
-
-/// Who knows a token beside its person: they know what it makes too.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn maker<C: ConnectionTrait>(connection: &C, token: Option<&str>) -> Outcome<Option<PersonId>> {
-    let Some(id) = token else { return Ok(None) };
-    let row = token::Entity::find_by_id(id).one(connection).await?;
-    Ok(row.and_then(|row| row.made_by).map(|id| PersonId::parse(&id)).transpose()?)
-}
 
 async fn refuse_too_many(change: &Change, person: &PersonId) -> Outcome<()> {
     let open = token::Entity::find()

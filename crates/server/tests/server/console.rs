@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::agent::Agent;
-use crate::support::{Server, request_policy};
+use crate::support::{Server, posted, request_policy};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_signs_in_once_and_the_page_is_escaped() {
@@ -20,7 +20,8 @@ async fn a_link_signs_in_once_and_the_page_is_escaped() {
     agent.deliver(vec![record]).await;
 
     let home = format!("{}/", server.url);
-    assert_eq!(server.http.get(&home).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let stranger = server.http.get(&home).send().await.unwrap();
+    assert_eq!((stranger.status(), stranger.headers()["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/sign-in?next=%2F"));
     for _ in 0..2 {
         let looked = server.http.get(&server.sign_in).send().await.unwrap();
         assert!(looked.text().await.unwrap().contains("<button"), "looking uses nothing up");
@@ -28,31 +29,99 @@ async fn a_link_signs_in_once_and_the_page_is_escaped() {
     let signed = server.http.post(&server.sign_in).send().await.unwrap();
     assert_eq!(signed.status(), StatusCode::SEE_OTHER);
     let cookie = signed.headers()["set-cookie"].to_str().unwrap().to_owned();
-    for part in ["__Host-brevet=", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+    for part in ["__Host-brevet=", "Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
     }
     assert_eq!(server.http.post(&server.sign_in).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let page = server.http.get(&home).header("cookie", &cookie).send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    assert!(policy.contains("default-src 'none'") && !policy.contains("script"));
+    assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
     let text = page.text().await.unwrap();
     assert!(text.contains("owner") && text.contains("web-1") && text.contains("alice"));
-    assert!(!text.contains("<script") && !text.contains('\u{1b}'), "{text}");
+    assert!(!text.contains("<script>") && !text.contains('\u{1b}'), "{text}");
     // A notification's link shows that request, and to strangers not even whether there is one.
     let (link, nothing) = (format!("{}/requests/{id}", server.url), format!("{}/requests/nothing", server.url));
     for address in [&link, &nothing] {
-        assert_eq!(server.http.get(address).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(server.http.get(address).send().await.unwrap().status(), StatusCode::SEE_OTHER);
     }
     let shown = server.http.get(&link).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(shown.status(), StatusCode::OK);
     let text = shown.text().await.unwrap();
-    assert!(text.contains("brevetctl request approve") && text.contains("/usr/bin/true") && text.contains("role:approver"), "{text}");
-    assert!(!text.contains("<script") && !text.contains('\u{1b}'), "{text}");
+    assert!(text.contains("Approve") && text.contains("/usr/bin/true") && text.contains("role:approver"), "{text}");
+    assert!(!text.contains("<script>") && !text.contains('\u{1b}'), "{text}");
     assert_eq!(server.http.get(&nothing).header("cookie", &cookie).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     // The cookie is for the console alone.
     let api = server.http.get(format!("{}/api/v1/me", server.url)).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(api.status(), StatusCode::UNAUTHORIZED);
     server.http.post(format!("{}/sign-out", server.url)).header("cookie", &cookie).send().await.unwrap();
-    assert_eq!(server.http.get(&home).header("cookie", &cookie).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(server.http.get(&home).header("cookie", &cookie).send().await.unwrap().status(), StatusCode::SEE_OTHER);
+    let late = posted(server.http.post(format!("{link}/approve")).header("cookie", &cookie), [("code", "x")]).send().await.unwrap();
+    assert_eq!(late.status(), StatusCode::UNAUTHORIZED);
+    assert!(late.text().await.unwrap().contains("what you filled in is not lost"));
+}
+
+/// A pending request, and its owner signed in.
+async fn waiting() -> (Server, Agent, String, String) {
+    let server = Server::start().await;
+    let policy = server.owner.post("/policies", request_policy("p")).await.ok();
+    let mut agent = Agent::enrol(&server, "web-1").await;
+    let request = agent.request("alice", &policy, "30m");
+    let id = request.id.to_string();
+    let record = agent.record(&brevet_core::record::Body::RequestCreated(Box::new(request)));
+    agent.deliver(vec![record]).await;
+    let signed = server.http.post(&server.sign_in).send().await.unwrap();
+    let cookie = signed.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    (server, agent, id, cookie)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_decided_on_its_page_and_what_is_wrong_is_said_at_the_form() {
+    let (server, _agent, id, cookie) = waiting().await;
+    let code = server.owner.read(&format!("/requests/{id}")).await.ok()["code"].as_str().unwrap().to_owned();
+    let approve = |form: Vec<(&'static str, String)>, site: &'static str| {
+        let call = server.http.post(format!("{}/requests/{id}/approve", server.url)).header("cookie", &cookie);
+        posted(call.header("sec-fetch-site", site), form).send()
+    };
+    let form =
+        |length: &str, code: &str| vec![("for", length.to_owned()), ("comment", "keep <this>".to_owned()), ("code", code.to_owned())];
+    for (length, why) in [("soon", "for:"), ("40m", "30m was asked for")] {
+        let wrong = approve(form(length, &code), "same-origin").await.unwrap();
+        assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let text = wrong.text().await.unwrap();
+        assert!(text.contains(why) && text.contains("keep &#60;this&#62;") && text.contains(&format!("value=\"{length}\"")), "{text}");
+    }
+    // Another site's form, and one that showed another request.
+    let foreign = approve(form("5m", &code), "cross-site").await.unwrap();
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    let other = approve(form("5m", "AAAA-AAAA-AAAA"), "same-origin").await.unwrap();
+    assert_eq!(other.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(server.owner.read(&format!("/requests/{id}")).await.ok()["state"], "pending");
+    let done = approve(form("5m", &code), "same-origin").await.unwrap();
+    assert_eq!(done.status(), StatusCode::SEE_OTHER);
+    let shown = server.owner.read(&format!("/requests/{id}")).await.ok();
+    assert_eq!((shown["state"].as_str(), shown["approvals"][0]["for"].as_str()), (Some("approved"), Some("5m")));
+    let to = format!("{}{}", server.url, done.headers()["location"].to_str().unwrap());
+    let text = server.http.get(to).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    assert!(text.contains("The program starts by itself") && !text.contains("Decline"), "{text}");
+    let list = |state: &str| server.http.get(format!("{}/requests?state={state}", server.url)).header("cookie", &cookie).send();
+    assert!(list("approved").await.unwrap().text().await.unwrap().contains(&code));
+    assert!(list("pending").await.unwrap().text().await.unwrap().contains("No request here"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn style_and_script_are_sent_compressed_and_kept() {
+    let server = Server::start().await;
+    let page = server.http.get(format!("{}/sign-in", server.url)).send().await.unwrap().text().await.unwrap();
+    let mut seen = 0;
+    for address in page.split('"').filter(|part| part.starts_with("/assets/")) {
+        let answer = server.http.get(format!("{}{address}", server.url)).header("accept-encoding", "br, gzip").send().await.unwrap();
+        assert_eq!((answer.status(), &answer.headers()["content-encoding"]), (StatusCode::OK, &"gzip".parse().unwrap()), "{address}");
+        assert!(answer.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+        assert!(answer.bytes().await.unwrap().len() < 100_000);
+        seen += 1;
+    }
+    assert!(seen >= 4, "{page}");
+    let old = server.http.get(format!("{}/assets/0000000000000000/console.js", server.url)).send().await.unwrap();
+    assert_eq!(old.status(), StatusCode::NOT_FOUND);
 }

@@ -236,7 +236,7 @@ async fn a_token_that_the_proposer_knows_is_no_second_pair_of_eyes() {
     server.owner.put("/persons/third/enabled", json!({ "enabled": false })).await.ok();
     // Whoever was shown the proposer's token could have proposed it themself.
     let refused = confirm(&second, &last).await.refused("own_proposal");
-    assert!(refused["detail"].as_str().unwrap().contains("made the token that proposed it"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("made the token or sign-in that proposed it"), "{refused}");
     second.post(&format!("{last}/reject"), json!({ "comment": "x" })).await.refused("own_proposal");
     confirm(&server.owner, &last).await.refused("wrong_state");
     for name in ["evil", "r"] {

@@ -126,6 +126,18 @@ impl Actor {
     }
 }
 
+/// A call with a form, as a browser sends it.
+pub fn posted<V: AsRef<str>>(
+    call: reqwest::RequestBuilder,
+    fields: impl IntoIterator<Item = (&'static str, V)>,
+) -> reqwest::RequestBuilder {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    fields.into_iter().for_each(|(name, value)| {
+        form.append_pair(name, value.as_ref());
+    });
+    call.header("content-type", "application/x-www-form-urlencoded").body(form.finish())
+}
+
 /// Everything comes from one address, and fast: only tests of the limits have any.
 pub fn config() -> Config {
     // No limit of ours ends a test on a busy machine.
@@ -236,7 +248,7 @@ impl Server {
         let answer = self.http.post(link).send().await.unwrap();
         let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
         let page = self.http.post(format!("{}/token", self.url)).header("cookie", cookie).send().await.unwrap().text().await.unwrap();
-        let token = page.split("<pre>").nth(1).unwrap().split("</pre>").next().unwrap();
+        let token = page.split("<pre class=\"command\">").nth(1).unwrap().split("</pre>").next().unwrap();
         Actor { token: token.to_owned(), ..self.owner.clone() }
     }
 

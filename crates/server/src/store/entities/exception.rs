@@ -29,6 +29,8 @@ pub mod proposal {
         #[sea_orm(column_type = "Text")]
         pub scopes: String,
         pub token: Option<String>,
+        /// Who else knows the token, or the link that signed its person in.
+        pub known_by: Option<String>,
         pub created: i64,
         pub closed: Option<i64>,
         pub closed_by: Option<String>,

@@ -1,0 +1,78 @@
+// What pages do beyond reading and sending forms: local times, countdowns, live updates. Everything works without it.
+(() => {
+  const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+  const left = (until) => {
+    let seconds = Math.max(0, Math.round((until - Date.now()) / 1000));
+    const parts = [];
+    for (const [name, size] of [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]]) {
+      const count = Math.floor(seconds / size);
+      seconds -= count * size;
+      if (count > 0 || (name === "s" && parts.length === 0)) parts.push(`${count} ${name}`);
+    }
+    return parts.slice(0, 2).join(" ");
+  };
+
+  const times = (within) => {
+    for (const time of within.querySelectorAll("time[datetime]")) {
+      const moment = new Date(time.dateTime);
+      if (time.dataset.until !== undefined) {
+        time.textContent = moment > Date.now() ? `${left(moment)} left` : "over";
+      } else if (time.dataset.shown !== time.dateTime) {
+        time.textContent = zone.format(moment);
+        time.dataset.shown = time.dateTime;
+      }
+    }
+  };
+
+  const sends = (event) => {
+    if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  };
+
+  // Something is new: the parts of the page that want to know ask for themselves (hx-trigger="news from:body").
+  const live = () => {
+    const lost = document.getElementById("lost");
+    const wanted = document.querySelector('[hx-trigger~="news"]');
+    if (!wanted || !window.EventSource) return;
+    let stream = null;
+    let wait = 1000;
+    let missed = false;
+    const news = () => {
+      if (document.hidden) missed = true;
+      else window.htmx.trigger(document.body, "news");
+    };
+    const open = () => {
+      stream = new EventSource("/live");
+      stream.addEventListener("open", () => {
+        if (!lost.hidden) { lost.hidden = true; news(); }
+        wait = 1000;
+      });
+      stream.addEventListener("news", news);
+      stream.addEventListener("error", () => {
+        // A stream that ends by itself is opened again by the browser; one that was refused is not.
+        if (stream.readyState === EventSource.CLOSED) {
+          lost.hidden = false;
+          setTimeout(open, wait);
+          wait = Math.min(wait * 2, 30000);
+        } else {
+          setTimeout(() => { if (stream.readyState !== EventSource.OPEN) lost.hidden = false; }, 5000);
+        }
+      });
+    };
+    open();
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && missed) { missed = false; news(); }
+    });
+  };
+
+  const start = () => {
+    times(document);
+    setInterval(() => times(document), 1000);
+    document.addEventListener("change", sends);
+    new MutationObserver(() => times(document)).observe(document.body, { childList: true, subtree: true });
+    if (window.matchMedia("(max-width: 991px)").matches) document.querySelector("details.ways")?.removeAttribute("open");
+    live();
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

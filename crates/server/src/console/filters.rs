@@ -1,0 +1,33 @@
+//! How templates show what they are given. Everything else that a template prints is escaped for HTML by itself.
+
+use askama::filters::Safe;
+use brevet_core::escape::terminal;
+use brevet_core::time::Timestamp;
+
+/// Text from users: what cannot be seen, or would turn the line around, is made visible; the template escapes it for HTML afterwards.
+#[askama::filter_fn]
+pub fn plain(text: impl std::fmt::Display, _: &dyn askama::Values) -> askama::Result<String> {
+    Ok(terminal(text.to_string().as_bytes()))
+}
+
+/// A moment: in UTC here, and by the script in the viewer's zone, with the exact instant beside the pointer.
+#[askama::filter_fn]
+pub fn when(moment: &Timestamp, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
+    let exact = moment.to_string();
+    let shown = exact.get(..16).unwrap_or(&exact).replace('T', " ");
+    Ok(Safe(format!("<time datetime=\"{exact}\" title=\"{exact}\">{shown} UTC</time>")))
+}
+
+/// How long until a moment, counted down by the script; without it, the moment.
+#[askama::filter_fn]
+pub fn until(moment: &Timestamp, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
+    let exact = moment.to_string();
+    let shown = exact.get(..16).unwrap_or(&exact).replace('T', " ");
+    Ok(Safe(format!("<time datetime=\"{exact}\" title=\"{exact}\" data-until=\"{exact}\">until {shown} UTC</time>")))
+}
+
+/// An id, code or word as one part of an address.
+#[askama::filter_fn]
+pub fn part(text: impl std::fmt::Display, _: &dyn askama::Values) -> askama::Result<String> {
+    Ok(super::visitor::part(&text.to_string()))
+}

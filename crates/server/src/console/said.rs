@@ -1,0 +1,23 @@
+//! What a page says was just done: an address carries a word, never a text, so that nobody can put words into the console's mouth.
+
+/// The words for what an address says.
+pub(super) fn words(said: &str) -> Option<&'static str> {
+    Some(match said {
+        "approved" => "Approved. The program starts by itself where somebody waits for it.",
+        "approval-recorded" => "Your approval is recorded; more are needed.",
+        "declined" => "Declined. The user reads your comment.",
+        "extended" => "Extended.",
+        "revoked" => "Revoked. The receipt appears here when the computer confirms.",
+        "created" => "Created.",
+        "changed" => "Changed.",
+        "unchanged" => "Nothing changed.",
+        "deleted" => "Deleted.",
+        "proposed" => "Proposed. It takes effect when a second person confirms it.",
+        "confirmed" => "Confirmed: the change is made.",
+        "rejected" => "Rejected: nothing changed.",
+        "withdrawn" => "Withdrawn: nothing changed.",
+        "reviewed" => "Reviewed.",
+        "ended" => "Ended.",
+        _ => return None,
+    })
+}

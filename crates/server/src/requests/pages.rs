@@ -1,0 +1,19 @@
+//! Pages of requests: what waits, one request with everything that would run, and deciding it. Each calls the routes beside it.
+
+mod decide;
+mod list;
+mod show;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// This feature's pages.
+pub fn pages() -> Router<App> {
+    Router::new()
+        .route("/requests", get(list::list))
+        .route("/requests/{id}", get(show::show))
+        .route("/requests/{id}/approve", post(decide::approve))
+        .route("/requests/{id}/decline", post(decide::decline))
+}
