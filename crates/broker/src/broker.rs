@@ -18,7 +18,7 @@ use crate::facts::{Examiner, Viewer};
 use crate::ledger::{Ledger, Members};
 use crate::names::{self, Answer};
 use crate::proof::Proofs;
-use crate::shares::{Part, Shares};
+use crate::shares::{Elsewhere, Part, Shares};
 use crate::spec::NamedUser;
 use crate::{launcher, random};
 
@@ -26,9 +26,13 @@ use crate::{launcher, random};
 const REFUSALS_A_MINUTE: u32 = 120;
 /// Users whose refusals are recorded in a minute.
 const MOST_REFUSED: usize = 1024;
-/// What one user's commands that wait or run may take up in memory and in a snapshot of the state, in bytes. The longest command fits
-/// with its grant, and a snapshot has room for others beside it.
+/// What one user's commands that wait or run may take up in memory and in a snapshot of the state, in bytes: the longest command fits
+/// with its grant.
 const MOST_OPEN: u64 = 2 * (520 << 10);
+/// The same of everybody's: a snapshot has room for what is over beside it, so that the journal can always be trimmed.
+const MOST_OPEN_TOGETHER: u64 = 1_150_000;
+/// What a user may have all the same, when others use that up.
+const LITTLE_OPEN: u64 = 8 << 10;
 /// Within which an end that was told is on record.
 const RECORDED_MS: u64 = 2_000;
 
@@ -104,7 +108,7 @@ impl Broker {
             stopping: AtomicBool::new(false),
             ledger: Mutex::new(ledger),
             budgets: Budgets::default(),
-            starting: Shares::new(u64::MAX, MOST_OPEN),
+            starting: Shares::new(MOST_OPEN_TOGETHER, MOST_OPEN, LITTLE_OPEN),
             refusals: Mutex::default(),
         }
     }
@@ -202,7 +206,7 @@ impl Broker {
         let look = || {
             // Under the lock, so that no start moves from what begins to what runs in between.
             let ledger = self.ledger();
-            self.room_beside(uid, bytes, ledger.state.weight_of(uid))
+            self.room_beside(uid, bytes, ledger.state.weights(uid))
         };
         if let Ok(part) = look() {
             return Ok(part);
@@ -226,10 +230,15 @@ impl Broker {
     ///
     /// # Errors
     /// As `room`.
-    pub fn room_beside(&self, uid: u32, bytes: u64, already: u64) -> Result<Part, Refusal> {
+    pub fn room_beside(&self, uid: u32, bytes: u64, already: Elsewhere) -> Result<Part, Refusal> {
         self.starting.take(uid, bytes, already).ok_or_else(|| {
-            let refusal = Refusal::new("busy", "commands of yours that wait or run have too many or too long arguments together");
-            refusal.hint("wait until one has ended, or end one: brevet grants, brevet requests")
+            let (why, hint) = if already.theirs.saturating_add(bytes) <= MOST_OPEN {
+                ("commands of others that wait or run leave no room for arguments as long as these", "wait until some have ended")
+            } else {
+                let why = "commands of yours that wait or run have too many or too long arguments together";
+                (why, "wait until one has ended, or end one: brevet grants, brevet requests")
+            };
+            Refusal::new("busy", why).hint(hint)
         })
     }
 

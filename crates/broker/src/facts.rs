@@ -22,7 +22,7 @@ use brevet_core::digest::Digest;
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
-use crate::shares::{Part, Shares};
+use crate::shares::{Elsewhere, Part, Shares};
 use content::{Contents, MOST_COPIED, Stamp};
 use dpkg::Dpkg;
 use walk::{WalkError, Walked, walk};
@@ -177,7 +177,7 @@ impl Examiner {
         if examined.executable.metadata().map_or(u64::MAX, |metadata| metadata.len()) != facts.size {
             return Err(HoldError::Changed);
         }
-        let memory = self.memory.take(uid, facts.size, 0).ok_or(HoldError::Busy)?;
+        let memory = self.memory.take(uid, facts.size, Elsewhere::default()).ok_or(HoldError::Busy)?;
         let mut copy =
             open::sealed_copy(c"brevet", &mut examined.executable, facts.size).map_err(|error| HoldError::Failed(crate::chain(&error)))?;
         let content = content::read(&mut copy, facts.size).map_err(|error| HoldError::Failed(error.to_string()))?;

@@ -25,6 +25,8 @@ use brevet_core::request::{Request, RequestState};
 use brevet_core::time::{BootTime, Now, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::shares::Elsewhere;
+
 /// A request and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestEntry {
@@ -293,13 +295,18 @@ impl State {
         }
     }
 
-    /// What a user's commands take up that are not over: they stay in memory, and in every snapshot.
+    /// What the commands take up that are not over, a user's and everybody's: they stay in memory, and in every snapshot.
     #[must_use]
-    pub fn weight_of(&self, uid: u32) -> u64 {
-        let pending = self.pending_of(uid).map(|entry| weight(&entry.request.command));
-        let grants = self.grants.values().filter(|entry| entry.user.uid == uid && entry.is_open()).map(|entry| weight(&entry.command));
-        let running = self.running().filter(|(_, entry)| entry.started.user.uid == uid).map(|(_, entry)| weight(&entry.started.command));
-        pending.chain(grants).chain(running).fold(0, u64::saturating_add)
+    pub fn weights(&self, uid: u32) -> Elsewhere {
+        let pending = self.requests.values().filter(|entry| entry.state == RequestState::Pending);
+        let pending = pending.map(|entry| (entry.request.user.uid, &entry.request.command));
+        let grants = self.grants.values().filter(|entry| entry.is_open()).map(|entry| (entry.user.uid, &entry.command));
+        let running = self.running().map(|(_, entry)| (entry.started.user.uid, &entry.started.command));
+        pending.chain(grants).chain(running).fold(Elsewhere::default(), |sum, (whose, command)| {
+            let bytes = weight(command);
+            let theirs = sum.theirs.saturating_add(if whose == uid { bytes } else { 0 });
+            Elsewhere { theirs, all: sum.all.saturating_add(bytes) }
+        })
     }
 
     /// What is not possible from where a grant stands changes nothing.

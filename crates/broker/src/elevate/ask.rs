@@ -145,7 +145,7 @@ impl Attempt<'_> {
         let id = request.id.clone();
         let mut bodies = vec![Body::RequestCreated(Box::new(request.clone()))];
         bodies.extend(self.rules_answer(&ledger, &request, &now)?);
-        let _room = self.broker.room_beside(uid, weight(&request.command), ledger.state.weight_of(uid))?;
+        let _room = self.broker.room_beside(uid, weight(&request.command), ledger.state.weights(uid))?;
         self.broker.spend(uid, bodies.iter().map(budget::recorded).sum())?;
         ledger.commit(&bodies)?;
         Ok(id)

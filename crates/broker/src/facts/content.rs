@@ -21,7 +21,7 @@ pub const MOST_COPIED: u64 = 64 << 20;
 const MOST_IN_MEMORY: u64 = 256 << 20;
 /// What copies take up while their programs are started: a user's share has room for the largest (ATTACKS I05).
 pub fn memory() -> Arc<Shares> {
-    Shares::new(MOST_IN_MEMORY, MOST_COPIED)
+    Shares::new(MOST_IN_MEMORY, MOST_COPIED, 0)
 }
 
 /// What a file's content is called.

@@ -218,7 +218,18 @@ fn commands_that_wait_have_a_bounded_size_together_and_one_long_one_always_fits(
     // One that is over makes room.
     let Answer::Requests { requests } = root_asks(&computer, &Ask::Requests {}) else { panic!() };
     root_asks(&computer, &Ask::Withdraw { request: requests[0].request.clone() });
-    assert!(matches!(ask("e"), Tell::Pending(_)));
+    let told = ask("e");
+    assert!(matches!(told, Tell::Pending(_)), "{told:?}");
+    // Everybody's together fit a snapshot; what is short has room all the same.
+    let other = TestUser::create();
+    let theirs = |argument: &str| {
+        let run = Run { reason: Some("to see".into()), no_wait: true, ..run(&["/usr/bin/true", argument]) };
+        Client::start(&computer, &other, run)
+    };
+    theirs(&"f".repeat(110_000)).expect_pending();
+    let refused = theirs(&"g".repeat(110_000)).expect_refused();
+    assert!(refused.code == "busy" && refused.reason.contains("of others"), "{refused:?}");
+    theirs("short").expect_pending();
 }
 
 #[test]
