@@ -1,6 +1,7 @@
 //! The command line. By hand: the grammar is small, and options of the command that is run must never be mistaken for ours.
 
 use crate::help;
+use brevet_core::digest::typed_code;
 use brevet_core::escape;
 use brevet_core::id::{GrantId, RequestId};
 use brevet_core::text::OsText;
@@ -86,12 +87,7 @@ pub enum Which {
 
 impl Which {
     fn parse(text: &str) -> Option<Self> {
-        text.parse().ok().map(Self::Id).or_else(|| {
-            let code = text.to_ascii_uppercase();
-            let (one, two) = code.split_once('-').or_else(|| code.split_at_checked(4))?;
-            let half = |part: &str| part.len() == 4 && part.bytes().all(|b| b.is_ascii_alphanumeric());
-            (half(one) && half(two)).then(|| Self::Code(format!("{one}-{two}")))
-        })
+        text.parse().ok().map(Self::Id).or_else(|| typed_code(text).map(Self::Code))
     }
 }
 

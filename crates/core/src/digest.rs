@@ -53,7 +53,6 @@ impl Digest {
     /// Eight characters for people to compare aloud (40 bits), such as `K7QF-2M9X`.
     #[must_use]
     pub fn short_code(&self) -> String {
-        const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
         let value = self.0.iter().take(5).fold(0u64, |v, b| v << 8 | u64::from(*b));
         let mut out = String::with_capacity(9);
         for i in (0..8).rev() {
@@ -65,6 +64,24 @@ impl Digest {
         }
         out
     }
+}
+
+/// Crockford's: no letter that is taken for a digit or another letter.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A short code as `Digest::short_code` writes it, from how somebody typed it: in small letters, without the dash, and with the letters that
+/// it has none of for the digits that look like them (Crockford's base 32).
+#[must_use]
+pub fn typed_code(text: &str) -> Option<String> {
+    let meant = |typed: char| match typed.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        other => other,
+    };
+    let bare: String = text.chars().filter(|typed| *typed != '-').map(meant).collect();
+    let known = bare.len() == 8 && bare.bytes().all(|byte| ALPHABET.contains(&byte));
+    let (first, second) = bare.split_at_checked(4).filter(|_| known)?;
+    Some(format!("{first}-{second}"))
 }
 
 impl fmt::Display for Digest {
@@ -158,5 +175,17 @@ mod tests {
         let code = Digest::of(b"abc").short_code();
         assert_eq!(code.len(), 9);
         assert_eq!(code.as_bytes()[4], b'-');
+        assert_eq!(typed_code(&code), Some(code));
+    }
+
+    #[test]
+    fn a_short_code_is_known_as_it_is_typed() {
+        for typed in ["CAMT-FJE1", "camt-fje1", "CAMTFJE1", "camt-fjel", "CAMT-FJEI"] {
+            assert_eq!(typed_code(typed).as_deref(), Some("CAMT-FJE1"));
+        }
+        assert_eq!(typed_code("oooo-0000").as_deref(), Some("0000-0000"));
+        for other in ["", "CAMT", "CAMT-FJE1X", "CAMT-FJE!", "CAMT-FJEU", "é€é-FJE1", "req_01ab"] {
+            assert_eq!(typed_code(other), None, "{other}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use brevet_api::rest::request::{RequestItem, RequestQuery};
 use brevet_api::rest::session::{SessionItem, SessionQuery};
 use brevet_api::rest::token::Token;
 use brevet_api::rest::{Page, computer::EnrolmentToken};
+use brevet_core::digest::typed_code;
 use brevet_core::id::{EnrolmentTokenId, GrantId, RequestId, SessionId, TokenId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,7 +38,7 @@ pub fn request_seen(client: &Client, text: &str) -> Result<(String, Option<Strin
     if RequestId::parse(text).is_ok() {
         return Ok((text.to_owned(), None));
     }
-    let code = short_code(text);
+    let code = typed_code(text);
     // WHY: a short code has 40 bits; among pending requests it is what user and approver compare, so those come first.
     for state in [Some("pending".to_owned()), None] {
         let page: Page<RequestItem> = client.list(&["requests"], &RequestQuery { state, ..RequestQuery::default() }, LOOKED_THROUGH)?;
@@ -49,14 +50,6 @@ pub fn request_seen(client: &Client, text: &str) -> Result<(String, Option<Strin
         }
     }
     Err(CtlError::NotFound(format!("no request '{}'", shown(text))))
-}
-
-/// A request's short code as it is shown, from how somebody typed it: small letters, without the dash.
-#[must_use]
-pub fn short_code(text: &str) -> Option<String> {
-    let bare: String = text.chars().filter(|c| *c != '-').collect::<String>().to_uppercase();
-    let (first, second) = (bare.get(..4)?, bare.get(4..)?);
-    (second.len() == 4 && bare.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| format!("{first}-{second}"))
 }
 
 /// What a query of events names by short code or the beginning of an id, by its id.
@@ -172,16 +165,6 @@ mod tests {
     fn a_beginning_counts_from_four_characters_on() {
         assert!(begins("req_01abcdef", "req_01ab") && begins("req_01abcdef", "01abc"));
         assert!(!begins("req_01abcdef", "req_") && !begins("req_01abcdef", "01a") && !begins("req_01abcdef", "abcd"));
-    }
-
-    #[test]
-    fn a_short_code_is_known_as_it_is_typed() {
-        for typed in ["CAMT-FJEJ", "camt-fjej", "CAMTFJEJ"] {
-            assert_eq!(short_code(typed).as_deref(), Some("CAMT-FJEJ"));
-        }
-        for other in ["CAMT", "CAMT-FJEJX", "CAMT-FJE!", "é€é-FJEJ", "req_01ab"] {
-            assert_eq!(short_code(other), None, "{other}");
-        }
     }
 
     #[test]

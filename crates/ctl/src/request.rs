@@ -89,7 +89,7 @@ pub fn run(session: &Session, command: Request) -> Result<()> {
         Request::Approve { request, duration, comment, command_only, code } => {
             // Whoever names it by its code has seen that code.
             let (id, seen) = reference::request_seen(&client, &request)?;
-            let code = code.map(|code| reference::short_code(&code).unwrap_or(code)).or(seen);
+            let code = code.map(|code| brevet_core::digest::typed_code(&code).unwrap_or(code)).or(seen);
             let item: RequestItem = client.post(&["requests", &id, "approve"], &Approve { duration, comment, command_only, code })?;
             session.output.print(&item, approved)
         }

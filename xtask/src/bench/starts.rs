@@ -19,6 +19,8 @@ use super::report::{Part, Row, Target};
 const REST_MILLIS: u64 = 50;
 const OURS: &str = "brevet run";
 const ALONE: &str = "brevet run, pid_namespace";
+/// Only starts and ends.
+const CLIENT: &str = "brevet --version";
 
 #[derive(Deserialize)]
 struct Samples {
@@ -75,7 +77,9 @@ fn contenders(stage: &Stage, peers: &Configured) -> Vec<(String, Vec<String>)> {
     let brevet = stage.brevet.bin.join("brevet").to_string_lossy().into_owned();
     let run =
         |arguments: &[&str]| [&[brevet.as_str(), "run", "--", "/bin/true"], arguments].concat().iter().map(|a| (*a).to_owned()).collect();
-    let ours: [(&str, Vec<String>); 3] = [("true", vec!["/bin/true".into()]), (OURS, run(&[])), (ALONE, run(&["namespace"]))];
+    let version = vec![brevet.clone(), "--version".into()];
+    let ours: [(&str, Vec<String>); 4] =
+        [("true", vec!["/bin/true".into()]), (OURS, run(&[])), (ALONE, run(&["namespace"])), (CLIENT, version)];
     ours.iter().chain(&peers.commands).map(|(name, command)| ((*name).to_owned(), command.clone())).collect()
 }
 
@@ -112,8 +116,21 @@ fn part(title: &str, how: String, samples: &[Samples], judge: bool) -> Result<Pa
             rows.push(Row { what: mine.name.clone(), ours: figures(mine)?, peer: Some((name.into(), figures(peer)?)), ratio, target });
         }
     }
+    // What an elevation cannot be below: the client and the program each start once.
+    if let (Some(client), Some(program), Some(sudo)) = (of(CLIENT), of("true"), of("sudo")) {
+        let starts: Vec<f64> = client.micros.iter().zip(&program.micros).map(|(one, other)| one + other).collect();
+        let ratio = Some(paired_ratio(&starts, &sudo.micros)?);
+        let both = Figures::of(starts)?.thousandth();
+        rows.push(Row {
+            what: format!("{CLIENT} and true, summed"),
+            ours: both,
+            peer: Some(("sudo".into(), figures(sudo)?)),
+            ratio,
+            target: None,
+        });
+    }
     let how = format!(
-        "ms from before the start until it is reaped, of `/bin/true` as a plain user without password and without a terminal, journal record durable. {how} The ratio is the median of the rounds' own ratios."
+        "ms from before the start until it is reaped, of `/bin/true` as a plain user without password and without a terminal, journal record durable. {how} The ratio is the median of the rounds' own ratios. The last row is what starting the client and the program costs without anything between them: no elevation by a command of its own is below it."
     );
     Ok(Part { title: title.into(), how, rows })
 }
