@@ -4,7 +4,10 @@
 set -eu
 wanted="gcc libc6-dev passwd util-linux bsdutils procps libpam-modules libpam0g"
 if [ "${1:-}" = test ]; then
-    wanted="$wanted acl sqlite3 curl opendoas sudo python3 python3-venv python3-aiosmtpd"
+    wanted="$wanted acl sqlite3 curl opendoas sudo python3 python3-venv python3-aiosmtpd chromium libnss3-tools"
+    # A Node.js from elsewhere brings its npm, and does not go together with Debian's.
+    command -v node >/dev/null || wanted="$wanted nodejs"
+    command -v npm >/dev/null || wanted="$wanted npm"
 fi
 missing=
 for package in $wanted; do

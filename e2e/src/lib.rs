@@ -3,6 +3,7 @@
 //! Used by the end-to-end tests, the demo, `make up` and the benchmarks, so that there is one way to set Brevet up.
 //! Whatever is made here is written down first (`record`) and undone also when its maker is killed (`keeper`).
 
+pub mod browser;
 pub mod installation;
 pub mod keeper;
 pub mod processes;

@@ -17,7 +17,9 @@
     for (const time of within.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
       if (time.dataset.until !== undefined) {
-        time.textContent = moment > Date.now() ? `${left(moment)} left` : "over";
+        // WHY: what is written again, though it is the same, counts as a change, and changes are watched below.
+        const words = moment > Date.now() ? `${left(moment)} left` : "over";
+        if (time.textContent !== words) time.textContent = words;
       } else if (time.dataset.shown !== time.dateTime) {
         time.textContent = zone.format(moment);
         time.dataset.shown = time.dateTime;

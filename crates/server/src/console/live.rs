@@ -37,10 +37,15 @@ pub(super) async fn live(visitor: Visitor) -> Outcome<Response> {
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))).into_response())
 }
 
+/// WHY: an event without data is one that no browser tells of.
+fn event(name: &str) -> Event {
+    Event::default().event(name).data(name)
+}
+
 async fn next(mut stream: Stream) -> Option<(Result<Event, Infallible>, Stream)> {
     if stream.first {
         stream.first = false;
-        return Some((Ok(Event::default().event("open").data("").retry(Duration::from_secs(2))), stream));
+        return Some((Ok(event("open").retry(Duration::from_secs(2))), stream));
     }
     let mut stopping = stream.app.stopping.subscribe();
     tokio::select! {
@@ -50,5 +55,5 @@ async fn next(mut stream: Stream) -> Option<(Result<Event, Infallible>, Stream)>
     }
     tokio::time::sleep(TOGETHER).await;
     stream.news.borrow_and_update();
-    Some((Ok(Event::default().event("news").data("")), stream))
+    Some((Ok(event("news")), stream))
 }

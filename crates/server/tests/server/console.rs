@@ -125,3 +125,16 @@ async fn style_and_script_are_sent_compressed_and_kept() {
     let old = server.http.get(format!("{}/assets/0000000000000000/console.js", server.url)).send().await.unwrap();
     assert_eq!(old.status(), StatusCode::NOT_FOUND);
 }
+
+/// A browser tells a page of no event without data: such a stream is open, and nothing is ever new.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_new_is_told_in_a_form_that_browsers_hear() {
+    let (server, _agent, _id, cookie) = waiting().await;
+    let mut stream = server.http.get(format!("{}/live", server.url)).header("cookie", &cookie).send().await.unwrap();
+    let mut heard = String::new();
+    server.owner.post("/policies", request_policy("another")).await.ok();
+    while !heard.contains("event: news\ndata: news\n\n") {
+        heard.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
+    }
+    assert!(heard.starts_with("event: open\ndata: open\n"), "{heard}");
+}
