@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::error::{CtlError, Result};
 use crate::listing::{Columns, Listing};
 use crate::output::{fields, moment, optional_moment, shown, table, word};
+use crate::progress::Progress;
 use crate::reference;
 use crate::request::describe_decision;
 use crate::watch::{Seen, Watch};
@@ -137,6 +138,7 @@ fn revocation(item: &GrantItem) -> Option<&Delivery> {
 fn wait_for_receipt(client: &Client, mut item: GrantItem, timeout: Length) -> Result<GrantItem> {
     let deadline = Instant::now().checked_add(Duration::from_millis(timeout.millis()));
     let mut pause = Duration::from_millis(100);
+    let mut progress = Progress::default();
     while revocation(&item).is_some_and(|delivery| delivery.state != DeliveryState::Confirmed) {
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             let id = &item.id;
@@ -145,6 +147,7 @@ fn wait_for_receipt(client: &Client, mut item: GrantItem, timeout: Length) -> Re
                 shown(&item.computer.name)
             )));
         }
+        progress.waiting(&format!("computer '{}' to confirm", shown(&item.computer.name)));
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_secs(1));
         item = client.get(&["grants", item.id.as_str()])?;

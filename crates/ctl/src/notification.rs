@@ -17,6 +17,7 @@ use crate::error::{CtlError, Result};
 use crate::input;
 use crate::listing::{Columns, Listing};
 use crate::output::{fields, mark, moment, optional_moment, shown, word};
+use crate::progress::Progress;
 use crate::stored;
 
 /// What to do with notifications.
@@ -192,6 +193,7 @@ fn test(session: &Session, client: &Client, target: &str) -> Result<()> {
     let query =
         NotificationQuery { target: Some(target.to_owned()), kind: Some("notification.test".into()), ..NotificationQuery::default() };
     let deadline = Instant::now().checked_add(Duration::from_secs(30));
+    let mut progress = Progress::default();
     loop {
         let page: Page<Item> = client.list(&["notifications"], &query, 100)?;
         let Some(item) = page.items.into_iter().find(|item| item.id == sent.id) else {
@@ -204,7 +206,10 @@ fn test(session: &Session, client: &Client, target: &str) -> Result<()> {
             (_, None) if late => {
                 return Err(CtlError::Failed("it still waits, perhaps behind others; see: brevetctl notification list".into()));
             }
-            (_, None) => std::thread::sleep(Duration::from_millis(200)),
+            (_, None) => {
+                progress.waiting("the target to take it");
+                std::thread::sleep(Duration::from_millis(200));
+            }
         }
     }
 }

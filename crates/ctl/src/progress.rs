@@ -24,9 +24,19 @@ impl Default for Progress {
 impl Progress {
     /// Says how much there is so far.
     pub fn so_far(&mut self, count: usize, done: &str) {
+        self.show(|| format!("{count} {done}"));
+    }
+
+    /// Says what is waited for, and for how long already.
+    pub fn waiting(&mut self, what: &str) {
+        let seconds = self.begun.elapsed().as_secs();
+        self.show(|| format!("waiting for {what}: {seconds} s"));
+    }
+
+    fn show(&mut self, words: impl FnOnce() -> String) {
         let due = self.shown.is_none_or(|shown| shown.elapsed() >= PAUSE) && self.begun.elapsed() >= SILENT;
         if self.on_terminal && due {
-            eprint!("\r\x1b[K{count} {done}");
+            eprint!("\r\x1b[K{}", words());
             let now = Instant::now();
             self.shown = Some(now);
         }
