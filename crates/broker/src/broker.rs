@@ -35,6 +35,8 @@ const MOST_OPEN_TOGETHER: u64 = 1_150_000;
 const LITTLE_OPEN: u64 = 8 << 10;
 /// Within which an end that was told is on record.
 const RECORDED_MS: u64 = 2_000;
+/// Within which the policies come that a manifest names: they follow it.
+const FOLLOWS_MS: u64 = 3_000;
 
 /// See the module.
 pub struct Broker {
@@ -212,8 +214,30 @@ impl Broker {
             return Ok(part);
         }
         // WHY: a client is told of an end before that is on record, and a script asks for the next at once.
+        self.wait_until(RECORDED_MS, look)
+    }
+
+    /// Waits, a moment at most, until the policies have come that the newest manifest names: while one is missing nothing is allowed, and
+    /// a change of policies is no reason to refuse what they allow.
+    ///
+    /// # Errors
+    /// When the kernel gives no pipe. That a policy still is missing is for the decision.
+    pub fn let_policies_come(&self) -> Result<(), Refusal> {
+        let incomplete = || self.ledger().documents.in_force().is_incomplete();
+        if !incomplete() {
+            return Ok(());
+        }
+        let look = || if incomplete() { Err(Refusal::new("unreadable_policy", "")) } else { Ok(()) };
+        match self.wait_until(FOLLOWS_MS, look) {
+            Err(refusal) if refusal.code == "system" => Err(refusal),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Looks again with each change of the ledger, until it is well or the time is up.
+    fn wait_until<T>(&self, millis: u64, look: impl Fn() -> Result<T, Refusal>) -> Result<T, Refusal> {
         let changed = self.ledger().watch()?;
-        let until = brevet_sys::clock::boottime_ms().saturating_add(RECORDED_MS);
+        let until = brevet_sys::clock::boottime_ms().saturating_add(millis);
         loop {
             changed.clear();
             let found = look();

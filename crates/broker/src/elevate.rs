@@ -63,6 +63,7 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
     let [input, output, errors, directory] = <[OwnedFd; 4]>::try_from(descriptors)
         .map_err(|_| Refusal::new("protocol", "descriptors 0, 1, 2 and the working directory were expected"))?;
     let standard = descriptors::judge([input, output, errors], wanted.window)?;
+    broker.let_policies_come()?;
     let content = broker.ledger().documents.in_force().policies.may_rest_on_content(&account.member);
     let mut attempt = Attempt::examine(broker, connection, account, wanted, directory, content)?;
     // A decision for each thing that may change while somebody types or waits; the last one is made under the lock.
@@ -103,6 +104,7 @@ pub fn explain_run(broker: &Broker, connection: &Connection, wanted: Run, descri
     let account = broker.account(connection.peer.uid).map_err(|reason| Refusal::new("unknown_user", reason))?;
     // The working directory is the last descriptor, whether or not the others came too.
     let directory = descriptors.into_iter().last().ok_or_else(|| Refusal::new("protocol", "the working directory was expected"))?;
+    broker.let_policies_come()?;
     let attempt = Attempt::examine(broker, connection, account, wanted, directory, true)?;
     let decision = attempt.decide()?;
     let standing = attempt.standing();
@@ -293,6 +295,11 @@ impl<'a> Attempt<'a> {
     fn refused(&self, refusal: brevet_core::decide::Refusal) -> Refusal {
         if !self.examined.visible {
             return Refusal { facts: self.known_facts(), ..Refusal::hidden(&self.run) };
+        }
+        if refusal.code == "unreadable_policy" && self.broker.ledger().documents.in_force().is_incomplete() {
+            let why = "a policy of this computer has not arrived yet, and it may deny this";
+            let hint = "try again in a moment; brevet status says whether the server can be reached";
+            return Refusal { facts: self.known_facts(), ..Refusal::new(refusal.code, why).hint(hint) };
         }
         Refusal {
             code: refusal.code.to_owned(),

@@ -198,6 +198,12 @@ impl InForce {
         self.missing_policies == 0
     }
 
+    /// Whether a policy that the manifest names has not come yet.
+    #[must_use]
+    pub const fn is_incomplete(&self) -> bool {
+        self.missing_policies > 0
+    }
+
     fn refuse(&mut self, id: &PolicyId, version: Option<u64>, name: Option<&String>, field: &str, reason: String) {
         let refused = RefusedPolicy { id: id.clone(), version, name: name.cloned(), field: field.to_owned(), reason };
         self.refused.push(refused);

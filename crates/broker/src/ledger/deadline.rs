@@ -9,6 +9,9 @@ use brevet_core::time::{Length, Now};
 use super::Ledger;
 use crate::state::GrantEntry;
 
+/// Nobody does anything with a shorter warning.
+const LEAST_WARNING_MS: u64 = 1_000;
+
 /// When a session ends and when its user is warned, in milliseconds of the boot clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deadline {
@@ -49,8 +52,13 @@ pub fn deadline(bounds: Bounds, elevation: &Elevation, now: &Now) -> Deadline {
 
 fn until(heard: u64, staleness: u64, elevation: &Elevation, now: &Now) -> Deadline {
     let at = heard.min(now.boot.millis.saturating_add(staleness));
-    let warn = at.saturating_sub(elevation.warn_before.millis());
-    let warn_at = if warn > now.boot.millis { vec![warn] } else { Vec::new() };
+    let left = at.saturating_sub(now.boot.millis);
+    // WHY: nobody is ended without a warning because their time is shorter than the warning's, and who has just begun knows that it is
+    // short: they are warned at the half. The end of staleness is put off with each heartbeat, so that one is warned of late.
+    let part = if at < heard { left / 8 } else { left / 2 };
+    let before = elevation.warn_before.millis().min(part);
+    let warned = before >= LEAST_WARNING_MS || elevation.warn_before == Length::ZERO;
+    let warn_at = if warned && left > 0 { vec![at.saturating_sub(before)] } else { Vec::new() };
     Deadline { at, heard, warn_at }
 }
 
@@ -127,5 +135,26 @@ mod tests {
         assert_eq!(at(60_000, 30_000, &finish), 30_000, "staleness is no expiry");
         assert_eq!(at(60_000, 90_000, &finish), 90_000);
         assert_eq!(at(0, 0, &finish), 0);
+    }
+
+    #[test]
+    fn a_warning_comes_before_every_end_and_never_before_the_half() {
+        let now = Now { wall: Timestamp::from_millis(0), boot: BootTime { boot: "b".into(), millis: 1_000_000 } };
+        let five = Elevation::default();
+        let none = Elevation { warn_before: Length::ZERO, ..Elevation::default() };
+        let warned = |expiry, staleness, elevation: &Elevation| {
+            let found = deadline(Bounds { expiry, staleness }, elevation, &now).warn_at;
+            found.into_iter().map(|at| at - 1_000_000).collect::<Vec<_>>()
+        };
+        let minute = 60_000;
+        assert_eq!(warned(60 * minute, u64::MAX, &five), [55 * minute]);
+        assert_eq!(warned(10 * minute, u64::MAX, &five), [5 * minute]);
+        assert_eq!(warned(5 * minute, u64::MAX, &five), [150_000]);
+        assert_eq!(warned(6_000, u64::MAX, &five), [3_000]);
+        assert_eq!(warned(1_900, u64::MAX, &five), [] as [u64; 0], "less than a second before it is no warning");
+        // Two minutes of staleness with a heartbeat every minute: no warning while they come.
+        assert_eq!(warned(60 * minute, 2 * minute, &five), [105_000]);
+        assert_eq!(warned(0, 0, &five), [] as [u64; 0]);
+        assert_eq!(warned(60 * minute, u64::MAX, &none), [60 * minute]);
     }
 }

@@ -13,6 +13,7 @@ use sea_orm::EntityTrait as _;
 use super::in_words;
 use crate::audit::{By, NewEvent, record as write_event};
 use crate::computers::{facts, policies};
+use crate::documents::sequence::{self, Place};
 use crate::grants::received as grants;
 use crate::http::failure::Outcome;
 use crate::requests::received as requests;
@@ -164,6 +165,8 @@ impl Seen<'_> {
             Body::DeclineReceived(it) => self.of_request(&it.request, &format!("the decline by {} arrived", it.by)).await?,
             Body::RevocationReceived(it) => {
                 self.of_grant(&it.revocation.grant, &format!("its revocation by {} arrived", it.revocation.by)).await?;
+                let place = Place { epoch: it.revocation.epoch, seq: it.revocation.seq };
+                sequence::delivered(self.change, computer, place).await?;
             }
             Body::GrantIssued(it) => {
                 self.event.grant = Some(it.id.clone());

@@ -1,7 +1,7 @@
 //! The main story: enrol, a policy arrives, a request is approved for less time, used, revoked and confirmed.
 
 use brevet_core::document::{Decline, EndReason, GrantDocument, Heartbeat, Kind, Manifest, PolicyDocument, Revocation, open};
-use brevet_core::record::{Body, DocumentConfirmed, GrantActivated, GrantEnded};
+use brevet_core::record::{Body, DocumentConfirmed, GrantActivated, GrantEnded, RevocationReceived};
 use brevet_core::time::{BootTime, Length, Now};
 use serde_json::json;
 
@@ -68,6 +68,13 @@ async fn a_policy_reaches_its_computer_and_a_request_becomes_a_grant_that_can_be
     };
     let revocation: Revocation = open(&envelope, &agent.trust.keys_for(Kind::Revocation)).unwrap();
     assert!(!revocation.with_grace);
+    // It arrived; what it ends still has its grace.
+    let arrived =
+        Body::RevocationReceived(RevocationReceived { digest: envelope.digest().unwrap(), revocation: Box::new(revocation.clone()) });
+    let records = vec![agent.record(&arrived)];
+    agent.deliver(records).await;
+    let last = server.owner.read(&format!("/grants/{id}")).await.ok()["deliveries"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!((&last["document"], &last["state"]), (&json!("revocation"), &json!("delivered")));
     let ended = Body::GrantEnded(GrantEnded { grant: id.clone(), reason: EndReason::Revoked, detail: "by owner".into(), sessions: vec![] });
     let confirmed = Body::DocumentConfirmed(DocumentConfirmed {
         document: Kind::Revocation,
