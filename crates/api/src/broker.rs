@@ -233,8 +233,12 @@ pub struct Pending {
     pub reason: String,
     /// How long was asked for.
     pub duration: Length,
+    /// How long the policy allows.
+    pub max_duration: Length,
     /// Who can approve, for people.
     pub approvers: Vec<String>,
+    /// Milliseconds since it was asked.
+    pub waited_millis: u64,
     /// When it lapses.
     pub lapses: Timestamp,
     /// Milliseconds until then.

@@ -43,6 +43,21 @@ pub enum ConnectionError {
     Io(#[from] io::Error),
 }
 
+impl ConnectionError {
+    /// Whether the client is not there any more: somebody gave up, or closed their terminal.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        let broken = |error: &io::Error| matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset);
+        match self {
+            Self::Frame(FrameError::Closed) => true,
+            Self::Frame(FrameError::Io(error)) | Self::Pass(PassError::Send(error) | PassError::Receive(error)) | Self::Io(error) => {
+                broken(error)
+            }
+            Self::Frame(FrameError::Length { .. } | FrameError::Content(_)) | Self::Pass(PassError::Cut | PassError::TooMany) => false,
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Connection {

@@ -5,7 +5,7 @@ use brevet_core::digest::typed_code;
 use brevet_core::escape;
 use brevet_core::id::{GrantId, RequestId};
 use brevet_core::text::OsText;
-use brevet_core::time::Length;
+use brevet_core::time::{Length, TimeError};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
@@ -115,6 +115,9 @@ pub enum Usage {
     /// `--for soon`.
     #[error("the value of '--for' is '{0}': expected a duration such as 90s, 30m or 1h30m, longer than nothing")]
     Duration(String),
+    /// `--for 99999999h`.
+    #[error("the value of '--for' is '{0}': longer than any policy could allow")]
+    TooLong(String),
     /// `brevet run`, `brevet explain`.
     #[error("no command to run given")]
     NoProgram,
@@ -243,7 +246,8 @@ fn options_then_command(given: Vec<OsString>, options: &mut RunOptions, all: boo
 fn duration(text: &str) -> Result<Length, Usage> {
     match Length::parse(text) {
         Ok(length) if length > Length::ZERO => Ok(length),
-        _ => Err(Usage::Duration(escape::terminal(text.as_bytes()))),
+        Err(TimeError::TooLong) => Err(Usage::TooLong(escape::terminal(text.as_bytes()))),
+        Ok(_) | Err(_) => Err(Usage::Duration(escape::terminal(text.as_bytes()))),
     }
 }
 

@@ -34,6 +34,8 @@ struct Talk<'a> {
     waiting: Option<Waiting>,
     /// Whether they had to authenticate before, in this run.
     asked_before: bool,
+    /// Whether what would run was shown.
+    described: bool,
     /// What the running session last said to the person.
     noted: Option<String>,
 }
@@ -58,8 +60,17 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     drop(directory);
     // Only now: until here a broker that hangs must not keep Ctrl-C from ending us.
     let signals = SignalFd::new(&SIGNALS)?;
-    let mut talk =
-        Talk { options, connection, signals, voice: Voice::new(options.json), terminal, waiting: None, asked_before: false, noted: None };
+    let mut talk = Talk {
+        options,
+        connection,
+        signals,
+        voice: Voice::new(options.json),
+        terminal,
+        waiting: None,
+        asked_before: false,
+        described: false,
+        noted: None,
+    };
     let outcome = talk.follow();
     talk.voice.settle();
     outcome

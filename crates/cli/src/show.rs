@@ -119,19 +119,23 @@ pub fn need_reason(need: &NeedReason) -> Vec<String> {
     lines
 }
 
-/// A request waits.
-pub fn pending(pending: &Pending) -> Vec<String> {
+/// A request waits; `whole` where nothing was shown before of what would run.
+pub fn pending(pending: &Pending, whole: bool) -> Vec<String> {
     let left = Length::from_seconds(pending.lapses_in_millis / 1000);
-    let mut lines = vec![
-        line("code", &format!("{} (the approver sees the same)", text(&pending.code))),
-        line("request", pending.request.as_str()),
-        line("command", &command(&pending.would_run.arguments)),
-        line("as user", &text(&pending.would_run.target_user)),
+    let mut lines =
+        vec![line("code", &format!("{} (the approver sees the same)", text(&pending.code))), line("request", pending.request.as_str())];
+    if whole {
+        lines.extend(would_run(&pending.would_run));
+    } else {
+        lines.push(line("command", &command(&pending.would_run.arguments)));
+        lines.push(line("as user", &text(&pending.would_run.target_user)));
+    }
+    lines.extend([
         line("reason", &quoted(&pending.reason)),
-        line("for", &pending.duration.to_string()),
+        line("for", &format!("{} (at most {})", pending.duration, pending.max_duration)),
         line("approvers", &if pending.approvers.is_empty() { "nobody is named".to_owned() } else { names(&pending.approvers) }),
         line("lapses", &format!("in {}, at {}", about(left), pending.lapses)),
-    ];
+    ]);
     if !pending.message.is_empty() {
         lines.push(line("message", &text(&pending.message)));
     }

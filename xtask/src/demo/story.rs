@@ -196,8 +196,21 @@ request = {{ max_duration = "1h" }}
 
     fn proved(&mut self) -> Result<()> {
         self.chapter("Proof: the events, and a journal that verifies");
-        let table = self.admin(&["event", "list", "--limit", "25"])?;
-        ensure!(table.contains("session.ended"), "no session's end among the events");
+        let table = self.admin(&["event", "list", "--limit", "200"])?;
+        // One of each step.
+        let told = [
+            "launch.refused",
+            "policy.created",
+            "request.approved",
+            "request.declined",
+            "request.auto_approved",
+            "grant.expired",
+            "grant.revoked",
+            "session.ended",
+        ];
+        for kind in told {
+            ensure!(table.contains(kind), "no {kind} among the events");
+        }
         self.admin(&["event", "verify"])?;
         self.checked("every record of the computer's journal follows from the one before it, up to the signed head");
         Ok(())

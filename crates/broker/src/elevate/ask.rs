@@ -234,7 +234,8 @@ impl Attempt<'_> {
                 RequestState::Pending => {
                     let left = request.lapses.millis_since(now.wall);
                     let delivered = ledger.documents.position.acknowledged >= entry.seq;
-                    (self.pending(request, message, left, delivered), Some(left))
+                    let waited = now.wall.millis_since(request.created);
+                    (self.pending(request, message, Waits { left, waited }, delivered), Some(left))
                 }
                 RequestState::Approved | RequestState::AutoApproved => (approved(&ledger, entry), None),
                 RequestState::Declined => {
@@ -252,7 +253,7 @@ impl Attempt<'_> {
         Ok(left)
     }
 
-    fn pending(&self, request: &Request, message: &str, left: u64, delivered: bool) -> Tell {
+    fn pending(&self, request: &Request, message: &str, waits: Waits, delivered: bool) -> Tell {
         Tell::Pending(Box::new(Pending {
             request: request.id.clone(),
             digest: request.digest,
@@ -260,13 +261,21 @@ impl Attempt<'_> {
             would_run: self.would_run(&request.command.target.name),
             reason: request.reason.clone(),
             duration: request.duration,
+            max_duration: request.terms.max_duration,
             approvers: request.terms.approvers.clone(),
+            waited_millis: waits.waited,
             lapses: request.lapses,
-            lapses_in_millis: left,
+            lapses_in_millis: waits.left,
             message: message.to_owned(),
             delivered,
         }))
     }
+}
+
+/// How long a request has waited and how long it still may, in milliseconds.
+struct Waits {
+    waited: u64,
+    left: u64,
 }
 
 /// Whether two commands are the same to whoever asks, waits or decides.

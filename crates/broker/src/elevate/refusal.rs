@@ -83,6 +83,9 @@ impl Refusal {
 
 impl From<ConnectionError> for Refusal {
     fn from(error: ConnectionError) -> Self {
+        if error.is_gone() {
+            return Self::new("given_up", "the user gave up before it was decided");
+        }
         Self::new("protocol", crate::chain(&error))
     }
 }

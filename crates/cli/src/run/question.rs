@@ -42,6 +42,7 @@ impl Talk<'_> {
         }
         self.voice.settle();
         terminal.show(&text);
+        self.described = true;
         let reason = match self.reason(terminal)? {
             Answer::Given(reason) => reason,
             Answer::Over(status) => return Ok(Step::Exit(status)),

@@ -5,6 +5,7 @@ use crate::show;
 use crate::status;
 use crate::voice::Voice;
 use brevet_api::broker::Pending;
+use brevet_core::escape;
 use brevet_core::id::RequestId;
 use brevet_core::time::Length;
 use brevet_sys::clock;
@@ -14,6 +15,8 @@ use std::io::Write as _;
 #[derive(Debug)]
 pub struct Waiting {
     request: RequestId,
+    code: String,
+    /// When it was asked, by the boot clock.
     since: u64,
     lapses: u64,
     delivered: bool,
@@ -30,7 +33,7 @@ impl Talk<'_> {
                 self.voice.say(if pending.delivered { "the server has it" } else { "the server does not have it yet" });
             } else {
                 self.voice.say("waiting for a decision");
-                show::pending(pending).iter().for_each(|detail| self.voice.detail(detail));
+                show::pending(pending, !self.described).iter().for_each(|detail| self.voice.detail(detail));
             }
         }
         if self.options.no_wait {
@@ -43,7 +46,8 @@ impl Talk<'_> {
         }
         self.waiting = Some(Waiting {
             request: pending.request.clone(),
-            since: known.map_or(now, |waiting| waiting.since),
+            code: pending.code.clone(),
+            since: known.map_or(now.saturating_sub(pending.waited_millis), |waiting| waiting.since),
             lapses: now.saturating_add(pending.lapses_in_millis),
             delivered: pending.delivered,
             shown: None,
@@ -76,9 +80,9 @@ impl Waiting {
 
     /// Somebody stops waiting.
     pub fn left(&self, voice: &mut Voice) {
-        let request = &self.request;
-        voice.say(&format!("no longer waiting; request {request} stays pending"));
+        let code = escape::terminal(self.code.as_bytes());
+        voice.say(&format!("no longer waiting; request {code} stays pending"));
         voice.detail("to go on waiting, run the same command again");
-        voice.detail(&format!("to take it back: brevet withdraw {request}"));
+        voice.detail(&format!("to take it back: brevet withdraw {code}"));
     }
 }

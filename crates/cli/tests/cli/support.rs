@@ -335,6 +335,8 @@ pub fn pending() -> Tell {
         duration: Length::from_minutes(30),
         approvers: vec!["role:approver".to_owned()],
         lapses: Timestamp::parse("2026-12-01T20:00:00Z").unwrap(),
+        waited_millis: 0,
+        max_duration: Length::from_hours(1),
         lapses_in_millis: 3_600_000,
         message: "Questions: #web-ops".to_owned(),
         delivered: true,
