@@ -41,7 +41,7 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
     let theme = theme::of(request.headers());
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let foreign = *request.method() != Method::GET && is_foreign(&app, request.headers());
-    let mut response = if foreign {
+    let response = if foreign {
         Failure::new(Code::Forbidden)
             .because("another site sent this, so nothing was done")
             .hint("do it here, on the page itself")
@@ -49,20 +49,33 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
     } else {
         next.run(request).await
     };
+    in_words(response, part, theme, &id)
+}
+
+/// An address that is none of ours: a page for whoever browses, a problem for whoever calls.
+pub(crate) async fn nowhere(request: Request) -> Response {
+    let failure = Failure::new(Code::NotFound).because("there is no such address").into_response();
+    let takes = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !takes.contains("text/html") || request.uri().path().starts_with("/api/") {
+        return failure;
+    }
+    in_words(failure, false, theme::of(request.headers()), "")
+}
+
+/// A problem as a page; anything else as it is.
+fn in_words(mut response: Response, part: bool, theme: &str, id: &str) -> Response {
     let Some(said) = response.extensions_mut().remove::<Said>() else { return response };
     let (title, detail, hint) = (said.0.title(), said.0.detail(), said.0.hint());
     let errors = said.0.errors().map(|one| (one.field.clone(), one.reason.clone())).collect();
     let text = if part {
-        FailedPart { title, detail, hint, errors, id: &id }.render()
+        FailedPart { title, detail, hint, errors, id }.render()
     } else {
-        Failed { version: &VERSION, theme, title, detail, hint, errors, id: &id }.render()
+        Failed { version: &VERSION, theme, title, detail, hint, errors, id }.render()
     };
     let mut shown = Html(text.unwrap_or_default()).into_response();
     *shown.status_mut() = response.status();
-    for name in [header::RETRY_AFTER] {
-        if let Some(value) = response.headers().get(&name) {
-            shown.headers_mut().insert(name, value.clone());
-        }
+    if let Some(value) = response.headers().get(header::RETRY_AFTER) {
+        shown.headers_mut().insert(header::RETRY_AFTER, value.clone());
     }
     shown
 }

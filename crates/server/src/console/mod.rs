@@ -27,6 +27,7 @@ use crate::app::App;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::limits;
 
+pub(crate) use failed::nowhere;
 pub(crate) use shell::{Place, Shell};
 pub(crate) use visitor::{ForVisitor, Made, Visitor, part, query};
 

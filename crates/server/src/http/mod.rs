@@ -66,7 +66,7 @@ pub fn router(app: &App) -> Router {
         .route("/problems/{code}", get(problems::page))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .fallback(|| async { Failure::new(Code::NotFound).because("there is no such address") })
+        .fallback(crate::console::nowhere)
         .method_not_allowed_fallback(|| async { Failure::new(Code::MethodNotAllowed) })
         .layer(middleware::from_fn_with_state(app.clone(), calls::around))
         .layer(middleware::from_fn_with_state(app.clone(), unread::around))

@@ -122,6 +122,13 @@ async fn style_and_script_are_sent_compressed_and_kept() {
         seen += 1;
     }
     assert!(seen >= 4, "{page}");
+    // An address that is none: a page for a browser, a problem for others.
+    let nowhere = |accept: &'static str| server.http.get(format!("{}/nowhere", server.url)).header("accept", accept).send();
+    for (accept, kind) in [("text/html,*/*;q=0.8", "text/html"), ("*/*", "application/problem+json")] {
+        let answer = nowhere(accept).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert!(answer.headers()["content-type"].to_str().unwrap().starts_with(kind), "{accept}");
+    }
     let old = server.http.get(format!("{}/assets/0000000000000000/console.js", server.url)).send().await.unwrap();
     assert_eq!(old.status(), StatusCode::NOT_FOUND);
 }
