@@ -20,6 +20,9 @@ pub enum Computer {
         /// enrolled, quarantined or removed; removed ones are left out unless asked for
         #[arg(long)]
         state: Option<String>,
+        /// Only those that were silent for too long
+        #[arg(long)]
+        lost: bool,
         /// Part of the name
         #[arg(long)]
         name: Option<String>,
@@ -70,8 +73,9 @@ pub enum Computer {
 pub fn run(session: &Session, command: Computer) -> Result<()> {
     let client = session.client()?;
     match command {
-        Computer::List { state, name, os, kernel, version, rows, watch } => {
-            let query = ComputerQuery { state, name, os, kernel, version, ..ComputerQuery::default() };
+        Computer::List { state, lost, name, os, kernel, version, rows, watch } => {
+            let lost = lost.then_some(true);
+            let query = ComputerQuery { state, lost, name, os, kernel, version, ..ComputerQuery::default() };
             rows.watch(session, &watch, (&["computers"], &query), &COLUMNS)
         }
         Computer::Show { computer } => {

@@ -1,5 +1,6 @@
 //! `brevetctl event`: the audit log as a table or a file, and the computers' journals, verified here.
 
+mod count;
 mod filter;
 mod journal;
 mod pins;
@@ -34,6 +35,15 @@ pub enum Event {
     Show {
         /// Id
         event: String,
+    },
+    /// Count events of some kinds on each of the last days (days of UTC)
+    Count {
+        /// Kinds with commas between them
+        #[arg(long, value_name = "KINDS", default_value = count::USUAL)]
+        kind: String,
+        /// How many days, 1 to 92
+        #[arg(long, default_value_t = 30)]
+        days: u32,
     },
     /// Write every event that fits the filter, oldest first
     Export {
@@ -74,6 +84,7 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
     match command {
         Event::List { filter, rows } => list(session, filter.query(), &rows),
         Event::Show { event } => show::one(session, &event),
+        Event::Count { kind, days } => count::run(session, kind, days),
         Event::Export { filter, format, output } => export(session, *filter, &format, output),
         Event::Redact(which) => redact::run(session, &which),
         Event::Verify { computer, file, key, pins, write_pins } => {

@@ -39,6 +39,9 @@ pub enum Grant {
         /// approved, automatic, justify or autonomous
         #[arg(long, value_parser = ["approved", "automatic", "justify", "autonomous"])]
         origin: Option<String>,
+        /// Only those that can still be used: issued or active
+        #[arg(long, conflicts_with = "state")]
+        open: bool,
         #[command(flatten)]
         rows: Listing,
         #[command(flatten)]
@@ -98,8 +101,9 @@ pub enum Grant {
 pub fn run(session: &Session, command: Grant) -> Result<()> {
     let client = session.client()?;
     match command {
-        Grant::List { state, computer, user, policy, origin, rows, watch } => {
-            let query = GrantQuery { state, computer, user, policy, origin, ..GrantQuery::default() };
+        Grant::List { state, computer, user, policy, origin, open, rows, watch } => {
+            let open = open.then_some(true);
+            let query = GrantQuery { state, computer, user, policy, origin, open, ..GrantQuery::default() };
             rows.watch(session, &watch, (&["grants"], &query), &COLUMNS)
         }
         Grant::Show { grant, watch } => {

@@ -1,5 +1,6 @@
 //! `brevetctl request`: what somebody asked for, and the decision.
 
+use brevet_api::rest::event::Order;
 use brevet_api::rest::request::{Approve, Decision, Decline, RequestItem, RequestQuery};
 use brevet_core::application::{Fact, Facts};
 use brevet_core::escape;
@@ -31,6 +32,9 @@ pub enum Request {
         /// A policy's name or id
         #[arg(long)]
         policy: Option<String>,
+        /// The oldest first
+        #[arg(long)]
+        oldest_first: bool,
         #[command(flatten)]
         rows: Listing,
         #[command(flatten)]
@@ -75,8 +79,9 @@ pub enum Request {
 pub fn run(session: &Session, command: Request) -> Result<()> {
     let client = session.client()?;
     match command {
-        Request::List { state, computer, user, policy, rows, watch } => {
-            let query = RequestQuery { state, computer, user, policy, ..RequestQuery::default() };
+        Request::List { state, computer, user, policy, oldest_first, rows, watch } => {
+            let order = oldest_first.then_some(Order::Oldest);
+            let query = RequestQuery { state, computer, user, policy, order, ..RequestQuery::default() };
             rows.watch(session, &watch, (&["requests"], &query), &COLUMNS)
         }
         Request::Show { request, watch } => {

@@ -42,6 +42,11 @@ fn whoever_signs_in_sees_what_waits_and_axe_finds_nothing() {
     run("first");
 }
 
+#[test]
+fn an_approvers_day_on_the_pages() {
+    run("access");
+}
+
 /// A script of `specs` that no test runs would be forgotten.
 #[test]
 fn every_script_is_run() {

@@ -126,6 +126,9 @@ pub struct ComputerQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::rest::computer::ComputerState>))]
     pub state: Option<String>,
+    /// Whether it was silent for too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<bool>,
     /// Part of the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

@@ -191,6 +191,46 @@ pub enum Order {
     Oldest,
 }
 
+/// Query of `GET events/counts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields, default)]
+pub struct CountQuery {
+    /// Kinds, 1 to 20, with commas between them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// How many days, today the last of them; 30 where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 92))]
+    pub days: Option<u32>,
+}
+
+/// How many events of each kind happened on each day. Days are those of UTC.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventCounts {
+    /// When the first day begins.
+    pub from: Timestamp,
+    /// When the last day ends.
+    pub to: Timestamp,
+    /// Each day, oldest first, also those without any.
+    pub days: Vec<DayCounts>,
+}
+
+/// How many events of each kind happened on one day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DayCounts {
+    /// Its date, such as `2026-12-01`.
+    pub day: String,
+    /// When it begins.
+    pub from: Timestamp,
+    /// When it ends.
+    pub to: Timestamp,
+    /// How many, in the order of the kinds that were asked for.
+    pub counts: Vec<u64>,
+}
+
 /// Query of `GET events` and `GET events/export`; every condition must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]

@@ -165,6 +165,9 @@ pub struct GrantQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(inline, value_type = Option<crate::rest::grant::GrantOrigin>))]
     pub origin: Option<String>,
+    /// Whether it can still be used: `issued` or `active`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<bool>,
 }
 
 /// Body of `extend`.

@@ -7,7 +7,7 @@
 //!   404 `not_found`: there is none, or you may not know.
 //! - An error is `application/problem+json` (`error::Problem`): a stable `code`, a `request_id`, `errors` for each wrong field.
 //! - A list is `{"items": [...], "next": CURSOR or absent}`; `?limit=` (1 to 500, default 50) and `?cursor=` (the `next` of the page
-//!   before, opaque). A page with large items ends earlier, at about 2 MiB; only the absence of `next` says that it is the last. Unknown query parameters are refused. Requests, grants, sessions and events come newest first, everything else by name.
+//!   before, opaque). A page with large items ends earlier, at about 2 MiB; only the absence of `next` says that it is the last. Unknown query parameters are refused. Requests, grants, sessions and events come newest first (requests and events with `order=oldest` the other way round), everything else by name.
 //! - `{ref}` in a path is an id or a name (percent-encoded). An id is tried first.
 //! - What `apply` takes (policies, lists, groups, autonomous rules) has in JSON the fields that it has in TOML, beside
 //!   `id`, `version`, `created` and `changed` (`policy::Stored`). A `PUT` or `POST` body is the TOML form alone, without those four.
@@ -34,17 +34,18 @@
 //! | `GET, POST autonomous` · `GET, PUT, DELETE autonomous/{ref}` | `AutonomousRule` → `policy::StoredAutonomous` |
 //! | `POST autonomous/{ref}/enable`, `…/disable` · `POST autonomous/{ref}/shadow` | no body · `policy::Shadow` → `StoredAutonomous` |
 //! | `POST apply` · `GET file` | `apply::Apply` → `apply::Applied` · → the whole `brevet_core::file::File` |
-//! | `GET computers?state&name` · `GET, DELETE computers/{ref}` | → page of `computer::Computer` · `Computer` · 204 (removed) |
+//! | `GET computers?state&lost&name&os&kernel&version` · `GET, DELETE computers/{ref}` | → page of `computer::Computer` · `Computer` · 204 (removed) |
 //! | `POST computers/{ref}/quarantine` · `…/release` | `computer::Because` → `Computer`; release is an owner's |
 //! | `GET computers/{ref}/journal?after&incarnation&limit` | → `computer::JournalPage`, oldest first, for verification elsewhere |
 //! | `GET, POST enrolment-tokens` · `DELETE enrolment-tokens/{id}` | `computer::NewEnrolmentToken` → 201 `computer::EnrolmentTokenCreated` |
-//! | `GET requests?state&computer&user&policy` · `GET requests/{id}` | → page of `request::RequestItem` · `RequestItem` |
+//! | `GET requests?state&computer&user&policy&order` · `GET requests/{id}` | → page of `request::RequestItem` · `RequestItem` |
 //! | `POST requests/{id}/approve` · `…/decline` | `request::Approve` · `request::Decline` → `RequestItem` |
-//! | `GET grants?state&computer&user&policy&origin` · `GET grants/{id}` | → page of `grant::GrantItem` · `GrantItem` |
+//! | `GET grants?state&open&computer&user&policy&origin` · `GET grants/{id}` | → page of `grant::GrantItem` · `GrantItem` |
 //! | `POST grants/{id}/extend` · `…/revoke` | `grant::Extend` · `grant::Revoke` → `GrantItem`; revoking twice is no error |
 //! | `POST grants/revoke` | `grant::RevokeAll` → `grant::RevokedAll`: all open grants of a user, a computer, a policy |
 //! | `GET sessions?state&computer&user&policy&grant` · `GET sessions/{id}` | → page of `session::SessionItem` · `SessionItem` |
 //! | `GET events?…` · `GET events/{id}` | `event::EventQuery` → page of `event::Event` · `Event` |
+//! | `GET events/counts?kind&days` | `event::CountQuery` → `event::EventCounts`: how many of each kind on each day |
 //! | `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → text, oldest first |
 //! | `POST events/redact` | `event::Redact` → `event::Redacted`; an owner's, call again while `left` |
 //! | `GET, POST holds` · `GET holds/{ref}` | `hold::HoldQuery`, `hold::NewHold` → page of `hold::Hold` · 201 `Hold` |

@@ -6,6 +6,7 @@ use brevet_core::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::computer::ComputerRef;
+use super::event::Order;
 
 /// A request: in words for a table, and in full for whoever decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,6 +126,10 @@ pub struct RequestQuery {
     /// A policy's id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// `newest` first where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(inline))]
+    pub order: Option<Order>,
 }
 
 /// Body of `approve`.

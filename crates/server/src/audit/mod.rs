@@ -1,6 +1,7 @@
 //! The audit log: events are written in the transaction of what they say, and never changed but by redaction (`retention`).
 
 mod beyond;
+mod counts;
 mod export;
 mod filter;
 mod query;

@@ -32,6 +32,7 @@ pub fn routes(routes: Routes) -> Routes {
             doc("The audit log").answer::<Event>(200).page(&[]).filters::<EventQuery>().without(&["format"]).fails(&[Code::NotFound]),
             list,
         )
+        .with(super::counts::routes)
         .on(Method::GET, "/events/{id}", Action::ReadEvents, doc("One event").answer::<Event>(200), one)
         .on(
             Method::GET,

@@ -5,6 +5,7 @@
 
 mod open;
 mod over;
+pub(crate) mod pages;
 mod review;
 mod routes;
 

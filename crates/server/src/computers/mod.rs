@@ -3,6 +3,7 @@
 pub mod enrolment;
 pub mod facts;
 mod journal;
+pub(crate) mod pages;
 pub mod policies;
 pub mod presence;
 pub mod quarantine;

@@ -10,7 +10,7 @@ use super::{find, journal, quarantine, show, shown};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::By;
-use crate::definitions::{Sight, Snapshot};
+use crate::definitions::{Kind, Sight, Snapshot};
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
@@ -68,7 +68,8 @@ pub fn routes(routes: Routes) -> Routes {
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ComputerQuery>) -> Outcome<Json<Page<Computer>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let all = Snapshot::load(&app.store.pool).await?;
+    // Groups are all that a row shows of the definitions.
+    let all = Snapshot::load_kind(&app.store.pool, Kind::Group).await?;
     let reach = actor.reach(Action::ReadComputers);
     let sight = Sight::new(&actor, Action::ReadComputers, &all);
     let mut select = computer::Entity::find().filter(reach.within(computer::Column::Id));
@@ -78,6 +79,9 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Computer
         Some(state) => select.filter(computer::Column::State.eq(state)),
         None => select.filter(computer::Column::State.ne("removed")),
     };
+    if let Some(lost) = query.lost {
+        select = select.filter(computer::Column::Lost.eq(lost));
+    }
     if let Some(part) = &query.name {
         select = select.filter(computer::Column::Name.contains(part));
     }

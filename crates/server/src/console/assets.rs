@@ -18,12 +18,13 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, type and content of each.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("tabler.css", CSS, include_str!("../../assets/vendor/tabler/tabler.min.css")),
     ("console.css", CSS, include_str!("../../assets/own/console.css")),
     ("htmx.js", SCRIPT, include_str!("../../assets/vendor/htmx/htmx.min.js")),
     ("theme.js", SCRIPT, include_str!("../../assets/own/theme.js")),
     ("console.js", SCRIPT, include_str!("../../assets/own/console.js")),
+    ("keys.js", SCRIPT, include_str!("../../assets/own/keys.js")),
     ("sign-in.js", SCRIPT, include_str!("../../assets/own/sign-in.js")),
 ];
 

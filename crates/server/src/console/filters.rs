@@ -1,13 +1,19 @@
 //! How templates show what they are given. Everything else that a template prints is escaped for HTML by itself.
 
 use askama::filters::Safe;
-use brevet_core::escape::terminal;
+use brevet_core::escape::{shortened, terminal};
 use brevet_core::time::Timestamp;
 
 /// Text from users: what cannot be seen, or would turn the line around, is made visible; the template escapes it for HTML afterwards.
 #[askama::filter_fn]
 pub fn plain(text: impl std::fmt::Display, _: &dyn askama::Values) -> askama::Result<String> {
     Ok(terminal(text.to_string().as_bytes()))
+}
+
+/// The beginning of a long text, for a row of a table; after `plain`, or of what is escaped already.
+#[askama::filter_fn]
+pub fn brief(text: impl std::fmt::Display, _: &dyn askama::Values) -> askama::Result<String> {
+    Ok(shortened(&text.to_string(), 160))
 }
 
 /// A moment: in UTC here, and by the script in the viewer's zone, with the exact instant beside the pointer.

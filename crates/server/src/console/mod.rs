@@ -4,6 +4,7 @@
 //! INVARIANT: no page reaches the store for what a route gives; what a page needs and no route gives is missing from the API first.
 
 mod assets;
+mod chart;
 mod failed;
 pub(crate) mod filters;
 mod live;
@@ -46,6 +47,11 @@ pub fn routes(app: &App, inside: Router) -> Router<App> {
         .route("/theme", post(theme::choose))
         .route("/token", post(token::make))
         .merge(crate::requests::pages::pages())
+        .merge(crate::grants::pages::pages())
+        .merge(crate::computers::pages::pages())
+        .merge(crate::break_glass::pages::pages())
+        .merge(crate::proposals::pages::pages())
+        .merge(crate::sessions::pages::pages())
         .layer(from_fn_with_state(app.clone(), failed::around))
         .layer(map_response(varied))
         .layer(Extension(visitor::Inside(inside)))

@@ -18,6 +18,11 @@ pub(super) fn words(said: &str) -> Option<&'static str> {
         "withdrawn" => "Withdrawn: nothing changed.",
         "reviewed" => "Reviewed.",
         "ended" => "Ended.",
+        "opened" => "Opened. It ends by itself, everybody who was not asked is told, and another person reviews it.",
+        "quarantined" => "Quarantined: its rights end as soon as it hears of it.",
+        "released" => "Released: it gets its policies again.",
+        "removed" => "Removed: it can no longer connect.",
+        "token-revoked" => "Revoked: nothing enrols with it any more.",
         _ => return None,
     })
 }

@@ -9,8 +9,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use brevet_api::rest::Code;
 use brevet_api::rest::proposal::Proposal;
+use brevet_api::rest::{Code, Page};
 use brevet_core::digest::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -89,6 +89,17 @@ impl Visitor {
             Ok(found) => Ok(Some(found)),
             Err(failure) if matches!(failure.code, Code::NotFound | Code::Forbidden) => Ok(None),
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Reads a list that was chosen by what somebody filled in: what is wrong with that is said, beside an empty list.
+    pub async fn chosen<T: DeserializeOwned>(&self, path: &str) -> Outcome<(Page<T>, Option<String>)> {
+        match self.read(path).await {
+            Ok(page) => Ok((page, None)),
+            Err(why) if matches!(why.code, Code::NotFound | Code::Malformed) => {
+                Ok((Page { items: Vec::new(), next: None }, Some(why.words())))
+            }
+            Err(why) => Err(why),
         }
     }
 

@@ -7,6 +7,7 @@ use brevet_core::file::{File, Group, List};
 use brevet_core::id::{AutonomousId, GroupId, ListId, PolicyId};
 use brevet_core::policy::Policy;
 use brevet_core::time::Timestamp;
+use sea_orm::sea_query::IntoCondition as _;
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use crate::clock::{NoRandomness, id};
@@ -174,6 +175,14 @@ impl Snapshot {
     /// When the database does not answer.
     pub async fn load<C: ConnectionTrait>(connection: &C) -> Outcome<Self> {
         Self::load_those(connection, Condition::all()).await
+    }
+
+    /// Every group, and those of a kind: enough to tell who sees these. Cheaper by what the others say.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load_kind<C: ConnectionTrait>(connection: &C, kind: Kind) -> Outcome<Self> {
+        Self::load_those(connection, definition::Column::Kind.is_in([kind_name(Kind::Group), kind_name(kind)]).into_condition()).await
     }
 
     /// Every group, and what these documents were made of: enough to tell whom those concern.

@@ -27,7 +27,7 @@ use crate::store::entities::definition_change;
 /// # Errors
 /// When the database does not answer.
 pub async fn list(app: &App, actor: &Actor, kind: Kind, slice: &Slice, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = Snapshot::load_kind(&app.store.pool, kind).await?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);
     let seen = all.0.iter().filter(|d| d.content.kind() == kind && keep(&d.content) && sight.sees(d, &all));
     let wanted: Vec<Definition> = seen.cloned().collect();
@@ -39,7 +39,7 @@ pub async fn list(app: &App, actor: &Actor, kind: Kind, slice: &Slice, keep: imp
 /// # Errors
 /// `not_found`.
 pub async fn show(app: &App, actor: &Actor, kind: Kind, reference: &str) -> Outcome<Versioned<Value>> {
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = Snapshot::load_kind(&app.store.pool, kind).await?;
     let found = find(&all, actor, kind, reference)?;
     Ok(Versioned(found.version, found.shown()?))
 }

@@ -128,7 +128,7 @@ pub async fn after<C: ConnectionTrait>(connection: &C, computer: &ComputerId, pl
 /// # Errors
 /// When the database does not answer.
 pub async fn delivered(change: &Change, computer: &str, place: Place) -> Outcome<()> {
-    sequence::Entity::update_many()
+    let moved = sequence::Entity::update_many()
         .col_expr(sequence::Column::State, Expr::value("delivered"))
         .col_expr(sequence::Column::Delivered, Expr::value(change.now.millis()))
         .filter(sequence::Column::Computer.eq(computer))
@@ -137,6 +137,9 @@ pub async fn delivered(change: &Change, computer: &str, place: Place) -> Outcome
         .filter(sequence::Column::State.eq("sent"))
         .exec(change.tx())
         .await?;
+    if moved.rows_affected > 0 {
+        change.shows();
+    }
     computer::Entity::update_many()
         .col_expr(computer::Column::Held, Expr::value(signed(place.seq)))
         .filter(computer::Column::Id.eq(computer))

@@ -2,6 +2,7 @@
 
 mod extend;
 pub mod issue;
+pub(crate) mod pages;
 pub mod received;
 mod revoke;
 mod revoke_all;

@@ -6,7 +6,7 @@ use brevet_api::rest::grant::{Extend, GrantItem, GrantQuery, Revoke, RevokeAll, 
 use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
-use super::{extend, origin_named, revoke, revoke_all, shown, state_named};
+use super::{OPEN, extend, origin_named, revoke, revoke_all, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
@@ -63,6 +63,11 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQue
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(grant::Column::State.eq(state));
+    }
+    match query.open {
+        Some(true) => select = select.filter(grant::Column::State.is_in(OPEN)),
+        Some(false) => select = select.filter(grant::Column::State.is_not_in(OPEN)),
+        None => {}
     }
     if let Some(origin) = &query.origin {
         origin_named(origin).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no origin {origin:?}")))?;

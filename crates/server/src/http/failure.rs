@@ -84,6 +84,12 @@ impl Failure {
         title.into_iter().chain(self.detail.clone()).chain(fields).chain(self.hint.clone()).collect::<Vec<_>>().join(". ")
     }
 
+    /// What is wrong with this field, to show at it.
+    #[must_use]
+    pub fn at(&self, field: &str) -> Option<&str> {
+        self.errors.iter().find(|one| one.field == field).map(|one| one.reason.as_str())
+    }
+
     /// A fault of ours; the cause goes to the log.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

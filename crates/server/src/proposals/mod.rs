@@ -7,6 +7,7 @@
 mod decide;
 mod diff;
 mod layer;
+pub(crate) mod pages;
 mod routes;
 mod run;
 mod store;

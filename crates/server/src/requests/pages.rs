@@ -1,6 +1,9 @@
-//! Pages of requests: what waits, one request with everything that would run, and deciding it. Each calls the routes beside it.
+//! Pages of requests: what waits, one request with everything that would run, and deciding one or several. Each calls the routes beside
+//! it; several are decided each by a call of its own.
 
+mod bulk;
 mod decide;
+pub(crate) mod facts;
 mod list;
 mod show;
 
@@ -13,6 +16,7 @@ use crate::app::App;
 pub fn pages() -> Router<App> {
     Router::new()
         .route("/requests", get(list::list))
+        .route("/requests/decide", post(bulk::decide))
         .route("/requests/{id}", get(show::show))
         .route("/requests/{id}/approve", post(decide::approve))
         .route("/requests/{id}/decline", post(decide::decline))

@@ -2,19 +2,19 @@
 
 use axum::extract::State;
 use axum::http::Method;
+use brevet_api::rest::event::Order;
 use brevet_api::rest::request::{Approve, Decline, RequestItem, RequestQuery};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use super::{decide, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
-use crate::definitions::{Kind, Snapshot};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
-use crate::store::entities::request;
+use crate::store::entities::{definition, request};
 
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
@@ -23,7 +23,11 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/requests",
             Action::ReadRequests,
-            doc("Requests, newest first").answer::<RequestItem>(200).page(&[]).filters::<RequestQuery>().fails(&[Code::NotFound]),
+            doc("Requests, newest first unless `order` says otherwise")
+                .answer::<RequestItem>(200)
+                .page(&[])
+                .filters::<RequestQuery>()
+                .fails(&[Code::NotFound]),
             list,
         )
         .on(Method::GET, "/requests/{id}", Action::ReadRequests, doc("One request").answer::<RequestItem>(200), show)
@@ -48,10 +52,15 @@ pub fn routes(routes: Routes) -> Routes {
 }
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQuery>) -> Outcome<Json<Page<RequestItem>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let order = query.order.unwrap_or_default();
+    let slice = Slice::chosen_by(query.limit, query.cursor.as_deref(), &order)?;
     let pool = &app.store.pool;
     let reach = actor.reach(Action::ReadRequests);
-    let mut select = request::Entity::find().filter(reach.within(request::Column::Computer)).order_by_desc(request::Column::Id);
+    let mut select = request::Entity::find().filter(reach.within(request::Column::Computer));
+    select = match order {
+        Order::Newest => select.order_by_desc(request::Column::Id),
+        Order::Oldest => select.order_by_asc(request::Column::Id),
+    };
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(request::Column::State.eq(state));
@@ -66,7 +75,10 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
         select = select.filter(request::Column::Policy.eq(policy_id(&app, policy).await?));
     }
     if let Some(after) = &slice.after {
-        select = select.filter(request::Column::Id.lt(after));
+        select = select.filter(match order {
+            Order::Newest => request::Column::Id.lt(after),
+            Order::Oldest => request::Column::Id.gt(after),
+        });
     }
     let found = bounded(pool, select, slice.limit, &[request::Column::Body]).await?;
     let mut page = slice.filling(found.more);
@@ -83,8 +95,16 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
 /// # Errors
 /// When the database does not answer.
 pub async fn policy_id(app: &App, reference: &str) -> Outcome<String> {
-    let all = Snapshot::load(&app.store.pool).await?;
-    Ok(all.find(Kind::Policy, reference).map_or_else(|| reference.to_owned(), |policy| policy.id.clone()))
+    use definition::Column as C;
+    let named = definition::Entity::find().filter(C::Kind.eq("policy")).filter(C::Deleted.eq(false));
+    let named = named.filter(C::Id.eq(reference).or(C::Name.eq(reference))).select_only().column(C::Id);
+    let ids: Vec<String> = named.into_tuple().all(&app.store.pool).await?;
+    // The id first: a policy may be called as another's id.
+    Ok(if ids.iter().any(|id| id == reference) {
+        reference.to_owned()
+    } else {
+        ids.into_iter().next().unwrap_or_else(|| reference.to_owned())
+    })
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<RequestItem>> {

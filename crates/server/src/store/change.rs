@@ -91,6 +91,11 @@ impl Change {
 
     /// An event was written in this change.
     pub(crate) fn recorded(&self) {
+        self.shows();
+    }
+
+    /// Something changed that pages of the console show: those that are open look again.
+    pub(crate) fn shows(&self) {
         self.recorded.store(true, Ordering::Relaxed);
     }
 

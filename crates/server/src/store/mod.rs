@@ -21,6 +21,7 @@ mod m0070_facts;
 mod m0071_removed;
 mod m0080_knowers;
 mod m0090_proposer;
+mod m0100_counted;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0071_removed::Removed),
             Box::new(m0080_knowers::Knowers),
             Box::new(m0090_proposer::Proposer),
+            Box::new(m0100_counted::Counted),
         ];
         std::iter::once(first).chain(later).collect()
     }

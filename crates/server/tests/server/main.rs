@@ -11,6 +11,12 @@ mod break_glass;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod console_access;
+#[cfg(test)]
+mod console_overview;
+#[cfg(test)]
+mod console_speed;
+#[cfg(test)]
 mod decisions;
 #[cfg(test)]
 mod definitions;
@@ -62,3 +68,5 @@ mod tears;
 mod unread;
 #[cfg(test)]
 mod versions;
+#[cfg(test)]
+mod visitor;

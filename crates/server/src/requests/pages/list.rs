@@ -1,12 +1,14 @@
-//! Requests, filtered; those that wait first of all.
+//! Requests, filtered; those that wait first of all, the oldest of them at the top.
 
 use askama::Template;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use brevet_api::rest::Page;
 use brevet_api::rest::request::RequestItem;
 use brevet_core::request::RequestState;
 use serde::Deserialize;
 
+use crate::access::Action;
 use crate::console::{Place, Shell, Visitor, filters, page, query};
 use crate::http::extract::Query;
 use crate::http::failure::Outcome;
@@ -32,6 +34,16 @@ pub(super) struct Chosen {
     cursor: String,
 }
 
+/// The form below the list, for several at once.
+#[derive(Debug, Default)]
+pub(super) struct Bulk {
+    /// Ids of those that were chosen.
+    pub chosen: Vec<String>,
+    pub comment: String,
+    /// Why nothing was decided, and whether the comment is what is wrong.
+    pub why: Option<(&'static str, bool)>,
+}
+
 #[derive(Template)]
 #[template(path = "requests/list.html")]
 struct List {
@@ -39,22 +51,48 @@ struct List {
     states: Vec<(&'static str, bool)>,
     chosen: Chosen,
     kept: String,
+    here: String,
+    several: bool,
+    bulk: Bulk,
+    /// What is wrong with the filter.
+    wrong: Option<String>,
     page: Page<RequestItem>,
 }
 
+impl List {
+    fn is_chosen(&self, it: &RequestItem) -> bool {
+        self.bulk.chosen.iter().any(|id| id == it.id.as_str())
+    }
+}
+
 pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
+    listed(&visitor, chosen, Bulk::default()).await
+}
+
+/// The list, with what was filled in below it.
+pub(super) async fn listed(visitor: &Visitor, chosen: Chosen, bulk: Bulk) -> Outcome<Response> {
     // Whoever opens the list wants to know what waits.
     let state = chosen.state.clone().unwrap_or_else(|| state_name(RequestState::Pending).into());
+    let waiting = state == state_name(RequestState::Pending);
     let kept = [("state", state.as_str()), ("computer", &chosen.computer), ("user", &chosen.user), ("policy", &chosen.policy)];
-    let asked = query(kept.into_iter().chain([("cursor", chosen.cursor.as_str())]));
-    let found = visitor.read(&format!("/requests{asked}")).await?;
-    page(&List {
+    let order = if waiting { "oldest" } else { "newest" };
+    let asked = query(kept.into_iter().chain([("cursor", chosen.cursor.as_str()), ("order", order)]));
+    let (found, wrong) = visitor.chosen::<RequestItem>(&format!("/requests{asked}")).await?;
+    let failed = bulk.why.is_some();
+    let kept = kept_query(&state, &kept);
+    let cursor = query([("cursor", chosen.cursor.as_str())]).replacen('?', "&", 1);
+    let response = page(&List {
         shell: visitor.shell(Place::Requests, "Requests"),
         states: STATES.into_iter().map(state_name).map(|name| (name, name == state)).collect(),
-        kept: kept_query(&state, &kept),
+        here: format!("/requests{kept}{cursor}"),
+        several: waiting && visitor.may(Action::Decide) && !found.items.is_empty(),
+        kept,
         chosen,
+        bulk,
+        wrong,
         page: found,
-    })
+    })?;
+    Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, response).into_response() } else { response })
 }
 
 /// `state=` stays also where it is empty: without it the list shows what waits.

@@ -3,15 +3,21 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use brevet_api::rest::policy::StoredPolicy;
 use brevet_api::rest::request::{Decision, RequestItem};
-use brevet_core::policy::Binds;
+use brevet_api::rest::{Code, Page};
+use brevet_core::policy::{Binds, Starts, Uses};
 use brevet_core::request::RequestState;
 
+use super::facts::{Named, of_elevation, of_file};
 use crate::access::Action;
-use crate::console::{Place, Shell, Visitor, filters, page, part};
+use crate::console::{Place, Shell, Visitor, filters, page, part, query};
 use crate::http::extract::Path;
 use crate::http::failure::{Failure, Outcome};
 use crate::requests::state_name;
+
+/// So many of the user's other requests are shown.
+const RECENT: usize = 8;
 
 /// What somebody filled in, and why it was not taken.
 #[derive(Debug, Default)]
@@ -20,6 +26,15 @@ pub(super) struct Form {
     pub comment: String,
     pub command_only: bool,
     pub why: Option<Failure>,
+}
+
+impl Form {
+    /// What is wrong with a field.
+    fn at(&self, field: &str) -> Option<String> {
+        let why = self.why.as_ref()?;
+        let too_long = matches!(why.code, Code::LongerThanAsked | Code::LongerThanPolicy);
+        if field == "for" && too_long { Some(why.words()) } else { why.at(field).map(str::to_owned) }
+    }
 }
 
 #[derive(Template)]
@@ -31,8 +46,12 @@ struct Show {
     may_decide: bool,
     can_narrow: bool,
     arguments: Vec<String>,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Named>,
+    rights: Vec<Named>,
+    terms: String,
     decisions: Vec<(&'static str, Decision)>,
+    policy: Option<StoredPolicy>,
+    recent: Vec<RequestItem>,
     form: Form,
     it: RequestItem,
 }
@@ -44,8 +63,12 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Outcome<Re
 /// The page with what was filled in.
 pub(super) async fn shown(visitor: &Visitor, id: &str, form: Form) -> Outcome<Response> {
     let it: RequestItem = visitor.read(&format!("/requests/{}", part(id))).await?;
-    let mut decisions: Vec<_> = it.approvals.iter().map(|one| ("approved", one.clone())).collect();
-    decisions.extend(it.declined.iter().map(|one| ("declined", one.clone())));
+    let limit = RECENT.saturating_add(1).to_string();
+    let (of_user, policy) = (
+        format!("/requests{}", query([("user", it.user.as_str()), ("limit", &limit)])),
+        format!("/policies/{}", part(it.policy.id.as_str())),
+    );
+    let (recent, policy): (Page<RequestItem>, Option<StoredPolicy>) = tokio::try_join!(visitor.read(&of_user), visitor.find(&policy))?;
     let failed = form.why.is_some();
     let response = page(&Show {
         shell: visitor.shell(Place::Requests, format!("Request {}", it.code)),
@@ -54,31 +77,38 @@ pub(super) async fn shown(visitor: &Visitor, id: &str, form: Form) -> Outcome<Re
         may_decide: visitor.may(Action::Decide),
         can_narrow: it.request.terms.binds == Binds::Application,
         arguments: it.request.command.arguments.iter().map(ToString::to_string).collect(),
-        facts: facts(&it),
-        decisions,
+        facts: of_file(&it.request.command.application),
+        rights: of_elevation(&it.request.elevation),
+        terms: terms(&it),
+        decisions: decisions(&it),
+        policy,
+        recent: recent.items.into_iter().filter(|other| other.id != it.id).take(RECENT).collect(),
         form,
         it,
     })?;
     Ok(if failed { (StatusCode::UNPROCESSABLE_ENTITY, response).into_response() } else { response })
 }
 
-/// What is known of the file that would run.
-fn facts(it: &RequestItem) -> Vec<(&'static str, String)> {
-    let application = &it.request.command.application;
-    let mut facts = vec![("File", application.path.to_string()), ("SHA-256", application.sha256.to_string())];
-    if let Some(package) = application.package.known().and_then(Option::as_ref) {
-        facts.push(("Package", format!("{} {}", package.name, package.version)));
-        facts.push(("Vendor, as the package says", package.vendor.clone().unwrap_or_else(|| "none".into())));
-        let unchanged = match package.unchanged.known() {
-            Some(true) => "yes",
-            Some(false) => "NO: it is not what the package installed",
-            None => "not known",
-        };
-        facts.push(("Unchanged since installation", unchanged.into()));
-    }
-    if let Some(interpreter) = application.interpreter.as_ref() {
-        facts.push(("Script, run by", interpreter.path.to_string()));
-        facts.push(("The interpreter's SHA-256", interpreter.sha256.to_string()));
-    }
-    facts
+/// Every decision on a request, with what it was.
+pub(super) fn decisions(it: &RequestItem) -> Vec<(&'static str, Decision)> {
+    let approvals = it.approvals.iter().map(|one| ("approved", one.clone()));
+    approvals.chain(it.declined.iter().map(|one| ("declined", one.clone()))).collect()
+}
+
+/// What an approval would give, in words.
+fn terms(it: &RequestItem) -> String {
+    let terms = &it.request.terms;
+    let what = match terms.binds {
+        Binds::Command => "this command with exactly these arguments",
+        Binds::Application => "this application with any arguments",
+    };
+    let uses = match terms.uses {
+        Uses::Once => "once",
+        Uses::Many => "as often as they like",
+    };
+    let from = match terms.starts {
+        Starts::FirstUse => format!("from its first use on, which is within {}", terms.use_within),
+        Starts::Approval => "from the approval on".into(),
+    };
+    format!("{what}, {uses}; its time runs {from}")
 }

@@ -1,0 +1,73 @@
+//! Who has access: grants that can be used and sessions that run, and by the filter those that are over.
+
+use askama::Template;
+use axum::response::Response;
+use brevet_api::rest::Page;
+use brevet_api::rest::grant::GrantItem;
+use brevet_api::rest::session::SessionItem;
+use serde::Deserialize;
+
+use crate::access::Action;
+use crate::console::{Place, Shell, Visitor, filters, page, query};
+use crate::http::extract::Query;
+use crate::http::failure::Outcome;
+
+/// What the filter calls those that are issued or active.
+const OPEN: &str = "open";
+const STATES: [&str; 7] = [OPEN, "issued", "active", "expired", "revoked", "finished", "unused"];
+
+/// What the form above the list says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Chosen {
+    state: Option<String>,
+    computer: String,
+    user: String,
+    policy: String,
+    cursor: String,
+}
+
+#[derive(Template)]
+#[template(path = "grants/list.html")]
+struct List {
+    shell: Shell,
+    states: Vec<(&'static str, bool)>,
+    chosen: Chosen,
+    kept: String,
+    here: String,
+    may_revoke: bool,
+    wrong: Option<String>,
+    page: Page<GrantItem>,
+    /// Those that run; not with a filter for what is over.
+    sessions: Option<Page<SessionItem>>,
+}
+
+pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
+    let state = chosen.state.clone().unwrap_or_else(|| OPEN.into());
+    let by = [("computer", chosen.computer.as_str()), ("user", &chosen.user), ("policy", &chosen.policy)];
+    let in_state = if state == OPEN { ("open", "true") } else { ("state", state.as_str()) };
+    let grants = format!("/grants{}", query(by.into_iter().chain([in_state, ("cursor", chosen.cursor.as_str())])));
+    let running = (state == OPEN || state == "active") && chosen.cursor.is_empty();
+    let ((found, wrong), sessions) = if running {
+        let sessions = format!("/sessions{}", query(by.into_iter().chain([("state", "started")])));
+        let (grants, sessions) = tokio::try_join!(visitor.chosen(&grants), visitor.chosen(&sessions))?;
+        (grants, Some(sessions.0))
+    } else {
+        (visitor.chosen(&grants).await?, None)
+    };
+    let others = query(by).replacen('?', "&", 1);
+    // `state=` stays also where it is empty: without it the list shows what is open.
+    let kept = format!("?state={}{others}", crate::console::part(&state));
+    let cursor = query([("cursor", chosen.cursor.as_str())]).replacen('?', "&", 1);
+    page(&List {
+        shell: visitor.shell(Place::Access, "Active access"),
+        states: STATES.into_iter().map(|name| (name, name == state)).collect(),
+        here: format!("/access{kept}{cursor}"),
+        kept,
+        chosen,
+        may_revoke: visitor.may(Action::Revoke),
+        wrong,
+        page: found,
+        sessions,
+    })
+}

@@ -1,0 +1,169 @@
+// An approver's day on the pages: what waits starts when it is approved there; declining, several at once, ending and extending; two
+// approvers who see each other's decision; by keyboard alone, and without script.
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
+import { apply, brevet, ctl, done, stage, test, until } from "../lib/brevet.js";
+import { Browser, NARROW, accessible, quiet, signIn } from "../lib/browser.js";
+
+let browser, context, page;
+before(async () => {
+  browser = await Browser.start();
+  context = await browser.visitor();
+  page = await signIn(context);
+  await apply(`[[policy]]
+name = "Sleepers"
+users = ["USER"]
+computers = "all"
+mode = "request"
+applications = [{ file = "/usr/bin/sleep" }, { file = "/usr/bin/id" }]
+request = { max_duration = "2h", binds = "application" }
+`);
+});
+after(async () => {
+  await browser?.close();
+  done();
+});
+
+/** Asks as the user and gives the waiting program with the id of its request. */
+async function asks(reason, ...command) {
+  const before = new Set((await ctl("request", "list")).items.map((one) => one.id));
+  const child = brevet("run", "--reason", reason, "--for", "20m", "--", ...command);
+  const request = await until("the request", async () => (await ctl("request", "list")).items.find((one) => !before.has(one.id)));
+  return { child, ...request };
+}
+
+test("an approver approves on the page, and the waiting terminal starts the program", async () => {
+  const asked = await asks("see <i>who</i> I am", "/usr/bin/id", "-u");
+  await page.goto(`${stage.server}/requests`);
+  await page.getByRole("link", { name: asked.code }).click();
+  await page.getByText("see <i>who</i> I am").waitFor();
+  for (const fact of ["Who can write it", "SHA-256", "May decide"]) await page.getByText(fact).first().waitFor();
+  await accessible(page);
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByText("Approved. The program starts by itself").waitFor();
+  const ended = await asked.child.ended;
+  assert.deepEqual([ended.code, ended.stdout.trim()], [0, "0"], ended.stderr);
+  quiet(context);
+});
+
+test("a decline reaches the terminal with its comment, which the form asks for and keeps", async () => {
+  const asked = await asks("no good reason", "/usr/bin/id");
+  await page.goto(`${stage.server}/requests/${asked.id}`);
+  await page.getByRole("button", { name: "Decline" }).click();
+  await page.getByText("say why, for the user").first().waitFor();
+  await accessible(page);
+  await page.getByLabel("Comment for the user").fill("ask Bob first");
+  await page.getByRole("button", { name: "Decline" }).click();
+  await page.getByText("Declined. The user reads your comment.").waitFor();
+  const ended = await asked.child.ended;
+  assert.equal(ended.code, 126);
+  assert.match(ended.stderr, /ask Bob first/);
+  context.complaints.length = 0; // Chromium reports the answer 422 of a form.
+});
+
+test("two approvers see each other's decision, and who types loses nothing meanwhile", async () => {
+  await ctl("person", "create", "Bob", "--role", "approver");
+  await ctl("person", "no-os-user", "Bob");
+  const link = (await ctl("person", "sign-in", "Bob")).sign_in;
+  const other = await browser.visitor({ viewport: NARROW });
+  const theirs = await signIn(other, link);
+  const [asked, second] = [await asks("first", "/usr/bin/id"), await asks("second", "/usr/bin/id")];
+  await page.goto(`${stage.server}/requests/${asked.id}`);
+  await theirs.goto(`${stage.server}/requests/${asked.id}`);
+  await page.getByLabel("Comment for the user").fill("half a sentence");
+  await ctl("request", "decline", second.id, "--comment", "another one");
+  await page.locator(`tr:has-text("declined")`).first().waitFor();
+  assert.equal(await page.getByLabel("Comment for the user").inputValue(), "half a sentence");
+  await theirs.getByLabel("Comment for the user").fill("not today");
+  await theirs.getByRole("button", { name: "Decline" }).click();
+  await page.getByText("declined by Bob").first().waitFor();
+  assert.equal(await page.getByRole("button", { name: "Approve" }).count(), 0);
+  for (const one of [asked, second]) assert.equal((await one.child.ended).code, 126);
+  quiet(context);
+  await other.close();
+});
+
+test("several are decided at once, each with a result, and by keyboard alone", async () => {
+  const asked = [await asks("one of two", "/usr/bin/id", "-u"), await asks("two of two", "/usr/bin/id", "-u")];
+  await page.goto(`${stage.server}/requests`);
+  await accessible(page);
+  for (const at of [0, 1]) {
+    await page.keyboard.press("j");
+    const code = await page.evaluate(() => document.activeElement.textContent);
+    assert.equal(code, asked[at].code, "the oldest first");
+    await page.keyboard.press("x");
+  }
+  await page.keyboard.press("k");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), asked[0].code);
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").waitFor();
+  await accessible(page);
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Comment for the users").fill("jkx?");
+  assert.equal(await page.getByLabel("Comment for the users").inputValue(), "jkx?", "keys do nothing in a field");
+  await page.getByRole("button", { name: "Approve the chosen ones" }).press("Enter");
+  await page.getByText("2 of 2 decided.").waitFor();
+  await accessible(page);
+  for (const one of asked) assert.equal((await one.child.ended).code, 0);
+  quiet(context);
+});
+
+test("active access: a session appears, is extended, and ends with its receipt, all on the open page", async () => {
+  const asked = await asks("a long nap", "/usr/bin/sleep", "600");
+  await ctl("request", "approve", asked.id);
+  await page.goto(`${stage.server}/access`);
+  await page.getByRole("heading", { name: "Running now" }).waitFor();
+  await page.locator("section", { hasText: "Running now" }).getByText("sleep 600").waitFor();
+  await accessible(page);
+  const grant = (await ctl("request", "show", asked.id)).grant;
+  await page.goto(`${stage.server}/grants/${grant}`);
+  await page.getByLabel("By", { exact: true }).fill("10m");
+  await page.getByRole("button", { name: "Extend" }).click();
+  await page.getByText("30m in all").waitFor();
+  await page.getByText("End it…").click();
+  await accessible(page);
+  await page.getByLabel("Kill at once").check();
+  await page.getByRole("button", { name: "End the grant" }).click();
+  await page.getByText("Revoked. The receipt appears here").waitFor();
+  await page.getByText(/[1-9]\d* processes ended/).first().waitFor();
+  const ended = await asked.child.ended;
+  assert.notEqual(ended.code, 0);
+  await accessible(page);
+  quiet(context);
+});
+
+test("reading and deciding work without script", async () => {
+  const plain = await browser.visitor({ javaScriptEnabled: false });
+  const cookies = await context.cookies();
+  await plain.addCookies(cookies);
+  const asked = await asks("without script", "/usr/bin/id", "-u");
+  const shown = await plain.newPage();
+  await shown.goto(`${stage.server}/requests`);
+  await shown.getByRole("link", { name: asked.code }).click();
+  await shown.getByLabel("For at most").fill("5m");
+  await shown.getByRole("button", { name: "Approve" }).click();
+  await shown.getByText("Approved.").waitFor();
+  assert.equal((await asked.child.ended).code, 0);
+  for (const path of ["/", "/access", "/computers"]) assert.equal((await shown.goto(stage.server + path)).status(), 200);
+  await plain.close();
+});
+
+test("axe finds nothing on the pages of computers, enrolment, break-glass, proposals and sessions", async () => {
+  const session = (await ctl("session", "list")).items[0].id;
+  const computer = (await ctl("computer", "show", stage.computer)).id;
+  for (const path of [
+    "/",
+    "/computers",
+    `/computers/${computer}`,
+    "/enrolment-tokens",
+    "/break-glass",
+    "/break-glass/open",
+    "/proposals",
+    `/sessions/${session}`,
+    `/access/revoke?computer=${computer}`,
+  ]) {
+    await page.goto(stage.server + path);
+    await accessible(page);
+  }
+  quiet(context);
+});
