@@ -25,7 +25,7 @@ use serde::Serialize;
 use crate::application::Facts;
 use crate::document::PolicyDocument;
 use crate::id::GrantId;
-use crate::policy::{Authentication, Binds, Elevation, Mode, RequestTerms};
+use crate::policy::{Authentication, Binds, Elevation, FixedFrom, Mode, Policy, RequestTerms, Validity};
 use crate::request::PolicyRef;
 use crate::text::OsText;
 use crate::time::{Length, Timestamp};
@@ -65,6 +65,19 @@ pub enum Fixed {
         /// So many.
         elapsed_millis: u64,
     },
+}
+
+impl Fixed {
+    /// As on a computer that has just got the policy.
+    #[must_use]
+    pub const fn just_delivered(policy: &Policy) -> Self {
+        match policy.validity {
+            Validity::Fixed { from: FixedFrom::Delivery, .. } => Self::Started { elapsed_millis: 0 },
+            Validity::Fixed { from: FixedFrom::FirstUse, .. } | Validity::Always | Validity::Window { .. } | Validity::Recurring { .. } => {
+                Self::NotStarted
+            }
+        }
+    }
 }
 
 /// An approved or autonomous grant that is issued or active.

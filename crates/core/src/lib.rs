@@ -24,6 +24,7 @@ pub mod request;
 pub mod space;
 pub mod text;
 pub mod time;
+pub mod toml_text;
 mod truth;
 pub mod user;
 pub mod words;

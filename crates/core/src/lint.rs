@@ -29,6 +29,18 @@ pub enum Severity {
     Danger,
 }
 
+impl Severity {
+    /// As JSON has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Danger => "danger",
+        }
+    }
+}
+
 /// What is suspicious about one entry, and what to do instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {

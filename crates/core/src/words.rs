@@ -167,12 +167,25 @@ fn weekdays(days: &[Weekday]) -> String {
 /// A policy in one sentence, without a stop at its end.
 #[must_use]
 pub fn summary(policy: &Policy) -> String {
-    let users = users(&policy.users);
+    sentence(policy, usize::MAX)
+}
+
+/// The same where room is short: of long lists the first few, and how many more there are.
+#[must_use]
+pub fn brief(policy: &Policy) -> String {
+    sentence(policy, FEW)
+}
+
+/// So many are named where room is short.
+const FEW: usize = 4;
+
+fn sentence(policy: &Policy, most: usize) -> String {
+    let users = shortened(&policy.users, most, users);
     let verb = if policy.mode == Mode::Deny { "may never run" } else { "may run" };
-    let mut sentence = format!("{users} {verb} {}", listed(&rules(&policy.applications), "or"));
+    let mut sentence = format!("{users} {verb} {}", listed(&few(rules(&policy.applications), most), "or"));
     if !policy.exceptions.is_empty() {
         let exceptions: Vec<String> = policy.exceptions.iter().map(application).collect();
-        sentence.push_str(&format!(", but not {},", listed(&exceptions, "or")));
+        sentence.push_str(&format!(", but not {},", listed(&few(exceptions, most), "or")));
     }
     let run_as = escape::terminal(policy.elevation.run_as.as_bytes());
     match (policy.mode, run_as.as_str()) {
@@ -180,7 +193,7 @@ pub fn summary(policy: &Policy) -> String {
         (_, "self") => sentence.push_str(&format!(" as themselves with {}", listed(&policy.elevation.capabilities, "and"))),
         (_, account) => sentence.push_str(&format!(" as {account}")),
     }
-    sentence.push_str(&format!(" on {}", computers(&policy.computers)));
+    sentence.push_str(&format!(" on {}", shortened(&policy.computers, most, computers)));
     let mut clauses = vec![validity(policy)];
     if policy.mode != Mode::Deny {
         clauses.extend(terms(policy));
@@ -235,8 +248,20 @@ fn terms(policy: &Policy) -> Vec<String> {
 /// An autonomous rule in one sentence, without a stop at its end.
 #[must_use]
 pub fn autonomous(rule: &AutonomousRule) -> String {
-    let mut sentence = format!("requests of {} for {}", users(&rule.users), listed(&rules(&rule.applications), "or"));
-    sentence.push_str(&format!(" on {} approve themselves, for at most {}", computers(&rule.computers), rule.max_duration));
+    autonomous_sentence(rule, usize::MAX)
+}
+
+/// The same where room is short.
+#[must_use]
+pub fn autonomous_brief(rule: &AutonomousRule) -> String {
+    autonomous_sentence(rule, FEW)
+}
+
+fn autonomous_sentence(rule: &AutonomousRule, most: usize) -> String {
+    let applications = listed(&few(rules(&rule.applications), most), "or");
+    let mut sentence = format!("requests of {} for {applications}", shortened(&rule.users, most, users));
+    let on = shortened(&rule.computers, most, computers);
+    sentence.push_str(&format!(" on {on} approve themselves, for at most {}", rule.max_duration));
     if rule.unchanged_only {
         sentence.push_str(", where the file is as it was installed");
     }
@@ -278,6 +303,30 @@ fn named(scope: &Scope, all: &str, word: impl Fn(&str) -> String) -> String {
         Scope::Named(entries) if entries.is_empty() => "nobody".into(),
         Scope::Named(entries) => listed(&entries.iter().map(|entry| word(entry)).collect::<Vec<_>>(), "and"),
     }
+}
+
+/// A scope in words, of which at most so many entries are named.
+fn shortened(scope: &Scope, most: usize, words: fn(&Scope) -> String) -> String {
+    match scope {
+        Scope::Named(entries) if entries.len() > most => {
+            let first = entries.iter().take(most.saturating_sub(1)).map(|entry| words(&Scope::Named(vec![entry.clone()])));
+            listed(&with_more(first.collect(), entries.len()), "and")
+        }
+        scope => words(scope),
+    }
+}
+
+fn few(words: Vec<String>, most: usize) -> Vec<String> {
+    if words.len() <= most {
+        return words;
+    }
+    let all = words.len();
+    with_more(words.into_iter().take(most.saturating_sub(1)).collect(), all)
+}
+
+fn with_more(mut first: Vec<String>, all: usize) -> Vec<String> {
+    first.push(format!("{} others", all.saturating_sub(first.len())));
+    first
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -322,6 +371,18 @@ mod tests {
             "the group ops may run any application, but not /bin/sh (any arguments), as deploy on all computers, at once, \
              with their password, for at most 1h, starting no other program, apart from other processes"
         );
+    }
+
+    #[test]
+    fn where_room_is_short_long_lists_are_counted() {
+        let many = policy(
+            "users = ['a', 'b', 'group:c', 'd', 'e']\nmode = 'deny'\napplications = [{ file = '/1' }, { file = '/2' }, { file = '/3' }, { file = '/4' }]",
+        );
+        assert_eq!(
+            brief(&many),
+            "a, b, the group c and 2 others may never run /1 (any arguments), /2 (any arguments), /3 (any arguments) or /4 (any arguments) on all computers"
+        );
+        assert!(summary(&many).starts_with("a, b, the group c, d and e may never run"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::policy::{Shadow, StoredAutonomous};
+use brevet_api::rest::replay::{Replay, Replayed, ReplayedRequest};
 use brevet_core::file::File;
 use brevet_core::id::AutonomousId;
 use clap::Subcommand;
@@ -10,7 +11,7 @@ use crate::cli::Session;
 use crate::error::Result;
 use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
-use crate::output::{mark, shown};
+use crate::output::{mark, moment, shown, table, word};
 use crate::stored;
 
 /// What to do with autonomous rules.
@@ -41,6 +42,14 @@ pub enum Autonomous {
         /// Name or id
         rule: String,
     },
+    /// Say what a rule would have done with the requests of the last days
+    Replay {
+        /// Name or id
+        rule: String,
+        /// Over how many days, up to 90
+        #[arg(long, default_value_t = 30, value_name = "N")]
+        days: u32,
+    },
     /// Keep a rule and let it answer nothing
     Disable {
         /// Name or id
@@ -66,10 +75,43 @@ pub fn run(session: &Session, command: Autonomous) -> Result<()> {
             let does = if stored.content.shadow { "only records what it would have done" } else { "approves" };
             session.output.print(&stored, |stored| format!("'{}' {does}\n", shown(&stored.content.name)))
         }
+        Autonomous::Replay { rule, days } => replay(session, &rule, days),
         Autonomous::Enable { rule } => act(session, &rule, "enable", "enabled"),
         Autonomous::Disable { rule } => act(session, &rule, "disable", "disabled"),
         Autonomous::Delete { rule } => stored::delete(session, "autonomous rule", "autonomous", &rule, ""),
     }
+}
+
+fn replay(session: &Session, name: &str, days: u32) -> Result<()> {
+    let client = session.client()?;
+    let rule: StoredAutonomous = client.get(&["autonomous", name])?;
+    let replayed: Replayed = client.post(&["replay"], &Replay { rule: rule.content, days: Some(days) })?;
+    session.output.print(&replayed, |it| {
+        let row = |one: &ReplayedRequest| {
+            let misses = one.conditions.iter().filter(|condition| !condition.holds);
+            let misses: Vec<String> = misses.map(|condition| format!("{}: {}", condition.name, shown(&condition.value))).collect();
+            let answer = if one.approves { "approves".to_owned() } else { misses.join("; ") };
+            vec![
+                one.code.clone(),
+                moment(one.created),
+                shown(&one.user),
+                shown(&one.computer.name),
+                one.command.clone(),
+                word(&one.state),
+                answer,
+            ]
+        };
+        let newest = if it.whole { "" } else { "the newest " };
+        let mut out = format!(
+            "of {newest}{} requests it would have approved {}, of which a person declined {}\n",
+            it.looked, it.approves, it.declined
+        );
+        if !it.items.is_empty() {
+            let headings = ["code", "asked", "user", "computer", "command", "became", "the rule"];
+            out.push_str(&table(&headings, it.items.iter().map(row).collect()));
+        }
+        out
+    })
 }
 
 fn act(session: &Session, name: &str, action: &str, done: &str) -> Result<()> {

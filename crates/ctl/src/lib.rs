@@ -34,7 +34,6 @@ mod setting;
 mod status;
 mod stored;
 mod token;
-mod toml_text;
 mod watch;
 mod whoami;
 mod whole_file;

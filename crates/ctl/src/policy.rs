@@ -93,7 +93,7 @@ pub enum Policy {
         /// Name or id
         policy: String,
     },
-    /// Say what policies in files would decide, without a server
+    /// Say what policies would decide: those on the server, or those in files without a server
     Test(Box<test::Test>),
     /// Delete a policy; ends the grants and sessions under it
     Delete {

@@ -1,14 +1,14 @@
 //! What policies, lists, groups and autonomous rules have in common: listed, shown as the TOML that `apply` takes, deleted.
 
 use brevet_api::rest::policy::Stored;
-use brevet_core::file::{self, File};
+use brevet_core::file::File;
+use brevet_core::toml_text;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::output::{moment, shown};
-use crate::toml_text;
 
 /// Prints one as TOML, with what the server knows of it as comments: applying it changes nothing.
 ///
@@ -32,14 +32,7 @@ where
 /// # Errors
 /// When the file has no TOML form.
 pub fn to_toml(file: &File) -> Result<String> {
-    let text = file::print(file).map_err(|error| CtlError::Failed(format!("no TOML form: {error}")))?;
-    let visible = toml_text::visible(&text);
-    // INVARIANT: what is shown can be applied and changes nothing.
-    if file::parse(&visible).as_ref() == Ok(file) {
-        Ok(visible)
-    } else {
-        Err(CtlError::Failed("its TOML would not read back the same; see it with --json".into()))
-    }
+    toml_text::shown(file).map_err(|why| CtlError::Failed(format!("{why}; see it with --json")))
 }
 
 /// Deletes one after asking.
@@ -98,7 +91,7 @@ pub fn scope(scope: &brevet_core::policy::Scope) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use brevet_core::file::Group;
+    use brevet_core::file::{self, Group};
 
     #[test]
     fn what_is_shown_reads_back_the_same_and_hides_nothing() {

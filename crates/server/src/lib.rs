@@ -5,6 +5,7 @@
 pub mod access;
 pub mod agents;
 pub mod app;
+pub mod applications;
 pub mod audit;
 pub mod autonomous;
 pub mod backup;

@@ -34,6 +34,11 @@
 //! | `GET, POST autonomous` · `GET, PUT, DELETE autonomous/{ref}` | `AutonomousRule` → `policy::StoredAutonomous` |
 //! | `POST autonomous/{ref}/enable`, `…/disable` · `POST autonomous/{ref}/shadow` | no body · `policy::Shadow` → `StoredAutonomous` |
 //! | `POST apply` · `GET file` | `apply::Apply` → `apply::Applied` · → the whole `brevet_core::file::File` |
+//! | `POST check` · `POST test` | `check::Check` → `Checked` · `check::Test` → `Tested`; neither changes anything |
+//! | `GET policy-standing?policies` | → page of `check::PolicyStanding`: how many computers hold and refuse it |
+//! | `POST replay` | `replay::Replay` → `Replayed`: what an autonomous rule would have done with the requests of the last days |
+//! | `GET lists/{ref}/uses` · `GET groups/{ref}/uses` | → page of `policy::Use`: what names it |
+//! | `GET applications?text&user&computer&seen` · `GET applications/{id}` | → page of `application::Application` · `Application`: what was run, asked for or refused, counted |
 //! | `GET computers?state&lost&name&os&kernel&version` · `GET, DELETE computers/{ref}` | → page of `computer::Computer` · `Computer` · 204 (removed) |
 //! | `POST computers/{ref}/quarantine` · `…/release` | `computer::Because` → `Computer`; release is an owner's |
 //! | `GET computers/{ref}/journal?after&incarnation&limit` | → `computer::JournalPage`, oldest first, for verification elsewhere |
@@ -96,8 +101,10 @@
 //!   many events and no more: it may have fewer items than asked for, even none, and `next` all the same.
 //! - Tokens: `decides: true` can be given only by a token or sign-in that may decide itself. Nobody unlinks their own OS user or records
 //!   that they themself have none: another owner does.
+pub mod application;
 pub mod apply;
 pub mod break_glass;
+pub mod check;
 pub mod computer;
 pub mod error;
 pub mod event;
@@ -109,6 +116,7 @@ pub mod page;
 pub mod person;
 pub mod policy;
 pub mod proposal;
+pub mod replay;
 pub mod request;
 pub mod session;
 pub mod setting;

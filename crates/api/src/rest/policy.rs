@@ -7,6 +7,8 @@ use brevet_core::policy::Policy;
 use brevet_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::apply::AppliedKind;
+
 /// Something named that `apply` takes, with what the server knows of it. In JSON the fields of `content` stand beside the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored<I, T> {
@@ -127,6 +129,18 @@ pub struct Mistake {
     /// What to do, where that is clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+/// What names a list or a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Use {
+    /// `policy` or `autonomous`.
+    pub kind: AppliedKind,
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// Body of `POST autonomous/{ref}/shadow`.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 /// One condition and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// The rule's field: `enabled`, `users`, `applications`, `max_duration`, `unchanged_only`, `hours`, `per_user_per_day`.

@@ -1,17 +1,18 @@
-//! `brevetctl policy test`: what policies in files would decide, without a server and without rights.
+//! `brevetctl policy test`: what policies would decide: those in files, without a server and without rights, or those on the server.
 //!
-//! It decides by the same code as a computer does. What it knows of a file is less: it looks as whoever runs it.
+//! Both decide by the same code as a computer does. What it knows of a file is less: it looks as whoever runs it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use brevet_api::rest::check::{self as rest, Explained};
 use brevet_core::application::{Fact, Facts};
 use brevet_core::corpus;
-use brevet_core::decide::{By, Decision, Explanation, Fixed, Held, Launch, Standing, decide, explain};
+use brevet_core::decide::{By, Decision, Fixed, Held, Launch, Standing, decide, explain};
 use brevet_core::document::{PolicyDocument, SCHEMA};
 use brevet_core::file::File;
 use brevet_core::id::PolicyId;
-use brevet_core::policy::{FixedFrom, Mode, Policy, Scope, Validity};
+use brevet_core::policy::{Mode, Policy, Scope};
 use brevet_core::text::OsText;
 use brevet_core::time::{Length, Timestamp};
 use brevet_core::user::{Member, User};
@@ -29,8 +30,8 @@ use crate::profile::io;
 /// What to test.
 #[derive(Debug, Args)]
 pub struct Test {
-    /// A TOML file as apply takes it, or a folder of such; may be given again
-    #[arg(short = 'f', long = "file", value_name = "FILE|DIR", required_unless_present = "corpus")]
+    /// A TOML file as apply takes it, or a folder of such; may be given again. Without one, the policies on the server decide
+    #[arg(short = 'f', long = "file", value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
     /// Run every case of a folder of corpus files instead (their form: policies/README.md)
     #[arg(long, value_name = "DIR", conflicts_with_all = ["files", "user", "computer", "command"])]
@@ -39,7 +40,7 @@ pub struct Test {
     #[arg(long, value_name = "USER", required_unless_present = "corpus")]
     user: Option<String>,
     /// A group of users, defined on the server, that they are in beside those in the files; may be given again
-    #[arg(long, value_name = "GROUP")]
+    #[arg(long, value_name = "GROUP", requires = "files")]
     group: Vec<String>,
     /// A group of the computer that they are in; may be given again
     #[arg(long, value_name = "GROUP")]
@@ -66,6 +67,7 @@ pub struct Test {
 pub fn run(session: &Session, command: &Test) -> Result<()> {
     match &command.corpus {
         Some(folder) => run_corpus(session, folder),
+        None if command.files.is_empty() => ask_server(session, command),
         None => decide_one(session, command),
     }
 }
@@ -74,16 +76,48 @@ pub fn run(session: &Session, command: &Test) -> Result<()> {
 #[derive(Debug, Serialize)]
 struct Verdict {
     /// `refuse`, `ask`, `automatic`, `justify`.
-    decision: &'static str,
+    decision: String,
     policy: Option<String>,
-    code: Option<&'static str>,
+    code: Option<String>,
     reason: Option<String>,
     message: Option<String>,
     longest: Option<Length>,
     target_user: Option<String>,
     facts: Facts,
     /// Why each policy did or did not match.
-    policies: Vec<Explanation>,
+    policies: Vec<Explained>,
+}
+
+/// What the policies on the server would decide.
+fn ask_server(session: &Session, command: &Test) -> Result<()> {
+    let launch = launch(command)?;
+    let groups = command.os_group.clone();
+    let body = rest::Test {
+        user: launch.member.user.name,
+        os_groups: Some(groups),
+        computer: command.computer.clone().unwrap_or_default(),
+        target_user: launch.target_user,
+        facts: launch.facts.clone(),
+        arguments: launch.arguments,
+        at: command.at.as_deref().map(moment).transpose()?,
+    };
+    let said: rest::Tested = session.client()?.post(&["test"], &body)?;
+    let verdict = Verdict {
+        decision: said.decision,
+        policy: said.policy.map(|policy| policy.name),
+        code: said.code,
+        reason: said.reason,
+        message: said.message,
+        longest: said.longest,
+        target_user: said.target_user,
+        facts: launch.facts,
+        policies: said.policies,
+    };
+    session.output.print(&verdict, people)
+}
+
+fn moment(text: &str) -> Result<Timestamp> {
+    Timestamp::parse(text).map_err(|error| CtlError::Usage(format!("--at: {error}")))
 }
 
 fn decide_one(session: &Session, command: &Test) -> Result<()> {
@@ -100,13 +134,15 @@ fn decide_one(session: &Session, command: &Test) -> Result<()> {
             here.push(document);
         }
     }
-    let held: Vec<Held<'_>> = here.iter().map(|document| Held { document, fixed: fixed(&document.policy) }).collect();
+    let held: Vec<Held<'_>> = here.iter().map(|document| Held { document, fixed: Fixed::just_delivered(&document.policy) }).collect();
     let wall = match &command.at {
-        Some(text) => Timestamp::parse(text).map_err(|error| CtlError::Usage(format!("--at: {error}")))?,
+        Some(text) => moment(text)?,
         None => now(),
     };
     let standing = Standing { wall, heartbeat_age_millis: Some(0), unreadable_deny: false };
-    let mut policies = explain(&held, &launch, &standing);
+    let explained = explain(&held, &launch, &standing).into_iter();
+    let mut policies: Vec<Explained> =
+        explained.map(|it| Explained { policy: it.policy, mode: it.mode, matched: it.matched, because: it.because }).collect();
     for explanation in policies.iter_mut().filter(|explanation| !explanation.matched) {
         let document = here.iter().find(|document| document.id == explanation.policy.id);
         let absent = document.map(|document| absent_groups(&document.policy.users, |group| document.user_groups.contains_key(group)));
@@ -140,9 +176,9 @@ fn absent_groups(scope: &Scope, is_there: impl Fn(&str) -> bool) -> String {
     }
 }
 
-fn not_looked_at(document: &PolicyDocument, because: &str) -> Explanation {
+fn not_looked_at(document: &PolicyDocument, because: &str) -> Explained {
     let policy = brevet_core::request::PolicyRef { id: document.id.clone(), version: document.version, name: document.policy.name.clone() };
-    Explanation { policy, mode: document.policy.mode, matched: false, because: because.into() }
+    Explained { policy, mode: document.policy.mode, matched: false, because: because.into() }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where this command reads the clock")]
@@ -215,19 +251,9 @@ fn concerns(policy: &Policy, computer: &str, file: &File) -> bool {
     }
 }
 
-/// As on a computer that has just got the policy.
-const fn fixed(policy: &Policy) -> Fixed {
-    match policy.validity {
-        Validity::Fixed { from: FixedFrom::Delivery, .. } => Fixed::Started { elapsed_millis: 0 },
-        Validity::Fixed { from: FixedFrom::FirstUse, .. } | Validity::Always | Validity::Window { .. } | Validity::Recurring { .. } => {
-            Fixed::NotStarted
-        }
-    }
-}
-
-fn verdict(decision: Decision, facts: Facts, policies: Vec<Explanation>) -> Verdict {
+fn verdict(decision: Decision, facts: Facts, policies: Vec<Explained>) -> Verdict {
     let empty = Verdict {
-        decision: "refuse",
+        decision: "refuse".into(),
         policy: None,
         code: None,
         reason: None,
@@ -240,15 +266,15 @@ fn verdict(decision: Decision, facts: Facts, policies: Vec<Explanation>) -> Verd
     match decision {
         Decision::Refuse(it) => Verdict {
             policy: it.policy.map(|policy| policy.name),
-            code: Some(it.code),
+            code: Some(it.code.into()),
             reason: Some(it.reason),
             message: it.message,
             ..empty
         },
         Decision::Elevate(it) => Verdict {
             decision: match it.by {
-                By::Justify => "justify",
-                By::Automatic | By::Grant(_) => "automatic",
+                By::Justify => "justify".into(),
+                By::Automatic | By::Grant(_) => "automatic".into(),
             },
             policy: Some(it.policy.name),
             longest: Some(Length::from_seconds(it.longest_millis / 1000)),
@@ -256,7 +282,7 @@ fn verdict(decision: Decision, facts: Facts, policies: Vec<Explanation>) -> Verd
             ..empty
         },
         Decision::Ask(it) => Verdict {
-            decision: "ask",
+            decision: "ask".into(),
             policy: Some(it.policy.name),
             message: Some(it.message).filter(|message| !message.is_empty()),
             longest: Some(Length::from_seconds(it.longest_millis / 1000)),
@@ -269,17 +295,17 @@ fn verdict(decision: Decision, facts: Facts, policies: Vec<Explanation>) -> Verd
 fn people(verdict: &Verdict) -> String {
     let text = |value: &Option<String>| value.as_deref().map(shown).unwrap_or_default();
     let mut out = fields(&[
-        ("decision", verdict.decision.to_owned()),
-        (if verdict.code == Some("no_policy") { "came nearest" } else { "policy" }, text(&verdict.policy)),
+        ("decision", verdict.decision.clone()),
+        (if verdict.code.as_deref() == Some("no_policy") { "came nearest" } else { "policy" }, text(&verdict.policy)),
         ("reason", text(&verdict.reason)),
-        ("code", verdict.code.unwrap_or_default().to_owned()),
+        ("code", verdict.code.clone().unwrap_or_default()),
         ("message", text(&verdict.message)),
         ("longest", verdict.longest.map(|longest| longest.to_string()).unwrap_or_default()),
         ("as", text(&verdict.target_user)),
         ("file", shown(&String::from_utf8_lossy(verdict.facts.path.as_bytes()))),
         ("sha256", verdict.facts.sha256.to_string()),
     ]);
-    let row = |it: &Explanation| {
+    let row = |it: &Explained| {
         let mode: &Mode = &it.mode;
         vec![shown(&it.policy.name), word(mode), if it.matched { "yes".into() } else { "no".into() }, shown(&it.because)]
     };

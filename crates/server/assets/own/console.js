@@ -31,6 +31,22 @@
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
   };
 
+  // What belongs to another choice is out of sight; it is sent all the same, so nothing is lost.
+  const needed = (form) => {
+    for (const part of form.querySelectorAll("[data-when]")) {
+      const [name, values] = part.dataset.when.split("=");
+      const control = form.elements.namedItem(name);
+      part.hidden = control !== null && !values.split("|").includes(control.value);
+    }
+  };
+
+  const copies = (event) => {
+    const button = event.target.closest("[data-copies]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copies).textContent;
+    navigator.clipboard.writeText(text).then(() => { button.textContent = "Copied"; }, () => { button.textContent = "Copying is not allowed here"; });
+  };
+
   // Something is new: the parts of the page that want to know ask for themselves (hx-trigger="news from:body").
   const live = () => {
     const lost = document.getElementById("lost");
@@ -71,6 +87,13 @@
     times(document);
     setInterval(() => times(document), 1000);
     document.addEventListener("change", sends);
+    document.addEventListener("click", copies);
+    for (const button of document.querySelectorAll("[data-copies]")) button.hidden = false;
+    for (const form of document.forms) {
+      if (!form.querySelector("[data-when]")) continue;
+      needed(form);
+      form.addEventListener("input", () => needed(form));
+    }
     new MutationObserver(() => times(document)).observe(document.body, { childList: true, subtree: true });
     if (window.matchMedia("(max-width: 991px)").matches) document.querySelector("details.ways")?.removeAttribute("open");
     live();

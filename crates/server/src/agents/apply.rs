@@ -11,6 +11,7 @@ use brevet_core::text::OsText;
 use sea_orm::EntityTrait as _;
 
 use super::in_words;
+use crate::applications::seen;
 use crate::audit::{By, NewEvent, record as write_event};
 use crate::computers::{facts, policies};
 use crate::documents::sequence::{self, Place};
@@ -38,6 +39,9 @@ pub(super) async fn apply(change: &mut Change, row: &computer::Model, header: &H
     if let Ok(Some(body)) = Body::parse(&header.kind, json) {
         if !in_words::is_of_user(&body) {
             by = By::ComputerItself(&row.id, &row.name);
+        }
+        if let Some(sight) = seen::sight(&body) {
+            seen::note(change.tx(), &row.id, &sight, change.now.millis()).await?;
         }
         let mut seen = Seen { change, row, header, event: &mut event };
         seen.body(body).await?;

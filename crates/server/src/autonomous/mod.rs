@@ -1,5 +1,9 @@
 //! Autonomous rules: they travel as signed documents, and the broker decides.
 
+pub mod form;
+pub mod pages;
+mod replay;
+
 use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::Code;
@@ -33,6 +37,7 @@ pub fn routes(table: Routes) -> Routes {
         .with(listed::<AutonomousRule>)
         .with(kept::<AutonomousRule>)
         .with(remembered::<AutonomousRule>)
+        .with(replay::routes)
         .on(
             Method::POST,
             "/autonomous/{reference}/enable",

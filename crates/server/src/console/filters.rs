@@ -16,6 +16,12 @@ pub fn brief(text: impl std::fmt::Display, _: &dyn askama::Values) -> askama::Re
     Ok(shortened(&text.to_string(), 160))
 }
 
+/// The same for text that has lines of its own.
+#[askama::filter_fn]
+pub fn lines(text: impl std::fmt::Display, _: &dyn askama::Values) -> askama::Result<String> {
+    Ok(text.to_string().lines().map(|line| terminal(line.as_bytes())).collect::<Vec<_>>().join("\n"))
+}
+
 /// A moment: in UTC here, and by the script in the viewer's zone, with the exact instant beside the pointer.
 #[askama::filter_fn]
 pub fn when(moment: &Timestamp, _: &dyn askama::Values) -> askama::Result<Safe<String>> {

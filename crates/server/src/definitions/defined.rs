@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::policy::Change as HistoryItem;
+use brevet_api::rest::policy::{Change as HistoryItem, Use};
 use brevet_api::rest::{Code, Page};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -56,6 +56,22 @@ pub fn kept<T: Defined>(table: Routes) -> Routes {
 pub fn remembered<T: Defined>(table: Routes) -> Routes {
     let versions = doc("Every version, newest first").answer::<HistoryItem>(200).page(&[]).filters::<PageQuery>();
     table.on(Method::GET, T::HISTORY, Action::ReadPolicy, versions, history::<T>)
+}
+
+/// Reading what names one: only lists and groups are named.
+pub fn named<T: Defined>(table: Routes, place: &'static str) -> Routes {
+    let uses = doc("What names it").answer::<Use>(200).page(&[]).filters::<PageQuery>();
+    table.on(Method::GET, place, Action::ReadPolicy, uses, uses_of::<T>)
+}
+
+async fn uses_of<T: Defined>(
+    State(app): State<App>,
+    actor: Actor,
+    Path(reference): Path<String>,
+    Query(query): Query<PageQuery>,
+) -> Outcome<Json<Page<Use>>> {
+    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    Ok(Json(routes::uses(&app, &actor, T::KIND, &reference, &slice).await?))
 }
 
 async fn list<T: Defined>(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {

@@ -5,9 +5,14 @@
 
 pub mod apply;
 pub mod check;
+pub mod checking;
 pub mod content;
 pub mod defined;
+mod differences;
+pub mod form;
+pub mod formed;
 pub mod mistakes;
+pub mod pages;
 pub mod routes;
 mod sight;
 pub mod write;

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use brevet_api::rest::policy::Change as HistoryItem;
+use brevet_api::rest::policy::{Change as HistoryItem, Use};
 use brevet_api::rest::{Code, Page};
 use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
@@ -156,7 +156,11 @@ pub async fn delete(app: &App, actor: &Actor, kind: Kind, reference: &str, expec
 
 /// Who names this list or group.
 #[must_use]
-pub fn users_of<'a>(old: &Definition, all: &'a Snapshot) -> Vec<&'a str> {
+pub fn users_of<'a>(old: &'a Definition, all: &'a Snapshot) -> Vec<&'a str> {
+    naming(old, all).map(|definition| definition.content.name()).collect()
+}
+
+fn naming<'a>(old: &'a Definition, all: &'a Snapshot) -> impl Iterator<Item = &'a Definition> {
     let names = |content: &Content| {
         let found = references(content);
         match &old.content {
@@ -165,7 +169,22 @@ pub fn users_of<'a>(old: &Definition, all: &'a Snapshot) -> Vec<&'a str> {
             Content::Policy(_) | Content::Autonomous(_) => false,
         }
     };
-    all.0.iter().filter(|d| d.id != old.id && names(&d.content)).map(|d| d.content.name()).collect()
+    all.0.iter().filter(move |definition| definition.id != old.id && names(&definition.content))
+}
+
+/// What of all that the caller sees names this list or group.
+///
+/// # Errors
+/// `not_found`.
+pub async fn uses(app: &App, actor: &Actor, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<Use>> {
+    let all = Snapshot::load(&app.store.pool).await?;
+    let found = find(&all, actor, kind, reference)?;
+    let sight = Sight::new(actor, Action::ReadPolicy, &all);
+    let named = naming(found, &all).filter(|definition| sight.sees(definition, &all));
+    let uses: Vec<Use> = named
+        .map(|definition| Use { kind: definition.content.kind(), id: definition.id.clone(), name: definition.content.name().to_owned() })
+        .collect();
+    Ok(slice.page_of(uses, |one| format!("{}/{}", kind_name(one.kind), one.name)))
 }
 
 fn refuse_in_use(old: &Definition, all: &Snapshot) -> Outcome<()> {

@@ -52,6 +52,12 @@ impl Sight {
         self.narrowed.as_ref().is_none_or(|narrowed| narrowed.names.contains(name))
     }
 
+    /// Whether a computer is one of theirs, by name; without a scope every name is.
+    #[must_use]
+    pub fn has_computer(&self, name: &str) -> bool {
+        self.narrowed.as_ref().is_none_or(|narrowed| narrowed.computers.contains(name))
+    }
+
     /// Whether they see a definition.
     #[must_use]
     pub fn sees(&self, definition: &Definition, all: &Snapshot) -> bool {

@@ -84,6 +84,17 @@ fn seal_definition<C: DocumentContent>(document: &C, change: &Change) -> Outcome
     }
 }
 
+/// A policy as computers hold it; nothing for other definitions.
+///
+/// # Errors
+/// When its id is none.
+pub fn policy_document(definition: &Definition, all: &Snapshot) -> Outcome<Option<PolicyDocument>> {
+    Ok(match document_of(definition, definition.version, all)? {
+        Some(Document::Policy(document)) => Some(*document),
+        Some(Document::Autonomous(_)) | None => None,
+    })
+}
+
 /// What a policy or an autonomous rule is to computers, in this version.
 fn document_of(definition: &Definition, version: u64, all: &Snapshot) -> Outcome<Option<Document>> {
     let (lists, user_groups) = named(&definition.content, all);
@@ -111,10 +122,11 @@ fn document_of(definition: &Definition, version: u64, all: &Snapshot) -> Outcome
     })
 }
 
-type Named = (BTreeMap<String, Vec<Rule>>, BTreeMap<String, Vec<String>>);
+/// Lists by name, and user groups by name.
+pub type Named = (BTreeMap<String, Vec<Rule>>, BTreeMap<String, Vec<String>>);
 
 /// The lists and user groups that a definition names, inlined.
-fn named(content: &Content, all: &Snapshot) -> Named {
+pub fn named(content: &Content, all: &Snapshot) -> Named {
     let found = references(content);
     let lists = found.lists.into_iter().filter_map(|(_, name)| all.list(&name).map(|list| (name, list.rules.clone())));
     let groups = found.user_groups.into_iter().filter_map(|(_, name)| {

@@ -1,8 +1,11 @@
 //! Groups of computers or of users.
 
+pub mod form;
+pub mod pages;
+
 use brevet_core::file::Group;
 
-use crate::definitions::defined::{Defined, kept, listed, remembered};
+use crate::definitions::defined::{Defined, kept, listed, named, remembered};
 use crate::definitions::{Content, Kind};
 use crate::http::routes::Routes;
 
@@ -19,5 +22,9 @@ impl Defined for Group {
 
 /// This feature's routes.
 pub fn routes(table: Routes) -> Routes {
-    table.with(listed::<Group>).with(kept::<Group>).with(remembered::<Group>)
+    table
+        .with(listed::<Group>)
+        .with(kept::<Group>)
+        .with(remembered::<Group>)
+        .with(|table| named::<Group>(table, "/groups/{reference}/uses"))
 }

@@ -90,6 +90,12 @@ impl Failure {
         self.errors.iter().find(|one| one.field == field).map(|one| one.reason.as_str())
     }
 
+    /// Every wrong field.
+    #[must_use]
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     /// A fault of ours; the cause goes to the log.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -1,8 +1,11 @@
 //! Application lists: named sets of rules.
 
+pub mod form;
+pub mod pages;
+
 use brevet_core::file::List;
 
-use crate::definitions::defined::{Defined, kept, listed, remembered};
+use crate::definitions::defined::{Defined, kept, listed, named, remembered};
 use crate::definitions::{Content, Kind};
 use crate::http::routes::Routes;
 
@@ -19,5 +22,5 @@ impl Defined for List {
 
 /// This feature's routes.
 pub fn routes(table: Routes) -> Routes {
-    table.with(listed::<List>).with(kept::<List>).with(remembered::<List>)
+    table.with(listed::<List>).with(kept::<List>).with(remembered::<List>).with(|table| named::<List>(table, "/lists/{reference}/uses"))
 }

@@ -1,5 +1,10 @@
 //! Policies: who may run what, where, how and when.
 
+pub mod form;
+pub mod pages;
+pub mod standing;
+pub mod testing;
+
 use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::page::PageQuery;
@@ -26,6 +31,17 @@ impl Defined for Policy {
 
     fn content(self) -> Content {
         Content::Policy(Box::new(self))
+    }
+}
+
+/// A mode as it is written.
+#[must_use]
+pub const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Deny => "deny",
+        Mode::Automatic => "automatic",
+        Mode::Justify => "justify",
+        Mode::Request => "request",
     }
 }
 

@@ -183,6 +183,8 @@ async fn step(app: &App, by: By<'_>, before: Timestamp, older_than: Length) -> O
     let sessions = take_sessions(&change, &due).await?;
     // Answers that are kept for a repeated call have the same text.
     idempotency::Entity::delete_many().filter(idempotency::Column::Created.lt(before.millis())).exec(change.tx()).await?;
+    // Counts of what nobody used since then are text of that time too.
+    crate::applications::seen::forget(change.tx(), before).await?;
     let left = [events, requests, grants, sessions].iter().any(|count| *count >= BATCH);
     let done = Redacted { events, records, requests, grants, sessions, left, ..nothing(before) };
     if events + requests + grants + sessions == 0 {

@@ -3,6 +3,7 @@
 //! What a column means is said by the feature that owns the table; nothing here decides anything.
 //! A table stands with its feature's neighbours; everybody names it as `entities::TABLE`.
 
+mod applications;
 mod exception;
 mod outbox;
 mod people;
@@ -12,6 +13,7 @@ mod replicas;
 mod rights;
 mod scope;
 
+pub use applications::*;
 pub use exception::*;
 pub use outbox::*;
 pub use people::*;

@@ -22,6 +22,7 @@ mod m0071_removed;
 mod m0080_knowers;
 mod m0090_proposer;
 mod m0100_counted;
+mod m0110_applications;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0080_knowers::Knowers),
             Box::new(m0090_proposer::Proposer),
             Box::new(m0100_counted::Counted),
+            Box::new(m0110_applications::Applications),
         ];
         std::iter::once(first).chain(later).collect()
     }

@@ -9,11 +9,17 @@ mod approvals;
 #[cfg(test)]
 mod break_glass;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod console_access;
 #[cfg(test)]
+mod console_applications;
+#[cfg(test)]
 mod console_overview;
+#[cfg(test)]
+mod console_policies;
 #[cfg(test)]
 mod console_speed;
 #[cfg(test)]

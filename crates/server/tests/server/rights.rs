@@ -74,6 +74,8 @@ fn filled(two: &Two, made: &[[String; 3]; 2], path: &str, at: usize) -> String {
         "persons" => "somebody".into(),
         "settings" => "autonomous".into(),
         "lists" => "L".into(),
+        // Both computers have it.
+        "applications" => brevet_server::applications::seen::id(&facts("/usr/bin/true")).unwrap(),
         "holds" => "H".into(),
         _ => "nothing".into(),
     };

@@ -1,7 +1,9 @@
 //! Each example is one of its type, read strictly.
 
+use brevet_api::rest::application::Application;
 use brevet_api::rest::apply::{Applied, Apply};
 use brevet_api::rest::break_glass::{BreakGlass, NewReview, OpenBreakGlass};
+use brevet_api::rest::check::{Check, Checked, PolicyStanding, Test, Tested};
 use brevet_api::rest::computer::{Because, Computer, EnrolmentToken, EnrolmentTokenCreated, JournalPage, NewEnrolmentToken};
 use brevet_api::rest::event::{Event, Redact, Redacted};
 use brevet_api::rest::grant::{Extend, GrantItem, Revoke, RevokeAll, RevokedAll};
@@ -9,8 +11,9 @@ use brevet_api::rest::hold::{Hold, NewHold};
 use brevet_api::rest::instance::{Instance, Me};
 use brevet_api::rest::notification::{NewTarget, NewTemplate, Notification, Target, TargetCreated, TargetEnabled, Template};
 use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person, Roles, SignIn};
-use brevet_api::rest::policy::{Change, OnComputer, Shadow, StoredAutonomous, StoredGroup, StoredList, StoredPolicy};
+use brevet_api::rest::policy::{Change, OnComputer, Shadow, StoredAutonomous, StoredGroup, StoredList, StoredPolicy, Use};
 use brevet_api::rest::proposal::{Close, Confirmed, Proposal};
+use brevet_api::rest::replay::{Replay, Replayed};
 use brevet_api::rest::request::{Approve, Decline, RequestItem};
 use brevet_api::rest::session::SessionItem;
 use brevet_api::rest::setting::{SetValue, Setting};
@@ -41,6 +44,7 @@ macro_rules! each_is {
 #[test]
 fn each_example_is_one_of_its_type() {
     let examples: Map<String, Value> = serde_json::from_str(super::EXAMPLES).unwrap();
+    each_is!(examples: Check Checked Test Tested PolicyStanding Replay Replayed Use Application);
     each_is!(examples: Policy StoredPolicy List StoredList Group StoredGroup AutonomousRule StoredAutonomous Shadow File Apply Applied);
     each_is!(examples: Change OnComputer Computer Because JournalPage NewEnrolmentToken EnrolmentToken EnrolmentTokenCreated);
     each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke RevokeAll RevokedAll SessionItem Event Redact Redacted Hold NewHold Instance Me Setting SetValue);

@@ -2,6 +2,19 @@
 //!
 //! Takes what the TOML writer writes: no comments, and strings in any of the four quotes. Whoever uses it reads the result back.
 
+use crate::file::{self, File};
+
+/// The text that `apply` takes, with nothing in it that would act on a terminal or hide; applying it changes nothing.
+///
+/// # Errors
+/// When the file has no TOML form that reads back the same.
+pub fn shown(file: &File) -> Result<String, &'static str> {
+    let text = file::print(file).map_err(|_| "it has no TOML form")?;
+    let visible = visible(&text);
+    // INVARIANT: what is shown can be applied and changes nothing.
+    if file::parse(&visible).as_ref() == Ok(file) { Ok(visible) } else { Err("its TOML would not read back the same") }
+}
+
 /// The same document, with nothing invisible in it.
 #[must_use]
 pub fn visible(text: &str) -> String {
@@ -46,7 +59,7 @@ fn end_of(inside: &str, quote: &str) -> usize {
 
 fn is_hidden(c: char) -> bool {
     let mut buffer = [0u8; 4];
-    c != '\n' && c != '\t' && !brevet_core::escape::terminal(c.encode_utf8(&mut buffer).as_bytes()).starts_with(c)
+    c != '\n' && c != '\t' && !crate::escape::terminal(c.encode_utf8(&mut buffer).as_bytes()).starts_with(c)
 }
 
 fn push_visible(out: &mut String, c: char) {

@@ -1,0 +1,103 @@
+//! `POST check`: what would be said of a definition, before it is stored. It stores nothing, and refuses nothing: what is wrong is its answer.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::Method;
+use brevet_api::rest::check::{Check, Checked, Definition as Written, Finding};
+use brevet_api::rest::error::FieldError;
+use brevet_core::lint::{Lists, lint_autonomous, lint_policy};
+use brevet_core::words;
+
+use super::check::{alone, dangling};
+use super::content::{Content, Snapshot};
+use super::mistakes::{self, Known, Together};
+use super::sight::Sight;
+use crate::access::{Action, Actor};
+use crate::app::App;
+use crate::http::extract::{Body, Json};
+use crate::http::failure::{Failure, Outcome};
+use crate::http::routes::{Routes, doc};
+
+/// Most of each kind in one answer.
+const MOST: usize = 100;
+
+/// This feature's routes.
+pub fn routes(routes: Routes) -> Routes {
+    routes.on(
+        Method::POST,
+        "/check",
+        Action::ReadPolicy,
+        doc("Say what a definition would say, and what is wrong with it; store nothing").body::<Check>().answer::<Checked>(200),
+        check,
+    )
+}
+
+async fn check(State(app): State<App>, actor: Actor, Body(body): Body<Check>) -> Outcome<Json<Checked>> {
+    let content = match body.definition {
+        Written::Group(group) => Content::Group(group),
+        Written::List(list) => Content::List(list),
+        Written::Policy(policy) => Content::Policy(policy),
+        Written::Autonomous(rule) => Content::Autonomous(rule),
+    };
+    let mut all = Snapshot::load(&app.store.pool).await?;
+    let sight = Sight::new(&actor, Action::ReadPolicy, &all);
+    let mut errors = alone(&content, "");
+    errors.extend(dangling(&content, &all, ""));
+    errors.extend(taken(&content, body.replaces.as_deref(), &all, &sight)?);
+    // It is held against the others, not against what it takes the place of.
+    let replaced = body.replaces.as_deref().and_then(|reference| sight.find(&all, content.kind(), reference)).map(|found| found.id.clone());
+    all.0.retain(|definition| Some(&definition.id) != replaced.as_ref());
+    let known = Known::load(&app.store.pool, &all).await?;
+    let warnings = Together::new(&all, &known, &sight).of(&content, app.clock.now());
+    let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
+    let warnings = if actor.may(Action::ReadPersons) { warnings } else { mistakes::without_persons(warnings) };
+    errors.truncate(MOST);
+    Ok(Json(Checked { summary: summary(&content), errors, warnings, findings: findings(&content, &all) }))
+}
+
+/// A name that another has. Names beyond somebody's scope are taken too, as they are when it is stored.
+fn taken(content: &Content, replaces: Option<&str>, all: &Snapshot, sight: &Sight) -> Outcome<Option<FieldError>> {
+    let replaced = match replaces {
+        Some(reference) => {
+            let found = sight.find(all, content.kind(), reference);
+            Some(found.ok_or_else(|| Failure::field("replaces", "there is no such definition"))?.id.clone())
+        }
+        None => None,
+    };
+    let other = all.named(content.kind(), content.name()).filter(|found| Some(&found.id) != replaced.as_ref());
+    Ok(other.map(|_| FieldError { field: "name".into(), reason: "another one has this name".into() }))
+}
+
+fn summary(content: &Content) -> String {
+    match content {
+        Content::Policy(policy) => words::brief(policy),
+        Content::Autonomous(rule) => words::autonomous_brief(rule),
+        Content::Group(_) | Content::List(_) => String::new(),
+    }
+}
+
+fn findings(content: &Content, all: &Snapshot) -> Vec<Finding> {
+    let lists: Lists = all
+        .0
+        .iter()
+        .filter_map(|definition| match &definition.content {
+            Content::List(list) => Some((list.name.clone(), list.rules.clone())),
+            Content::Group(_) | Content::Policy(_) | Content::Autonomous(_) => None,
+        })
+        .collect::<BTreeMap<_, _>>();
+    let mut found = match content {
+        Content::Policy(policy) => lint_policy(policy, &lists),
+        Content::Autonomous(rule) => lint_autonomous(rule, &lists),
+        Content::Group(_) | Content::List(_) => Vec::new(),
+    };
+    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let shown = |finding: brevet_core::lint::Finding| Finding {
+        field: finding.field,
+        severity: finding.severity.word().into(),
+        code: finding.code.into(),
+        reason: finding.reason,
+        instead: finding.instead,
+    };
+    found.into_iter().take(MOST).map(shown).collect()
+}

@@ -1,0 +1,84 @@
+//! Policies, filtered, each with what it says and where it stands.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::response::Response;
+use brevet_api::rest::Page;
+use brevet_api::rest::check::PolicyStanding;
+use brevet_api::rest::policy::StoredPolicy;
+use brevet_core::words;
+use serde::Deserialize;
+
+use crate::access::Action;
+use crate::console::{Place, Shell, Visitor, filters, page, query};
+use crate::http::extract::Query;
+use crate::http::failure::Outcome;
+
+/// Modes as the filter has them.
+const MODES: [&str; 4] = ["deny", "automatic", "justify", "request"];
+
+/// What the form above the list says; a field that is left empty chooses nothing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Chosen {
+    name: String,
+    mode: String,
+    enabled: String,
+    cursor: String,
+}
+
+#[derive(Template)]
+#[template(path = "policies/list.html")]
+struct List {
+    shell: Shell,
+    may_change: bool,
+    modes: Vec<(&'static str, bool)>,
+    chosen: Chosen,
+    kept: String,
+    filtered: bool,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    id: String,
+    name: String,
+    enabled: bool,
+    mode: &'static str,
+    says: String,
+    standing: Option<PolicyStanding>,
+}
+
+pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
+    let filters = [("name", chosen.name.as_str()), ("mode", &chosen.mode), ("enabled", &chosen.enabled)];
+    let kept = query(filters);
+    let asked = query(filters.into_iter().chain([("cursor", chosen.cursor.as_str())]));
+    let found: Page<StoredPolicy> = visitor.read(&format!("/policies{asked}")).await?;
+    let mut standing = standing(&visitor, found.items.iter().map(|policy| policy.id.as_str())).await?;
+    let rows = found.items.into_iter().map(|policy| Row {
+        standing: standing.remove(policy.id.as_str()),
+        id: policy.id.to_string(),
+        enabled: policy.content.enabled,
+        mode: super::super::mode_name(policy.content.mode),
+        says: words::brief(&policy.content),
+        name: policy.content.name,
+    });
+    page(&List {
+        shell: visitor.shell(Place::Policies, "Policies"),
+        may_change: visitor.may(Action::ChangePolicy),
+        modes: MODES.into_iter().map(|mode| (mode, mode == chosen.mode)).collect(),
+        filtered: !kept.is_empty(),
+        rows: rows.collect(),
+        next: found.next,
+        kept,
+        chosen,
+    })
+}
+
+/// Where these stand, by id.
+pub(super) async fn standing<'a>(visitor: &Visitor, ids: impl Iterator<Item = &'a str>) -> Outcome<BTreeMap<String, PolicyStanding>> {
+    let ids = ids.collect::<Vec<_>>().join(",");
+    let found: Page<PolicyStanding> = visitor.read(&format!("/policy-standing?policies={ids}")).await?;
+    Ok(found.items.into_iter().map(|one| (one.policy.clone(), one)).collect())
+}
