@@ -6,6 +6,7 @@ import { apply, brevet, ctl, done, stage, test, until } from "../lib/brevet.js";
 import { Browser, NARROW, accessible, quiet, signIn } from "../lib/browser.js";
 
 let browser, context, page;
+const waiting = [];
 before(async () => {
   browser = await Browser.start();
   context = await browser.visitor();
@@ -16,10 +17,11 @@ users = ["USER"]
 computers = "all"
 mode = "request"
 applications = [{ file = "/usr/bin/sleep" }, { file = "/usr/bin/id" }]
-request = { max_duration = "2h", binds = "application" }
+request = { max_duration = "2h", binds = "application", uses = "once" }
 `);
 });
 after(async () => {
+  for (const child of waiting) child.kill();
   await browser?.close();
   done();
 });
@@ -28,7 +30,8 @@ after(async () => {
 async function asks(reason, ...command) {
   const before = new Set((await ctl("request", "list")).items.map((one) => one.id));
   const child = brevet("run", "--reason", reason, "--for", "20m", "--", ...command);
-  const request = await until("the request", async () => (await ctl("request", "list")).items.find((one) => !before.has(one.id)));
+  waiting.push(child);
+  const request = await until("the request", async () => (await ctl("request", "list")).items.find((one) => !before.has(one.id)), 30_000);
   return { child, ...request };
 }
 
@@ -67,7 +70,7 @@ test("two approvers see each other's decision, and who types loses nothing meanw
   const link = (await ctl("person", "sign-in", "Bob")).sign_in;
   const other = await browser.visitor({ viewport: NARROW });
   const theirs = await signIn(other, link);
-  const [asked, second] = [await asks("first", "/usr/bin/id"), await asks("second", "/usr/bin/id")];
+  const [asked, second] = [await asks("first", "/usr/bin/id", "-u"), await asks("second", "/usr/bin/id", "-g")];
   await page.goto(`${stage.server}/requests/${asked.id}`);
   await theirs.goto(`${stage.server}/requests/${asked.id}`);
   await page.getByLabel("Comment for the user").fill("half a sentence");
@@ -84,7 +87,7 @@ test("two approvers see each other's decision, and who types loses nothing meanw
 });
 
 test("several are decided at once, each with a result, and by keyboard alone", async () => {
-  const asked = [await asks("one of two", "/usr/bin/id", "-u"), await asks("two of two", "/usr/bin/id", "-u")];
+  const asked = [await asks("one of two", "/usr/bin/id", "-u"), await asks("two of two", "/usr/bin/id", "-g")];
   await page.goto(`${stage.server}/requests`);
   await accessible(page);
   for (const at of [0, 1]) {
@@ -113,6 +116,7 @@ test("active access: a session appears, is extended, and ends with its receipt, 
   await ctl("request", "approve", asked.id);
   await page.goto(`${stage.server}/access`);
   await page.getByRole("heading", { name: "Running now" }).waitFor();
+  await until("the session", async () => (await ctl("session", "list", "--state", "started")).items.length === 1);
   await page.locator("section", { hasText: "Running now" }).getByText("sleep 600").waitFor();
   await accessible(page);
   const grant = (await ctl("request", "show", asked.id)).grant;

@@ -62,7 +62,9 @@
     const open = () => {
       stream = new EventSource("/live");
       stream.addEventListener("open", () => {
-        if (!lost.hidden) { lost.hidden = true; news(); }
+        // What changed between the page and the stream was heard by nobody.
+        lost.hidden = true;
+        news();
         wait = 1000;
       });
       stream.addEventListener("news", news);

@@ -30,6 +30,7 @@ const COUNTED: [(&str, &str, &str); 5] = [
 struct Overview {
     shell: Shell,
     may_open: bool,
+    may_propose: bool,
     requests: Page<RequestItem>,
     grants: Page<GrantItem>,
     glass: Page<BreakGlass>,
@@ -56,6 +57,7 @@ pub(super) async fn overview(visitor: Visitor) -> Outcome<Response> {
     page(&Overview {
         shell: visitor.shell(Place::Overview, "Overview"),
         may_open: visitor.may(Action::BreakGlass),
+        may_propose: visitor.may(Action::ReadProposals),
         requests,
         grants,
         glass,
