@@ -111,6 +111,10 @@ ids! {
     EventId, "evt", "event";
     /// Somebody who signs in to the console.
     PersonId, "per", "person";
+    /// A browser in which somebody is signed in to the console.
+    SignInId, "sgn", "sign-in";
+    /// A passkey.
+    PasskeyId, "pky", "passkey";
     /// An API token.
     TokenId, "tok", "token";
     /// An enrolment token.

@@ -2,6 +2,7 @@
 
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person as Item, Role, Roles, Scopes, SignIn};
+use brevet_api::rest::sign_in::{Credential, Credentials, NewIdentity, SignedIn};
 use clap::Subcommand;
 use reqwest::Method;
 
@@ -98,6 +99,44 @@ pub enum Person {
         /// Name or id
         person: String,
     },
+    /// List where a person is signed in to the console
+    SignedIn {
+        /// Name or id
+        person: String,
+        #[command(flatten)]
+        rows: Listing,
+    },
+    /// Sign a person out of the console: everywhere, or in one browser
+    SignOut {
+        /// Name or id
+        person: String,
+        /// Only here: an id that `person signed-in` shows
+        id: Option<String>,
+    },
+    /// Show what a person signs in with; never the secret
+    Credentials {
+        /// Name or id
+        person: String,
+    },
+    /// Take away what a person signs in with; they are signed out everywhere
+    RemoveCredential {
+        /// Name or id
+        person: String,
+        /// password, app, or a passkey's id
+        which: String,
+    },
+    /// Record who a person is at the single sign-on
+    Identity {
+        /// Name or id
+        person: String,
+        /// The provider's own name for them, its claim `sub`
+        subject: String,
+    },
+    /// Take that back: they are signed out everywhere
+    NoIdentity {
+        /// Name or id
+        person: String,
+    },
 }
 
 /// # Errors
@@ -180,6 +219,33 @@ pub fn run(session: &Session, command: Person) -> Result<()> {
             }
             session.output.print(&link, |link| format!("{}\n", shown(&link.sign_in)))
         }
+        Person::SignedIn { person, rows } => rows.print(session, &["persons", &person, "sign-ins"], &PageQuery::default(), &SIGNED_IN),
+        Person::SignOut { person, id } => {
+            let found: Named = client.get(&["persons", &person])?;
+            match &id {
+                Some(id) => client.delete(&["persons", &found.id, "sign-ins", id], &())?,
+                None => client.delete(&["persons", &found.id, "sign-ins"], &())?,
+            };
+            stored::done(session, "signed out", id.as_deref().unwrap_or(&found.id), &found.name)
+        }
+        Person::Credentials { person } => {
+            session.output.print(&client.get::<Credentials>(&["persons", &person, "credentials"])?, describe_credentials)
+        }
+        Person::RemoveCredential { person, which } => {
+            let found: Named = client.get(&["persons", &person])?;
+            session.output.confirm(&format!("take '{}' from '{}'; they are signed out everywhere", shown(&which), shown(&found.name)))?;
+            client.delete(&["persons", &found.id, "credentials", &which], &())?;
+            stored::done(session, "removed", &which, &found.name)
+        }
+        Person::Identity { person, subject } => {
+            let has: Credentials = client.send_body(Method::PUT, &["persons", &person, "identity"], &NewIdentity { subject })?;
+            session.output.print(&has, describe_credentials)
+        }
+        Person::NoIdentity { person } => {
+            let found: Named = client.get(&["persons", &person])?;
+            client.delete(&["persons", &found.id, "identity"], &())?;
+            stored::done(session, "unlinked", &found.id, &found.name)
+        }
     }
 }
 
@@ -208,6 +274,31 @@ fn cannot_decide(item: &Item) -> String {
     format!(
         "not yet: nobody recorded which OS user they are; an owner does: brevetctl person link '{name}' USER, or: brevetctl person no-os-user '{name}'"
     )
+}
+
+const SIGNED_IN: Columns<SignedIn> = Columns { headings: &["id", "how", "since", "seen", "ends", "address", "browser"], row: signed_in };
+
+fn signed_in(item: &SignedIn) -> Vec<String> {
+    let moments = [item.since, item.seen, item.ends].map(moment);
+    [item.id.to_string(), item.way.words().to_owned()]
+        .into_iter()
+        .chain(moments)
+        .chain([shown(&item.address), shown(&item.browser)])
+        .collect()
+}
+
+fn describe_credentials(item: &Credentials) -> String {
+    let set_up = |one: &Option<Credential>| one.as_ref().map_or_else(|| "none".into(), |one| format!("since {}", moment(one.since)));
+    let passkeys: Vec<String> = item.passkeys.iter().map(|key| format!("{} ({})", shown(&key.name), key.id)).collect();
+    let identity = item.identity.as_ref().map(|one| format!("{} at {}", shown(&one.subject), shown(&one.issuer)));
+    fields(&[
+        ("password", set_up(&item.password)),
+        ("app", set_up(&item.app)),
+        ("recovery codes", item.recovery_codes.to_string()),
+        ("passkeys", if passkeys.is_empty() { "none".into() } else { passkeys.join(", ") }),
+        ("single sign-on", identity.unwrap_or_else(|| "none".into())),
+        ("suffices", if item.suffice() { "yes" } else { "no: they need a link each time" }.into()),
+    ])
 }
 
 const COLUMNS: Columns<Item> = Columns { headings: &["name", "roles", "enabled", "id", "os users"], row };

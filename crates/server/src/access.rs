@@ -37,6 +37,7 @@ pub enum Action {
     ReadPersons,
     ChangePersons,
     OwnTokens,
+    OwnSignIn,
     ReadNotifications,
     OperateNotifications,
     ChangeNotifications,
@@ -49,7 +50,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for the table that the tests print.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::ReadInstance,
         Self::ReadPolicy,
         Self::ChangePolicy,
@@ -74,6 +75,7 @@ impl Action {
         Self::ReadPersons,
         Self::ChangePersons,
         Self::OwnTokens,
+        Self::OwnSignIn,
         Self::ReadNotifications,
         Self::OperateNotifications,
         Self::ChangeNotifications,
@@ -88,7 +90,7 @@ impl Action {
     #[must_use]
     pub const fn about(self) -> About {
         match self {
-            Self::ReadInstance | Self::ReadSettings | Self::OwnTokens => About::Nobody,
+            Self::ReadInstance | Self::ReadSettings | Self::OwnTokens | Self::OwnSignIn => About::Nobody,
             Self::ReadPolicy
             | Self::ChangePolicy
             | Self::ReadComputers
@@ -135,6 +137,7 @@ impl Action {
             | Self::ReadEvents
             | Self::ReadSettings
             | Self::OwnTokens
+            | Self::OwnSignIn
             | Self::ReadBreakGlass => true,
             Self::ChangePolicy
             | Self::ChangeComputers
@@ -278,6 +281,7 @@ mod tests {
              ReadPersons: owner administrator - auditor\n\
              ChangePersons: owner - - -\n\
              OwnTokens: owner administrator approver auditor\n\
+             OwnSignIn: owner administrator approver auditor\n\
              ReadNotifications: owner administrator - auditor\n\
              OperateNotifications: owner administrator - -\n\
              ChangeNotifications: owner - - -\n\

@@ -53,6 +53,8 @@ pub struct Inner {
     pub replica: Replica,
     /// What is to be told to people.
     pub outbox: Outbox,
+    /// What is counted at the sign-in.
+    pub sign_in: crate::sign_in::State,
     /// Room for pages that are kept up to date.
     pub live: Arc<tokio::sync::Semaphore>,
     /// Becomes true when the server is to stop.

@@ -231,6 +231,7 @@ fn assemble(
         nonces,
         replica: crate::replicas::Replica::new()?,
         outbox: Outbox::default(),
+        sign_in: crate::sign_in::State::default(),
         live: std::sync::Arc::new(tokio::sync::Semaphore::new(crate::console::MOST_LIVE)),
         stopping: tokio::sync::watch::channel(false).0,
     }))

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod kept;
+mod recover;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,19 @@ enum Command {
         /// Write the root key to this file instead of keeping it with the data
         #[arg(long)]
         root_key_to: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a one-time sign-in link for a person who cannot sign in any more
+    ///
+    /// Also while the server runs; run it as the server's user. The link works for an hour, and that it was made is on record.
+    Recover {
+        #[command(flatten)]
+        place: Place,
+        /// Name or id of the person
+        #[arg(long, value_name = "NAME")]
+        person: String,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -136,6 +150,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve { place, listen } => serve(place.read()?, listen).await,
         Command::Bootstrap { place, root_key_to, json } => set_up(place.read()?, root_key_to.as_deref(), json).await,
+        Command::Recover { place, person, json } => recover::recover(&place.read()?, &person, json).await,
         Command::CheckConfig { place } => {
             place.read()?;
             eprintln!("brevet-server: the configuration is right");

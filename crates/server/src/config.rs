@@ -1,9 +1,13 @@
 //! The server's configuration: what the command line says, else the file, else a default.
 
 mod limits;
+mod openid;
+mod sign_in;
+pub mod smtp;
 
 pub use limits::Limits;
-pub mod smtp;
+pub use openid::{MatchedBy, OpenId};
+pub use sign_in::SignIn;
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +40,10 @@ pub struct Config {
     pub notifications: bool,
     /// How often and how slowly one may call.
     pub limits: Limits,
+    /// How long somebody stays signed in, and how often they may be wrong.
+    pub sign_in: SignIn,
+    /// Where persons may sign in instead.
+    pub openid: Option<OpenId>,
     /// How e-mail leaves; without it none does.
     pub smtp: Option<smtp::Smtp>,
     /// What webhooks may do.
@@ -56,6 +64,8 @@ impl Default for Config {
             look: Length::from_seconds(5),
             notifications: true,
             limits: Limits::default(),
+            sign_in: SignIn::default(),
+            openid: None,
             smtp: None,
             webhooks: smtp::Webhooks::default(),
         }
@@ -114,13 +124,16 @@ impl Config {
             ("sweep", self.sweep),
             ("look", self.look),
         ];
-        for (field, value) in times.into_iter().chain(self.limits.times()) {
+        for (field, value) in times.into_iter().chain(self.limits.times()).chain(self.sign_in.times()) {
             if value == Length::ZERO {
                 return Err(ConfigError::Wrong { field, reason: "must be at least 1s".into() });
             }
         }
         if let Some(smtp) = &self.smtp {
             smtp.check()?;
+        }
+        if let Some(openid) = &self.openid {
+            openid.check()?;
         }
         self.url.as_deref().map_or(Ok(()), |url| check_url(url).map(|_| ()))
     }
@@ -158,6 +171,18 @@ mod tests {
     fn an_unknown_field_is_an_error() {
         assert!(toml::from_str::<Config>("heartbeet = \"1s\"").is_err());
         assert_eq!(toml::from_str::<Config>("heartbeat = \"1s\"").unwrap().heartbeat, Length::from_seconds(1));
+    }
+
+    #[test]
+    fn a_provider_that_others_could_speak_for_is_refused() {
+        let with = |issuer: &str, more: &str| {
+            let text = format!("[openid]\nissuer = \"{issuer}\"\nclient_id = \"b\"\nclient_secret_file = \"s\"\n{more}");
+            toml::from_str::<Config>(&text).unwrap().check()
+        };
+        assert!(with("http://sso.example", "").is_err() && with("http://localhost.evil.example", "").is_err());
+        assert!(with("https://sso.example", "").is_ok() && with("http://localhost:1234", "").is_ok());
+        assert!(with("https://sso.example", "groups = { admins = [] }\n").is_err());
+        assert!(toml::from_str::<Config>("[openid]\nissuer = \"https://sso.example\"\nclient_id = \"b\"").is_err());
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod restore;
 pub mod retention;
 pub mod sessions;
 pub mod settings;
+pub mod sign_in;
 pub mod status;
 pub mod store;
 pub mod sweep;

@@ -6,6 +6,8 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let command = brevet_server::cli::Cli::parse();
+    // What calls others (webhooks, the provider of single sign-on) has no TLS without it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

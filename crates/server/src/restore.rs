@@ -21,7 +21,7 @@ use crate::documents::sequence::{Place, append, kind_name, unsigned};
 use crate::http::failure::{Failure, Outcome};
 use crate::keys::{self, KeysError};
 use crate::store::copy::{CopyError, Say};
-use crate::store::entities::{computer, console_session, instance, sequence, sign_in, trust};
+use crate::store::entities::{computer, console_session, instance, recovery_code, sequence, sign_in, trust};
 use crate::store::target::{self, Target};
 use crate::store::{Change, Lock, Store};
 
@@ -260,6 +260,9 @@ async fn new_epoch(app: &App, root: &Key) -> Outcome<NewEpoch> {
     // Whoever signed out or used up a link after the backup stays signed out.
     console_session::Entity::delete_many().exec(change.tx()).await?;
     sign_in::Entity::delete_many().exec(change.tx()).await?;
+    crate::sign_in::forget_steps(&change, None).await?;
+    // One that was used up after the backup would be good again.
+    recovery_code::Entity::delete_many().exec(change.tx()).await?;
     computer::Entity::update_many()
         .col_expr(computer::Column::Epoch, Expr::value(epoch))
         .col_expr(computer::Column::Sent, Expr::value(0i64))

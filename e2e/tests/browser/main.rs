@@ -43,8 +43,19 @@ fn whoever_signs_in_sees_what_waits_and_axe_finds_nothing() {
 }
 
 #[test]
+
 fn an_approvers_day_on_the_pages() {
     run("access");
+}
+
+#[test]
+fn an_owner_sets_up_passkey_password_and_app_and_signs_in_by_each() {
+    run("sign_in");
+}
+
+#[test]
+fn a_real_provider_of_single_sign_on_signs_in_whom_somebody_here_is() {
+    run("single_sign_on");
 }
 
 /// A script of `specs` that no test runs would be forgotten.

@@ -61,6 +61,10 @@
 //! | `POST persons/{ref}/os-users` · `DELETE persons/{ref}/os-users/{user}?computer=` | `person::OsUser` → `Person` |
 //! | `PUT persons/{ref}/no-os-user` | `person::NoOsUser` → `Person`; another owner sets it |
 //! | `POST persons/{ref}/sign-in` | no body → `person::SignIn`, a one-time link |
+//! | `GET, DELETE me/sign-ins` · `DELETE me/sign-ins/{id}` · `GET me/credentials` | → page of `sign_in::SignedIn` · 204 · `sign_in::Credentials` |
+//! | `GET, DELETE persons/{ref}/sign-ins` · `DELETE persons/{ref}/sign-ins/{id}` | → page of `sign_in::SignedIn` · 204 |
+//! | `GET persons/{ref}/credentials` · `DELETE persons/{ref}/credentials/{which}` | → `sign_in::Credentials` · 204 |
+//! | `PUT, DELETE persons/{ref}/identity` | `sign_in::NewIdentity` → `sign_in::Credentials` · 204 |
 //! | `GET, POST tokens` · `DELETE tokens/{id}` | → page of `token::Token` · `token::NewToken` → 201 `token::TokenCreated` · 204 |
 //! | `GET, POST notification-targets` · `GET, DELETE notification-targets/{ref}` | → page of `notification::Target` · `NewTarget` → 201 `TargetCreated` · 204 |
 //! | `PUT notification-targets/{ref}/enabled` · `POST …/test`, `…/secret` | `TargetEnabled` → `Target` · no body → `Notification` · `TargetCreated` |
@@ -120,6 +124,7 @@ pub mod replay;
 pub mod request;
 pub mod session;
 pub mod setting;
+pub mod sign_in;
 pub mod status;
 pub mod token;
 pub mod warning;

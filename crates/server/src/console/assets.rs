@@ -29,7 +29,7 @@ const FILES: [(&str, &str, &str); 7] = [
 ];
 
 /// What all of them are called together; changes with any of them.
-pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static VERSION: LazyLock<String> = LazyLock::new(|| {
     let all: String = FILES.iter().map(|(_, _, content)| *content).collect();
     Digest::of(all.as_bytes()).as_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 });

@@ -11,9 +11,8 @@ mod live;
 mod overview;
 mod said;
 mod shell;
-mod sign_in;
 mod signed_out;
-mod theme;
+pub(crate) mod theme;
 mod token;
 #[expect(dead_code, reason = "pages of other features take the rest")]
 mod visitor;
@@ -26,8 +25,8 @@ use axum::{Extension, Router};
 
 use crate::app::App;
 use crate::http::failure::{Failure, Outcome};
-use crate::http::limits;
 
+pub(crate) use assets::VERSION;
 pub(crate) use failed::nowhere;
 pub(crate) use shell::{Place, Shell};
 pub(crate) use visitor::{ForVisitor, Made, Visitor, part, query};
@@ -37,13 +36,9 @@ pub(crate) const MOST_LIVE: usize = 2_000;
 
 /// Every page; `inside` are the routes of `/api/v1`.
 pub fn routes(app: &App, inside: Router) -> Router<App> {
-    let strangers = from_fn_with_state(app.clone(), limits::strangers);
     Router::new()
         .route("/", get(overview::overview))
         .route("/live", get(live::live))
-        .route("/sign-in", get(sign_in::door))
-        .route("/sign-in/{secret}", get(sign_in::show).post(sign_in::sign_in).layer(strangers))
-        .route("/sign-out", post(sign_in::sign_out))
         .route("/theme", post(theme::choose))
         .route("/token", post(token::make))
         .merge(crate::requests::pages::pages())
@@ -57,6 +52,7 @@ pub fn routes(app: &App, inside: Router) -> Router<App> {
         .merge(crate::applications::pages::pages())
         .merge(crate::lists::pages::pages())
         .merge(crate::groups::pages::pages())
+        .merge(crate::sign_in::pages::pages(app))
         .layer(from_fn_with_state(app.clone(), failed::around))
         .layer(map_response(varied))
         .layer(Extension(visitor::Inside(inside)))

@@ -37,6 +37,8 @@ pub(crate) struct Shell {
     /// What was just done.
     pub said: Option<&'static str>,
     pub version: &'static str,
+    /// Whether to invite to set up what one signs in with.
+    pub invited: bool,
     /// Where this page is, to come back to.
     pub path: String,
 }
@@ -52,6 +54,7 @@ impl Shell {
             theme: visitor.theme(),
             said: visitor.said(),
             version: &VERSION,
+            invited: visitor.invited && visitor.path() != "/account",
             path: visitor.path().to_owned(),
         }
     }

@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 use super::visitor::Visitor;
 use crate::http::failure::{Failure, Outcome};
+use crate::http::signed_in::cookie;
 
-const COOKIE: &str = "__Host-brevet-theme=";
+const COOKIE: &str = "__Host-brevet-theme";
 const THEMES: [&str; 3] = ["auto", "light", "dark"];
 
 /// What a browser has chosen.
-pub(super) fn of(headers: &HeaderMap) -> &'static str {
-    let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let chosen = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE));
+pub(crate) fn of(headers: &HeaderMap) -> &'static str {
+    let chosen = cookie(headers, COOKIE);
     THEMES.into_iter().find(|theme| chosen == Some(theme)).unwrap_or("auto")
 }
 
@@ -27,14 +27,14 @@ pub(super) struct Choice {
 
 pub(super) async fn choose(_: Visitor, Form(choice): Form<Choice>) -> Outcome<Response> {
     let theme = THEMES.into_iter().find(|theme| *theme == choice.theme).unwrap_or("auto");
-    let cookie = format!("{COOKIE}{theme}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000");
+    let kept = format!("{COOKIE}={theme}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=31536000");
     let mut response = Redirect::to(local(&choice.next)).into_response();
-    response.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_str(&cookie).map_err(Failure::internal)?);
+    response.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_str(&kept).map_err(Failure::internal)?);
     Ok(response)
 }
 
 /// An address within the console, or its first page: nobody is led elsewhere by a link of ours.
-pub(super) fn local(next: &str) -> &str {
+pub(crate) fn local(next: &str) -> &str {
     let within =
         next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && next.bytes().all(|byte| byte.is_ascii_graphic());
     if within { next } else { "/" }

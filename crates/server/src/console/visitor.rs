@@ -21,7 +21,8 @@ use super::signed_out;
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::failure::{Failure, Outcome, Said};
-use crate::http::signed_in::{identify_cookie, session_secret};
+use crate::http::signed_in::{identify_signed_in, seen, session_secret};
+use crate::store::entities::console_session;
 
 /// What any answer of a route has at most; the largest page of a list is far below.
 const MOST: usize = 32 << 20;
@@ -53,11 +54,15 @@ pub(crate) struct Visitor {
     pub app: App,
     /// Who it is.
     pub actor: Actor,
+    /// Where they are signed in.
+    pub signed: console_session::Model,
     /// Whether htmx asked, for a part of the page.
     pub part: bool,
     session: Digest,
     inside: Router,
     theme: &'static str,
+    /// Whether they still have to set up what they sign in with.
+    pub(super) invited: bool,
     said: Option<String>,
     path: String,
 }
@@ -203,19 +208,28 @@ impl FromRequestParts<App> for Visitor {
         let Some(Inside(inside)) = parts.extensions.get::<Inside>().cloned() else {
             return Err(Failure::internal("the console has no routes inside").into_response());
         };
-        let actor = match identify_cookie(app, &parts.headers).await {
-            Ok(actor) => actor,
+        let (actor, signed) = match identify_signed_in(app, &parts.headers).await {
+            Ok(found) => found,
             Err(failure) if failure.code == Code::Unauthenticated => return Err(stranger(&parts.method, part, &path)),
             Err(failure) => return Err(failure.into_response()),
         };
         let Some(session) = session_secret(&parts.headers).map(crate::http::signed_in::hash) else {
             return Err(Failure::new(Code::Unauthenticated).into_response());
         };
+        // What a page asks for by itself, while nobody looks, keeps nobody signed in.
+        if !part && parts.uri.path() != "/live" {
+            seen(app, &signed);
+        }
+        let invited = !part && signed.way == "link" && nothing_set_up(app, &actor).await.map_err(|failure| failure.into_response())?;
         let said = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .find(|(name, _)| name == "said")
             .map(|(_, value)| value.into_owned());
-        Ok(Self { app: app.clone(), actor, part, session, inside, theme: super::theme::of(&parts.headers), said, path })
+        Ok(Self { app: app.clone(), actor, signed, invited, part, session, inside, theme: super::theme::of(&parts.headers), said, path })
     }
+}
+
+async fn nothing_set_up(app: &App, actor: &Actor) -> Outcome<bool> {
+    crate::sign_in::suffices(app, actor.person.as_str()).await.map(|suffices| !suffices)
 }
 
 /// Nobody is signed in: looking leads to the sign-in and back, and a form is not lost.

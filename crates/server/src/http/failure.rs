@@ -76,6 +76,12 @@ impl Failure {
         self.cause.as_ref().is_some_and(|cause| cause.is::<sea_orm::DbErr>())
     }
 
+    /// Whether it is a fault of ours, which is said nowhere but in the log.
+    #[must_use]
+    pub fn is_internal(&self) -> bool {
+        self.code == Code::Internal
+    }
+
     /// What to show of it beside a form: what exactly, every wrong field, and what to do next.
     #[must_use]
     pub fn words(&self) -> String {

@@ -50,6 +50,7 @@ pub fn api(app: &App) -> (Router<App>, Vec<Operation>) {
         .with(crate::settings::routes)
         .with(crate::people::routes)
         .with(crate::tokens::routes)
+        .with(crate::sign_in::routes)
         .with(crate::notification::routes)
         .with(crate::proposals::routes)
         .with(crate::break_glass::routes)

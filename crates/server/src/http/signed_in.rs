@@ -63,8 +63,14 @@ pub async fn identify(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
 /// The secret of a sign-in to the console, where one was sent.
 #[must_use]
 pub fn session_secret(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get(header::COOKIE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+    cookie(headers, COOKIE)
+}
+
+/// A cookie by its name. HTTP/2 brings each in a line of its own.
+#[must_use]
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|line| line.split(';'));
+    lines.find_map(|one| one.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 async fn console_session<C: ConnectionTrait>(connection: &C, headers: &HeaderMap) -> Outcome<Option<console_session::Model>> {
@@ -77,12 +83,44 @@ async fn console_session<C: ConnectionTrait>(connection: &C, headers: &HeaderMap
 /// # Errors
 /// `unauthenticated` when nobody.
 pub async fn identify_cookie(app: &App, headers: &HeaderMap) -> Outcome<Actor> {
+    Ok(identify_signed_in(app, headers).await?.0)
+}
+
+/// The same, with where they are signed in.
+///
+/// # Errors
+/// `unauthenticated` when nobody.
+pub(crate) async fn identify_signed_in(app: &App, headers: &HeaderMap) -> Outcome<(Actor, console_session::Model)> {
     let unknown = || Failure::new(Code::Unauthenticated);
     let row = console_session(&app.store.pool, headers).await?;
-    let row = row.filter(|row| row.expires > app.clock.now().millis()).ok_or_else(unknown)?;
+    let row = row.filter(|row| crate::sign_in::lives(app, row, app.clock.now())).ok_or_else(unknown)?;
     let person = enabled_person(app, &row.person).await?.ok_or_else(unknown)?;
     let known_by = row.made_by.as_deref().map(PersonId::parse).transpose()?;
-    Ok(Actor { known_by, ..Actor::signed_in(person)? })
+    Ok((Actor { known_by, ..Actor::signed_in(person)? }, row))
+}
+
+/// Somebody asked for a page: remembered to the minute, and waiting for nobody who writes.
+pub(crate) fn seen(app: &App, row: &console_session::Model) {
+    let now = app.clock.now();
+    if row.seen >= now.minus(Length::from_minutes(1)).millis() {
+        return;
+    }
+    let (app, hash) = (app.clone(), row.hash.clone());
+    tokio::spawn(async move {
+        if let Err(failure) = looked(&app, &hash, now).await {
+            tracing::warn!("the use of a sign-in was not remembered: {failure:?}");
+        }
+    });
+}
+
+async fn looked(app: &App, hash: &str, now: Timestamp) -> Outcome<()> {
+    let change = crate::store::Change::begin(app).await?;
+    console_session::Entity::update_many()
+        .col_expr(console_session::Column::Seen, Expr::value(now.millis()))
+        .filter(console_session::Column::Hash.eq(hash))
+        .exec(change.tx())
+        .await?;
+    Ok(change.commit().await?)
 }
 
 impl Actor {

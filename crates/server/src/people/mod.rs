@@ -4,4 +4,5 @@ mod routes;
 pub mod scopes;
 pub mod store;
 
+pub(crate) use routes::refuse_last_owner;
 pub use routes::routes;

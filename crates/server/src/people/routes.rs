@@ -165,7 +165,7 @@ fn here(row: person::Model) -> Outcome<person::Model> {
     if row.removed { Err(Failure::new(Code::WrongState).because("the person was removed")) } else { Ok(row) }
 }
 
-async fn refuse_last_owner(change: &Change, row: &person::Model) -> Outcome<()> {
+pub(crate) async fn refuse_last_owner(change: &Change, row: &person::Model) -> Outcome<()> {
     let others =
         person::Entity::find().filter(person::Column::Enabled.eq(true)).filter(person::Column::Id.ne(&row.id)).all(change.tx()).await?;
     let owners = others.iter().filter(|other| roles_from_text(&other.roles).contains(&Role::Owner)).count();
@@ -228,6 +228,10 @@ async fn enabled(
         .filter(person::Column::Id.eq(&row.id))
         .exec(change.tx())
         .await?;
+    if !body.enabled {
+        // Whoever is let in again signs in again.
+        crate::sign_in::end_all(&change, &row.id, None).await?;
+    }
     let (kind, word) = if body.enabled { ("person.enabled", "enabled") } else { ("person.disabled", "disabled") };
     finish(change, &actor, kind, format!("person {:?} was {word}", row.name), &body, &row.id).await.and_then(tagged)
 }

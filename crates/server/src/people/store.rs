@@ -1,19 +1,21 @@
 //! Persons in the database.
 
 use brevet_api::rest::Code;
-use brevet_api::rest::person::{OsUser, Person, Role};
+use brevet_api::rest::person::{OsUser, Person, Role, SignIn};
 use brevet_core::id::PersonId;
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use crate::access::{Scopes, roles_from_text, roles_to_text};
+use crate::app::App;
+use crate::audit::{By, NewEvent, record};
 use crate::clock;
 use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::signed_in::hash;
 use crate::store::Change;
-use crate::store::entities::{computer, console_session, person, person_os_user, sign_in, token};
+use crate::store::entities::{computer, person, person_os_user, sign_in, token};
 
 /// How long a sign-in link works.
 pub const LINK_LIVES: Length = Length::from_hours(1);
@@ -142,9 +144,10 @@ pub async fn remove(change: &Change, person: &person::Model) -> Outcome<Ended> {
         .exec(change.tx())
         .await?;
     sign_in::Entity::delete_many().filter(sign_in::Column::Person.eq(id)).exec(change.tx()).await?;
-    let sessions = console_session::Entity::delete_many().filter(console_session::Column::Person.eq(id)).exec(change.tx()).await?;
+    let sessions = crate::sign_in::end_all(change, id, None).await?;
+    crate::sign_in::remove_all(change, id).await?;
     let os_users = person_os_user::Entity::delete_many().filter(person_os_user::Column::Person.eq(id)).exec(change.tx()).await?;
-    Ok(Ended { tokens: tokens.rows_affected, sessions: sessions.rows_affected, os_users: os_users.rows_affected })
+    Ok(Ended { tokens: tokens.rows_affected, sessions, os_users: os_users.rows_affected })
 }
 
 /// Whether two persons are the same OS user somewhere.
@@ -178,4 +181,26 @@ pub async fn sign_in_link(change: &Change, person: &PersonId) -> Outcome<(String
     };
     sign_in::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok((secret, expires))
+}
+
+/// A link for somebody who cannot sign in any more, made on the server's own machine: nobody else of the installation has seen it.
+///
+/// # Errors
+/// `not_found`; `wrong_state` where they may not sign in.
+pub async fn recovery_link(app: &App, base: &str, reference: &str) -> Outcome<SignIn> {
+    let change = Change::begin(app).await?;
+    let row = find(change.tx(), reference).await?;
+    if !row.enabled {
+        let words = if row.removed { "the person was removed" } else { "the person is disabled" };
+        return Err(Failure::new(Code::WrongState).because(words).hint("choose an owner who is enabled: brevetctl person list"));
+    }
+    let person = PersonId::parse(&row.id)?;
+    let (secret, expires) = sign_in_link(&change, &person).await?;
+    let said = serde_json::json!({ "expires": expires });
+    let words = format!("a sign-in link for {:?} was made on the server", row.name);
+    let mut event = NewEvent::new("person.recovery_link_made", words, &said)?;
+    event.person = Some(person.clone());
+    record(&change, By::Server, event).await?;
+    change.commit().await?;
+    Ok(SignIn { person, sign_in: format!("{base}/sign-in/{secret}"), expires })
 }

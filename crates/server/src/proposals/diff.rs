@@ -53,6 +53,10 @@ impl Guarded {
             }
             all.insert(id, Thing::plain("person", name, shown));
         }
+        for one in crate::sign_in::guarded(connection).await? {
+            let name = names.get(&one.person).cloned().unwrap_or_default();
+            all.insert(one.key, Thing::plain(one.kind, name, one.content));
+        }
         for row in setting::Entity::find().all(connection).await?.into_iter().filter(|row| row.name != "version") {
             all.insert(format!("setting {}", row.name), Thing::plain("setting", row.name, json!({ "value": row.value })));
         }

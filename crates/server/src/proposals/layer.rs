@@ -68,7 +68,7 @@ fn is_free(call: &Call, actor: &Actor) -> bool {
     let body: serde_json::Value = serde_json::from_str(&call.body).unwrap_or_default();
     match (call.method.as_str(), call.path.as_str()) {
         ("PUT", "/persons/{reference}/enabled") => body.get("enabled") == Some(&serde_json::Value::Bool(false)),
-        ("DELETE", "/tokens/{id}") => true,
+        ("DELETE", "/tokens/{id}" | "/persons/{reference}/sign-ins" | "/persons/{reference}/sign-ins/{id}") => true,
         ("POST", "/tokens") => match body.get("person").and_then(serde_json::Value::as_str) {
             Some(person) => person == actor.person.as_str() || person == actor.name,
             None => true,

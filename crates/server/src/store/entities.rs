@@ -4,6 +4,7 @@
 //! A table stands with its feature's neighbours; everybody names it as `entities::TABLE`.
 
 mod applications;
+mod credentials;
 mod exception;
 mod outbox;
 mod people;
@@ -14,6 +15,7 @@ mod rights;
 mod scope;
 
 pub use applications::*;
+pub use credentials::*;
 pub use exception::*;
 pub use outbox::*;
 pub use people::*;

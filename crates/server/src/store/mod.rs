@@ -23,6 +23,7 @@ mod m0080_knowers;
 mod m0090_proposer;
 mod m0100_counted;
 mod m0110_applications;
+mod m0110_sign_in;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0090_proposer::Proposer),
             Box::new(m0100_counted::Counted),
             Box::new(m0110_applications::Applications),
+            Box::new(m0110_sign_in::SignIn),
         ];
         std::iter::once(first).chain(later).collect()
     }

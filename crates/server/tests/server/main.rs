@@ -19,7 +19,13 @@ mod console_applications;
 #[cfg(test)]
 mod console_overview;
 #[cfg(test)]
+mod console_passkey;
+#[cfg(test)]
 mod console_policies;
+#[cfg(test)]
+mod console_sign_in;
+#[cfg(test)]
+mod console_single;
 #[cfg(test)]
 mod console_speed;
 #[cfg(test)]
@@ -76,3 +82,5 @@ mod unread;
 mod versions;
 #[cfg(test)]
 mod visitor;
+#[cfg(test)]
+mod web;

@@ -8,6 +8,7 @@ use brevet_core::id::SessionId;
 use brevet_core::policy::Containment;
 use brevet_core::record::{Body, SessionStarted};
 use brevet_core::request::Command as Asked;
+use brevet_server::config::Config;
 use brevet_server::migrate::{MigrateError, to_postgres};
 use brevet_server::store::copy::{CopyError, copy, make_tables};
 use brevet_server::store::{Lock, Store};
@@ -16,9 +17,11 @@ use sea_orm::{ConnectionTrait as _, Database, DbBackend, EntityTrait as _, Query
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, facts, policy_ref, random10};
+use crate::console_passkey::Device;
 use crate::postgres::fresh;
 use crate::support::{Server, config, request_policy};
 use crate::tears::content_of;
+use crate::web::Browser;
 
 /// A server on SQLite with something in every table that one has, and a computer with a grant.
 struct Lived {
@@ -34,7 +37,9 @@ struct Lived {
 const AWKWARD: &str = "tabs\tand \"quotes\", 'ticks', \\back\\slashes, ünïcödé 漢字 🦀, \u{202e}turned\u{202c}, NUL \0 and\nlines";
 
 async fn lived() -> Lived {
-    let server = Server::on(None, config()).await;
+    let openid = "[openid]\nissuer = \"https://sso.example\"\nclient_id = \"brevet\"\nclient_secret_file = \"/nonexistent\"";
+    let openid = toml::from_str::<Config>(openid).unwrap().openid;
+    let server = Server::on(None, Config { openid, ..config() }).await;
     let owner = &server.owner;
     let policy = owner.post("/policies", request_policy("p")).await.ok();
     let file = json!({ "file": {
@@ -55,6 +60,13 @@ async fn lived() -> Lived {
     owner.post("/persons/ada/os-users", json!({ "user": "ada" })).await.ok();
     let signed = server.http.post(&server.sign_in).send().await.unwrap();
     let cookie = signed.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    // What somebody signs in with, and a sign-in that is half done.
+    let browser = Browser::linked(&server, "ada").await;
+    browser.set_password("seven quiet otters juggle").await.leads("/account?said=password-set");
+    browser.set_up_app(&server).await;
+    Device::new(true).add(&browser, "ünïcödé").await.leads("/account?said=passkey-added");
+    browser.ask("/sign-in/passkey/ask").await;
+    owner.put("/persons/ada/identity", json!({ "subject": "ünïcödé 漢字" })).await.ok();
     owner.call(Method::POST, "/policies", Some(request_policy("keyed")), Some(("idempotency-key", "k"))).await.ok();
     let mut agent = Agent::enrol(&server, "web-1").await;
     let opened =

@@ -120,6 +120,14 @@ pub mod console_session {
         pub created: i64,
         pub expires: i64,
         pub made_by: Option<String>,
+        /// What others name it by; the hash stays here. WHY it is not marked as unique: `find_by_id` would look for it.
+        pub id: String,
+        /// How they signed in.
+        pub way: String,
+        /// When they last asked for a page, to the minute.
+        pub seen: i64,
+        pub address: String,
+        pub browser: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
