@@ -7,12 +7,13 @@ use axum::http::Method;
 use brevet_api::rest::check::{PolicyStanding, StandingQuery};
 use brevet_api::rest::{Code, Page};
 use brevet_core::policy::Scope;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _};
 
-use crate::access::{Action, Actor};
+use crate::access::{Action, Actor, Reach};
 use crate::app::App;
 use crate::definitions::write::signed;
 use crate::definitions::{Content, Definition, Kind, Sight, Snapshot};
+use crate::documents::sequence::unsigned;
 use crate::http::extract::{Json, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::routes::{Routes, doc};
@@ -44,19 +45,17 @@ async fn standing(State(app): State<App>, actor: Actor, Query(query): Query<Stan
     let seen = all.0.iter().filter(|definition| definition.content.kind() == Kind::Policy && wanted.contains(definition.id.as_str()));
     let seen: Vec<&Definition> = seen.filter(|definition| sight.sees(definition, &all)).collect();
     let reach = actor.reach(Action::ReadComputers);
-    let there: HashSet<(String, String)> = computer::Entity::find()
+    let names: HashSet<String> = computer::Entity::find()
         .select_only()
-        .columns([computer::Column::Id, computer::Column::Name])
+        .column(computer::Column::Name)
         .filter(computer::Column::State.eq("enrolled"))
         .filter(reach.within(computer::Column::Id))
-        .into_tuple::<(String, String)>()
+        .into_tuple::<String>()
         .all(&app.store.pool)
         .await?
         .into_iter()
         .collect();
-    let ids: HashSet<&str> = there.iter().map(|(id, _)| id.as_str()).collect();
-    let names: HashSet<&str> = there.iter().map(|(_, name)| name.as_str()).collect();
-    let mut said = said(&app, &seen, &ids).await?;
+    let mut said = if seen.is_empty() { Said::new() } else { said(&app, &seen, &reach).await? };
     let items = seen.iter().map(|definition| {
         let (applied, refused, because) = said.remove(definition.id.as_str()).unwrap_or_default();
         PolicyStanding { policy: definition.id.clone(), computers: concerned(definition, &names, &all), applied, refused, because }
@@ -65,7 +64,7 @@ async fn standing(State(app): State<App>, actor: Actor, Query(query): Query<Stan
 }
 
 /// Of these computers, how many a policy is for.
-fn concerned(definition: &Definition, names: &HashSet<&str>, all: &Snapshot) -> u64 {
+fn concerned(definition: &Definition, names: &HashSet<String>, all: &Snapshot) -> u64 {
     let Content::Policy(policy) = &definition.content else { return 0 };
     let count = match &policy.computers {
         Scope::All => names.len(),
@@ -74,7 +73,7 @@ fn concerned(definition: &Definition, names: &HashSet<&str>, all: &Snapshot) -> 
                 Some(group) => all.group(group).and_then(|group| group.computers.clone()).unwrap_or_default(),
                 None => vec![entry.clone()],
             };
-            let meant: HashSet<String> = entries.iter().flat_map(members).filter(|name| names.contains(name.as_str())).collect();
+            let meant: HashSet<String> = entries.iter().flat_map(members).filter(|name| names.contains(name)).collect();
             meant.len()
         }
     };
@@ -83,30 +82,38 @@ fn concerned(definition: &Definition, names: &HashSet<&str>, all: &Snapshot) -> 
 
 type Said = BTreeMap<String, (u64, u64, Option<String>)>;
 
-/// What these computers said of the versions that are there now.
-async fn said(app: &App, seen: &[&Definition], computers: &HashSet<&str>) -> Outcome<Said> {
+/// What enrolled computers within reach said of the versions that are there now, counted by the database.
+async fn said(app: &App, seen: &[&Definition], reach: &Reach) -> Outcome<Said> {
     use policy_state::Column as C;
-    let versions: BTreeMap<&str, i64> = seen.iter().map(|definition| (definition.id.as_str(), signed(definition.version))).collect();
-    let rows = policy_state::Entity::find()
+    let now = seen.iter().fold(Condition::any(), |any, definition| {
+        any.add(Condition::all().add(C::Policy.eq(&definition.id)).add(C::Version.eq(signed(definition.version))))
+    });
+    let enrolled = computer::Entity::find()
         .select_only()
-        .columns([C::Computer, C::Policy, C::Version, C::State, C::Field, C::Reason])
-        .filter(C::Policy.is_in(versions.keys().copied()))
+        .column(computer::Column::Id)
+        .filter(computer::Column::State.eq("enrolled"))
+        .filter(reach.within(computer::Column::Id))
+        .into_query();
+    let of_them = policy_state::Entity::find().filter(now).filter(C::Computer.in_subquery(enrolled));
+    let counts: Vec<(String, String, i64)> = of_them
+        .clone()
+        .select_only()
+        .columns([C::Policy, C::State])
+        .column_as(C::Computer.count(), "count")
         .filter(C::State.ne("sent"))
-        .into_tuple::<(String, String, i64, String, Option<String>, Option<String>)>()
+        .group_by(C::Policy)
+        .group_by(C::State)
+        .into_tuple()
         .all(&app.store.pool)
         .await?;
     let mut out = Said::new();
-    for (computer, policy, version, state, field, reason) in rows {
-        if versions.get(policy.as_str()) != Some(&version) || !computers.contains(computer.as_str()) {
-            continue;
-        }
-        let (applied, refused, because) = out.entry(policy).or_default();
-        if state == "refused" {
-            *refused = refused.saturating_add(1);
-            let why = [field, reason].into_iter().flatten().collect::<Vec<_>>().join(": ");
-            because.get_or_insert(why);
-        } else {
-            *applied = applied.saturating_add(1);
+    for (policy, state, count) in counts {
+        let refuses = state == "refused";
+        let (applied, refused, because) = out.entry(policy.clone()).or_default();
+        *(if refuses { refused } else { applied }) = unsigned(count);
+        if refuses {
+            let one = of_them.clone().filter(C::Policy.eq(policy)).filter(C::State.eq("refused")).one(&app.store.pool).await?;
+            *because = one.map(|row| [row.field, row.reason].into_iter().flatten().collect::<Vec<_>>().join(": "));
         }
     }
     Ok(out)

@@ -24,6 +24,7 @@ mod m0090_proposer;
 mod m0100_counted;
 mod m0110_applications;
 mod m0110_sign_in;
+mod m0111_standing;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0100_counted::Counted),
             Box::new(m0110_applications::Applications),
             Box::new(m0110_sign_in::SignIn),
+            Box::new(m0111_standing::Standing),
         ];
         std::iter::once(first).chain(later).collect()
     }

@@ -4,6 +4,7 @@
 use brevet_api::rest::error::FieldError;
 use brevet_core::application::{Any, Argument, Glob, Rest, Rule, True};
 use brevet_core::toml_text;
+use serde_json::Value;
 
 use super::entered::Entered;
 use super::reader::Reader;
@@ -198,8 +199,7 @@ impl Entered {
                 rows = rows.saturating_add(1);
                 continue;
             }
-            let text = toml::Value::try_from(rule).map(|value| value.to_string()).unwrap_or_default();
-            toml.push_str(&toml_text::visible(&text));
+            toml.push_str(&one_line(rule));
             toml.push('\n');
         }
         self.set(&format!("{field}.rows"), rows.to_string());
@@ -213,7 +213,7 @@ impl Entered {
         let hash = rule.hash.map(|hash| hash.to_string());
         let parent = rule.parent.as_deref().map(|parent| match parent {
             Rule { file: Some(file), .. } if *parent == (Rule { file: Some(file.clone()), ..Rule::default() }) => file.clone(),
-            other => toml::Value::try_from(other).map(|value| toml_text::visible(&value.to_string())).unwrap_or_default(),
+            other => one_line(other),
         });
         let said = [
             ("list", &rule.list),
@@ -369,6 +369,23 @@ impl Reader<'_> {
             }
             _ => None,
         }
+    }
+}
+
+/// A rule as one line of TOML, whatever is in its texts.
+fn one_line(rule: &Rule) -> String {
+    toml_text::visible(&inline(&serde_json::to_value(rule).unwrap_or_default()))
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name} = {}", inline(value))).collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        Value::Array(entries) => format!("[{}]", entries.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        // WHY: what JSON writes in a string, a basic string of TOML reads as the same.
+        other => other.to_string(),
     }
 }
 
