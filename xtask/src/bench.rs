@@ -2,6 +2,7 @@
 //!
 //! It judges, but never fails for a figure: only when something could not be measured at all does it say so and go on.
 
+mod alone;
 mod decisions;
 mod export;
 mod figures;
@@ -11,6 +12,7 @@ mod memory;
 mod peers;
 mod policies;
 mod report;
+mod server;
 mod starts;
 
 use std::path::{Path, PathBuf};
@@ -28,7 +30,7 @@ pub struct Bench {
     pub natives: PathBuf,
     /// How often each thing is done.
     pub rounds: usize,
-    /// Only these parts: decisions, export, starts, grants, memory; all where empty.
+    /// Only these parts: decisions, server, export, starts, grants, memory; all where empty.
     pub only: Vec<String>,
 }
 
@@ -47,6 +49,16 @@ impl Bench {
         if self.wants("decisions") {
             say("deciding, beside cedar-policy and regorus");
             report.part(decisions::measure(&self.natives));
+        }
+        if self.wants("server") {
+            say("calls of a server with 10,000 computers");
+            match server::measure(&self.programs) {
+                Ok((part, missing)) => {
+                    report.part(Ok(vec![part]));
+                    missing.into_iter().for_each(|error| report.part(Err(error)));
+                }
+                Err(error) => report.part(Err(error)),
+            }
         }
         if self.wants("export") {
             say("exporting a million events");

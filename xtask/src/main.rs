@@ -64,7 +64,7 @@ enum Task {
         /// How often each thing is done
         #[arg(long, default_value_t = 200)]
         rounds: usize,
-        /// Only these of decisions, export, starts, grants, memory
+        /// Only these of decisions, server, export, starts, grants, memory
         #[arg(long)]
         only: Vec<String>,
     },

@@ -25,12 +25,12 @@ struct Measured {
 
 impl Measured {
     fn time(&self) -> Figures {
-        Figures { n: self.samples, p50: self.p50, p99: self.p99 }
+        Figures { n: self.samples, p50: self.p50, p95: f64::NAN, p99: self.p99 }
     }
 
     /// In megabytes.
     fn memory(&self) -> Figures {
-        Figures { n: 1, p50: self.memory / 1e6, p99: self.memory / 1e6 }
+        Figures { n: 1, p50: self.memory / 1e6, p95: f64::NAN, p99: self.memory / 1e6 }
     }
 }
 
@@ -44,6 +44,7 @@ pub fn measure(natives: &Path) -> Result<Vec<Part>> {
             let row = |ours, theirs, target| Row {
                 what: format!("{policies} policies"),
                 ours,
+                rate: None,
                 peer: Some((peer.into(), theirs)),
                 ratio: None,
                 target,
@@ -53,7 +54,8 @@ pub fn measure(natives: &Path) -> Result<Vec<Part>> {
         }
         let of_kind = |(kind, p50): &(String, f64)| Row {
             what: format!("{policies} policies, matched by {kind}"),
-            ours: Figures { n: ours.samples / ours.kinds.len(), p50: *p50, p99: f64::NAN },
+            ours: Figures { n: ours.samples / ours.kinds.len(), p50: *p50, p95: f64::NAN, p99: f64::NAN },
+            rate: None,
             peer: None,
             ratio: None,
             target: None,

@@ -1,14 +1,13 @@
 //! The export of a million events: how long, and how much memory the server took at most.
 
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use brevet_e2e::{program, wait};
+use brevet_e2e::program;
 
+use super::alone::Alone;
 use super::figures::Figures;
 use super::report::{Part, Row, Target};
 
@@ -28,54 +27,19 @@ select printf('evt_%026d', i), 1700000000000 + i, 1700000000000 + i, 'request.cr
 from n;
 "#;
 
-/// A server of its own, ended when it is let go.
-struct Server {
-    process: Child,
-    folder: PathBuf,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-        drop(fs::remove_dir_all(&self.folder));
-    }
-}
-
 pub fn measure(programs: &Path) -> Result<Vec<Part>> {
-    let folder = std::env::temp_dir().join(format!("brevet-bench-export-{}", std::process::id()));
-    fs::create_dir(&folder)?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let url = format!("https://localhost:{port}");
-    let server = || Command::new(programs.join("brevet-server"));
-    let made =
-        program::run(server().args(["bootstrap", "--json", "--url", &url, "--data"]).arg(folder.join("data")), Duration::from_secs(60))?;
-    let made = made.json().context("brevet-server bootstrap")?;
-    let text = |name: &str| made[name].as_str().map(str::to_owned).with_context(|| format!("bootstrap gave no {name}"));
-    let database = folder.join("data/brevet.db").to_string_lossy().into_owned();
-    program::system("sqlite3", [&database, &SEED.replace("COUNT", &EVENTS.to_string())])?
-        .ok()
-        .context("putting a million events into the database")?;
-    let log = fs::File::create(folder.join("log"))?;
-    let mut serve = server();
-    serve.arg("serve").arg("--data").arg(folder.join("data")).args(["--listen", &format!("127.0.0.1:{port}"), "--url", &url]);
-    let process = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
-    let server = Server { process, folder };
-    let ctl = |arguments: &[&str]| -> Result<program::Output> {
-        let mut command = Command::new(programs.join("brevetctl"));
-        command.args(arguments).env("BREVET_SERVER", &url).env("BREVET_TOKEN", text("token")?).env("BREVET_CA", text("ca")?);
-        program::run(&mut command, Duration::from_secs(600))
-    };
-    wait::until("the server", Duration::from_secs(60), || Ok(ctl(&["event", "list", "--limit", "1"])?.ok().ok()))?;
+    let mut server = Alone::set_up(programs, "export", None)?;
+    server.fill(&SEED.replace("COUNT", &EVENTS.to_string())).context("putting a million events into the database")?;
+    server.start("")?;
     let mut rows = Vec::new();
     let row = |what: String, figure: f64, target: f64| {
-        let ours = Figures { n: 1, p50: figure, p99: f64::NAN };
-        Row { what, ours, peer: None, ratio: None, target: Some(Target::P50(target)) }
+        let ours = Figures { n: 1, p50: figure, p95: f64::NAN, p99: f64::NAN };
+        Row { what, ours, rate: None, peer: None, ratio: None, target: Some(Target::P50(target)) }
     };
     for format in ["jsonl", "csv"] {
         let file = server.folder.join(format!("events.{format}"));
         let begun = Instant::now();
-        ctl(&["event", "export", "--format", format, "--kind", "request.*", "--output", &file.to_string_lossy()])?.ok()?;
+        server.ctl(&["event", "export", "--format", format, "--kind", "request.*", "--output", &file.to_string_lossy()])?.ok()?;
         let seconds = begun.elapsed().as_secs_f64();
         let lines = program::system("wc", ["-l", &file.to_string_lossy()])?.ok()?.stdout;
         let lines: usize = lines.split_whitespace().next().context("wc")?.parse()?;
@@ -83,14 +47,7 @@ pub fn measure(programs: &Path) -> Result<Vec<Part>> {
         rows.push(row(format!("{EVENTS} events as {format}, s"), seconds, 30.0));
         fs::remove_file(file)?;
     }
-    rows.push(row("the server's memory at most, MB".into(), peak(server.process.id())?, 100.0));
+    rows.push(row("the server's memory at most, MB".into(), server.peak()?, 100.0));
     let how = "SQLite; into a file by brevetctl on the same machine, once each; memory is the largest resident set of brevet-server's whole life.";
     Ok(vec![Part { title: "Export".into(), how: how.into(), rows }])
-}
-
-fn peak(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
-    let kibibytes: f64 = line.split_whitespace().next().context("VmHWM")?.parse()?;
-    Ok(kibibytes * 1024.0 / 1e6)
 }

@@ -9,6 +9,8 @@ pub struct Figures {
     pub n: usize,
     /// Half took no longer.
     pub p50: f64,
+    /// Of twenty, one took longer.
+    pub p95: f64,
     /// Of a hundred, one took longer.
     pub p99: f64,
 }
@@ -20,12 +22,12 @@ impl Figures {
         ensure!(!samples.is_empty(), "nothing was measured");
         samples.sort_by(f64::total_cmp);
         let at = |share: f64| samples[((samples.len() as f64 * share).ceil() as usize).saturating_sub(1)];
-        Ok(Self { n: samples.len(), p50: at(0.50), p99: at(0.99) })
+        Ok(Self { n: samples.len(), p50: at(0.50), p95: at(0.95), p99: at(0.99) })
     }
 
     /// In a unit a thousand times larger.
     pub fn thousandth(self) -> Self {
-        Self { n: self.n, p50: self.p50 / 1e3, p99: self.p99 / 1e3 }
+        Self { n: self.n, p50: self.p50 / 1e3, p95: self.p95 / 1e3, p99: self.p99 / 1e3 }
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Target {
     Below,
     /// The p50 is below this.
     P50(f64),
+    /// The p95 is below this.
+    P95(f64),
     /// The p99 is below this.
     P99(f64),
     /// Both.
@@ -26,6 +28,8 @@ pub struct Row {
     pub what: String,
     /// Ours.
     pub ours: Figures,
+    /// How often in a second, where it was done as often as it could be.
+    pub rate: Option<f64>,
     /// The peer's name and figures, from the same run.
     pub peer: Option<(String, Figures)>,
     /// Ours by the peer's, where pairs say it better than the medians.
@@ -46,6 +50,7 @@ impl Row {
             Some(Target::Ratio(most)) => (format!("ratio ≤ {most:.2}"), ratio <= most),
             Some(Target::Below) => ("ratio < 1".into(), ratio < 1.0),
             Some(Target::P50(most)) => (format!("p50 < {most}"), self.ours.p50 < most),
+            Some(Target::P95(most)) => (format!("p95 < {most}"), self.ours.p95 < most),
             Some(Target::P99(most)) => (format!("p99 < {most}"), self.ours.p99 < most),
             Some(Target::Both(p50, p99)) => (format!("p50 < {p50}, p99 < {p99}"), self.ours.p50 < p50 && self.ours.p99 < p99),
         };
@@ -135,6 +140,23 @@ fn number(value: f64) -> String {
 }
 
 fn table(part: &Part) -> String {
+    let lines = if part.rows.iter().any(|row| row.rate.is_some()) { in_a_second(part) } else { beside_peers(part) };
+    let columns = lines.first().map_or(0, Vec::len);
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = format!("\n## {}\n\n{}\n\n", part.title, part.how);
+    for (index, line) in lines.iter().enumerate() {
+        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+        if index == 0 {
+            let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+            let _ = writeln!(text, "| {} |", rule.join(" | "));
+        }
+    }
+    text
+}
+
+fn beside_peers(part: &Part) -> Vec<Vec<String>> {
     let header = ["measured", "n", "p50", "p99", "peer", "its p50", "its p99", "ratio", "target", "met"].map(str::to_owned);
     let mut lines = vec![header.to_vec()];
     for row in &part.rows {
@@ -146,18 +168,18 @@ fn table(part: &Part) -> String {
         let ours = [row.what.clone(), row.ours.n.to_string(), number(row.ours.p50), number(row.ours.p99)];
         lines.push(ours.into_iter().chain([name, p50, p99, ratio, target, met.to_owned()]).collect());
     }
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let mut text = format!("\n## {}\n\n{}\n\n", part.title, part.how);
-    for (index, line) in lines.iter().enumerate() {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
-        if index == 0 {
-            let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-            let _ = writeln!(text, "| {} |", rule.join(" | "));
-        }
+    lines
+}
+
+fn in_a_second(part: &Part) -> Vec<Vec<String>> {
+    let mut lines = vec![["measured", "n", "a second", "p50", "p95", "p99", "target", "met"].map(str::to_owned).to_vec()];
+    for row in &part.rows {
+        let (target, met) = row.judged();
+        let rate = number(row.rate.unwrap_or(f64::NAN));
+        let ours = [number(row.ours.p50), number(row.ours.p95), number(row.ours.p99)];
+        lines.push([row.what.clone(), row.ours.n.to_string(), rate].into_iter().chain(ours).chain([target, met.to_owned()]).collect());
     }
-    text
+    lines
 }
 
 #[cfg(test)]

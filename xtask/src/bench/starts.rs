@@ -113,7 +113,14 @@ fn part(title: &str, how: String, samples: &[Samples], judge: bool) -> Result<Pa
             let below = (mine.name == OURS && name != "true").then_some(Target::Below);
             let target = most.map(Target::Ratio).or(below).filter(|_| judge);
             let ratio = Some(paired_ratio(&mine.micros, &peer.micros)?);
-            rows.push(Row { what: mine.name.clone(), ours: figures(mine)?, peer: Some((name.into(), figures(peer)?)), ratio, target });
+            rows.push(Row {
+                what: mine.name.clone(),
+                ours: figures(mine)?,
+                rate: None,
+                peer: Some((name.into(), figures(peer)?)),
+                ratio,
+                target,
+            });
         }
     }
     // What an elevation cannot be below: the client and the program each start once.
@@ -124,6 +131,7 @@ fn part(title: &str, how: String, samples: &[Samples], judge: bool) -> Result<Pa
         rows.push(Row {
             what: format!("{CLIENT} and true, summed"),
             ours: both,
+            rate: None,
             peer: Some(("sudo".into(), figures(sudo)?)),
             ratio,
             target: None,
