@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::agents::tokens::Nonces;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::definitions::current::Kept;
 use crate::http::limits::Limits;
 use crate::keys::Keys;
 use crate::notification::outbox::Outbox;
@@ -41,6 +42,8 @@ pub struct Inner {
     pub authority: Authority,
     /// Times and intervals.
     pub config: Config,
+    /// Policies and what they name, in memory.
+    pub definitions: Kept,
     /// Streams of documents.
     pub hub: Hub,
     /// How often tokens and addresses called lately.

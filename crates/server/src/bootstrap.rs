@@ -14,6 +14,7 @@ use crate::app::{App, Hub, Inner};
 use crate::audit::{By, NewEvent, record};
 use crate::clock::{self, Clock};
 use crate::config::Config;
+use crate::definitions::current::Kept;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::limits::Limits;
 use crate::keys::{Keys, trust as trust_document};
@@ -126,6 +127,7 @@ async fn first_owner(app: &App, data: &Path, envelope: &Envelope) -> Outcome<Mad
         epoch: Set(1),
         trust_version: Set(1),
         url: Set(app.url.clone()),
+        definitions: Set(String::new()),
         created: Set(change.now.millis()),
     };
     instance::Entity::insert(row).exec_without_returning(change.tx()).await?;
@@ -187,6 +189,7 @@ pub async fn open_from(database: &Path, data: &Path) -> Result<App, OpenError> {
 async fn assembled(store: Store, data: &Path, url: String, config: Config) -> Result<App, OpenError> {
     let not_set_up = || OpenError::NotSetUp(data.display().to_string());
     store.migrate().await?;
+    store.analyse().await?;
     let row = instance::Entity::find().one(&store.pool).await?.ok_or_else(not_set_up)?;
     let newest = trust::Entity::find().order_by_desc(trust::Column::Version).one(&store.pool).await?.ok_or_else(not_set_up)?;
     let id = InstanceId::parse(&row.id).map_err(|error| OpenError::Step(error.to_string()))?;
@@ -225,6 +228,7 @@ fn assemble(
         url,
         authority,
         config,
+        definitions: Kept::default(),
         hub: Hub::default(),
         limits: Limits::default(),
         redaction: crate::retention::Hourly::default(),

@@ -1,7 +1,7 @@
 //! What time alone brings about: requests lapse, grants stay unused, computers fall silent. Of several servers one does it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brevet_core::id::RequestId;
 use brevet_core::request::{Request, RequestState};
@@ -14,10 +14,13 @@ use crate::requests::{event, received, state_name};
 use crate::store::entities::request;
 use crate::store::{Change, Job, Turn};
 
+/// How often a database that grows is looked at again, so that it goes on choosing the right index.
+const ANALYSE: Duration = Duration::from_secs(3600);
+
 /// Sweeps until the server stops; a sweep that fails is tried again.
 pub async fn run(app: App) {
     let mut every = tokio::time::interval(Duration::from_millis(app.config.sweep.millis()));
-    let mut said = BTreeSet::new();
+    let (mut said, mut analysed) = (BTreeSet::new(), Instant::now());
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
@@ -25,6 +28,12 @@ pub async fn run(app: App) {
             return;
         }
         warn(&app, &mut said);
+        if analysed.elapsed() >= ANALYSE {
+            analysed = Instant::now();
+            if let Err(error) = app.store.analyse().await {
+                tracing::warn!(%error, "cannot look at what the tables hold; queries may be slow until the next look");
+            }
+        }
         if let Err(failure) = once(&app).await {
             tracing::error!(?failure, "a sweep failed");
         }

@@ -23,7 +23,7 @@ use super::tokens::Caller;
 use crate::app::{App, Listener};
 use crate::computers::{facts, presence};
 use crate::definitions::Snapshot;
-use crate::documents::publish::concerning;
+use crate::documents::concern::concerning;
 use crate::documents::sequence::{self, Place, unsigned};
 use crate::http::extract::{Body, Json, Query};
 use crate::http::failure::{Failure, Outcome};
@@ -135,9 +135,15 @@ impl Talk {
         let place = Place { epoch: self.epoch, seq: self.sent };
         let rows = sequence::after(&self.app.store.pool, &self.computer, place, AT_ONCE).await?;
         let more = rows.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
+        let mut newest = None;
         for row in rows {
             while self.sent.saturating_add(1) < unsigned(row.seq) {
-                out.push(document(&self.in_forgotten_place().await?)?);
+                let manifest = match newest.take() {
+                    Some(manifest) => manifest,
+                    None => self.newest_manifest().await?,
+                };
+                out.push(document(&self.in_forgotten_place(&manifest)?)?);
+                newest = Some(manifest);
                 if out.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
                     return Ok(out);
                 }
@@ -158,13 +164,16 @@ impl Talk {
 
     /// The next place was a manifest's that was let go: the newest one stands in it. WHY: a computer whose disk went back takes no
     /// document before that place is filled, and what the old manifest said is not to be in force again, even for a moment.
-    async fn in_forgotten_place(&mut self) -> Outcome<Envelope> {
+    fn in_forgotten_place(&mut self, newest: &Manifest) -> Outcome<Envelope> {
+        self.sent = self.sent.saturating_add(1);
+        let content = Manifest { seq: self.sent, time: self.app.clock.now(), ..newest.clone() };
+        Ok(seal(&content, &[&self.app.keys.issuer])?)
+    }
+
+    async fn newest_manifest(&self) -> Outcome<Manifest> {
         let newest = sequence::newest_manifest(&self.app.store.pool, &self.computer, self.epoch).await?;
         let newest = newest.ok_or_else(|| Failure::internal("a sequence has a gap and no manifest"))?;
-        let content: Manifest = open(&newest, &[self.app.keys.issuer.public()])?;
-        self.sent = self.sent.saturating_add(1);
-        let content = Manifest { seq: self.sent, time: self.app.clock.now(), ..content };
-        Ok(seal(&content, &[&self.app.keys.issuer])?)
+        Ok(open(&newest, &[self.app.keys.issuer.public()])?)
     }
 
     async fn newer_trust(&mut self) -> Outcome<Option<Envelope>> {
@@ -215,7 +224,8 @@ pub(super) async fn missing(State(app): State<App>, Caller(row): Caller, Body(bo
     for some in body.missing.chunks(256) {
         let some: Vec<String> = some.iter().map(ToString::to_string).collect();
         let known = Snapshot::load_documents(pool, &some).await?;
-        let concerned: BTreeSet<&str> = concerning(&row, &known).filter_map(|definition| definition.document.as_deref()).collect();
+        let concerned: BTreeSet<&str> =
+            concerning((&row.state, &row.name), &known).filter_map(|definition| definition.document.as_deref()).collect();
         let allowed = some.iter().filter(|digest| concerned.contains(digest.as_str()) || settings.as_ref() == Some(digest));
         let mut found = shared_document::Entity::find().filter(shared_document::Column::Digest.is_in(allowed)).all(pool).await?;
         // In the order in which they were asked for.

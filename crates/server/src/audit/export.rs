@@ -12,23 +12,22 @@ use brevet_api::rest::Code;
 use brevet_api::rest::event::{Event, EventQuery};
 use brevet_core::escape::csv;
 use futures_util::stream;
-use sea_orm::sea_query::{Expr, Func, SimpleExpr};
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::filter::{chosen, with_text};
-use super::query::shown;
+use super::query::{LARGE, shown};
 use super::record::{actor_kind_name, record_at};
 use super::{By, NewEvent};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::Query;
 use crate::http::failure::{Failure, Outcome};
+use crate::http::page::bounded;
 use crate::store::Change;
 use crate::store::entities::event;
 
-/// A piece has at most so many events, and so many bytes in their bodies unless one alone has more.
+/// A piece has at most so many events, and no more bytes than a page.
 const MOST_ROWS: u64 = 2000;
-const MOST_BYTES: i64 = 1 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -78,17 +77,12 @@ impl Export {
         if *self.app.stopping.borrow() {
             return Err(Failure::new(Code::Unavailable));
         }
-        let Some(until) = self.until().await? else { return Ok(None) };
-        let rows = event::Entity::find()
-            .filter(self.condition.clone())
-            .filter(event::Column::Seq.gt(self.after))
-            .filter(event::Column::Seq.lte(until))
-            .order_by_asc(event::Column::Seq)
-            .all(&self.app.store.pool)
-            .await?;
-        self.after = until;
+        let select = event::Entity::find().filter(self.condition.clone()).filter(event::Column::Seq.gt(self.after));
+        let found = bounded(&self.app.store.pool, select.order_by_asc(event::Column::Seq), MOST_ROWS, &LARGE).await?;
+        let Some(last) = found.rows.last() else { return Ok(None) };
+        self.after = last.seq;
         let mut out = String::new();
-        for row in rows {
+        for row in found.rows {
             let event = shown(row)?;
             match self.format {
                 Format::JsonLines => {
@@ -99,31 +93,6 @@ impl Export {
             }
         }
         Ok(Some(Bytes::from(out)))
-    }
-
-    /// The place of the next piece's last event, by the bodies' sizes alone; nothing when there is no next piece.
-    async fn until(&self) -> Outcome<Option<i64>> {
-        let size = Func::cust("octet_length").arg(Expr::col(event::Column::Body));
-        let sizes: Vec<(i64, i64)> = event::Entity::find()
-            .filter(self.condition.clone())
-            .filter(event::Column::Seq.gt(self.after))
-            .order_by_asc(event::Column::Seq)
-            .limit(MOST_ROWS)
-            .select_only()
-            .column(event::Column::Seq)
-            .column_as(SimpleExpr::from(size).cast_as("bigint"), "size")
-            .into_tuple()
-            .all(&self.app.store.pool)
-            .await?;
-        let (mut last, mut bytes) = (None, 0i64);
-        for (seq, size) in sizes {
-            bytes = bytes.saturating_add(size);
-            if bytes > MOST_BYTES && last.is_some() {
-                break;
-            }
-            last = Some(seq);
-        }
-        Ok(last)
     }
 }
 

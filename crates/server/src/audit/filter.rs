@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, Que
 use super::{beyond, words};
 use crate::access::{Action, Actor, Reach};
 use crate::app::App;
+use crate::definitions::current::current;
 use crate::definitions::{Content, Kind, Sight, Snapshot};
 use crate::http::failure::{Failure, Outcome};
 use crate::store::entities::event::Column as C;
@@ -25,13 +26,13 @@ pub async fn in_reach(app: &App, actor: &Actor, action: Action) -> Outcome<Condi
     if reach == Reach::All {
         return Ok(Condition::all());
     }
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(app).await?;
     let sight = Sight::new(actor, action, &all);
     let mut policies = sight.policies(&all);
     let deleted = Snapshot::deleted(&app.store.pool, Kind::Policy).await?;
     policies.extend(deleted.into_iter().filter(|policy| sight.sees(policy, &all)).map(|policy| policy.id));
     let beyond = beyond::beyond(&app.store.pool, &sight, &all, &policies).await?;
-    let of_policy = Condition::all().add(C::Computer.is_null()).add(C::Policy.is_in(policies)).add_option(beyond.map(Condition::not));
+    let of_policy = Condition::all().add(C::Computer.is_null()).add(policy_among(app, &policies)?).add_option(beyond.map(Condition::not));
     Ok(Condition::any().add(reach.within(C::Computer)).add(of_policy))
 }
 
@@ -125,7 +126,7 @@ async fn computers(app: &App, reach: &Reach, text: &str) -> Outcome<Vec<String>>
 }
 
 async fn group(app: &App, actor: &Actor, action: Action, text: &str) -> Outcome<Reach> {
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(app).await?;
     let found = Sight::new(actor, action, &all).find(&all, Kind::Group, text);
     let of_computers = found.filter(|found| matches!(&found.content, Content::Group(group) if group.computers.is_some()));
     let group = of_computers.ok_or_else(|| Failure::not_found("computer group", text))?;
@@ -150,6 +151,15 @@ async fn of_policy(app: &App, text: &str, in_reach: Condition) -> Outcome<Condit
 async fn persons(app: &App, text: &str) -> Outcome<Vec<String>> {
     let named = person::Entity::find().filter(person::Column::Name.eq(text)).one(&app.store.pool).await?;
     Ok(named.map(|row| row.id).into_iter().chain([text.to_owned()]).collect())
+}
+
+/// However many: a statement takes only so many values, so all of them are one.
+fn policy_among(app: &App, ids: &[String]) -> Outcome<SimpleExpr> {
+    let sql = match app.store.shared() {
+        true => "\"event\".\"policy\" IN (SELECT json_array_elements_text($1::json))",
+        false => "\"event\".\"policy\" IN (SELECT value FROM json_each(?))",
+    };
+    Ok(Expr::cust_with_values(sql, [serde_json::to_string(ids)?]))
 }
 
 fn like(column: C, pattern: &str) -> SimpleExpr {

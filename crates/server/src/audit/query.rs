@@ -22,6 +22,9 @@ use brevet_api::rest::Code;
 /// A page of a search for text looks through so many events: what it costs does not grow with the log.
 const LOOKED_THROUGH: u64 = 20_000;
 
+/// The columns that users fill.
+pub(super) const LARGE: [event::Column; 3] = [event::Column::Summary, event::Column::Body, event::Column::Words];
+
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
     routes
@@ -69,8 +72,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQue
         condition = condition.add_option(within).add(text);
     }
     let select = event::Entity::find().filter(condition).order_by(event::Column::Seq, sorted(order));
-    let large = [event::Column::Summary, event::Column::Body, event::Column::Words];
-    let found = bounded(&app.store.pool, select, slice.limit, &large).await?;
+    let found = bounded(&app.store.pool, select, slice.limit, &LARGE).await?;
     let mut page = slice.filling(found.more);
     for row in found.rows {
         if !page.add(row.seq.to_string(), shown(row)?)? {

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::clock;
 use crate::definitions::check::dangling;
+use crate::definitions::near::Advice;
 use crate::definitions::write::{self, signed};
 use crate::definitions::{Content, Snapshot};
 use crate::documents::publish::publish;
@@ -138,7 +139,7 @@ async fn check(change: &Change, policy: &Policy, body: &OpenBreakGlass) -> Outco
     };
     let content = Content::Policy(Box::new(policy.clone()));
     let wrong = validate(policy).into_iter().map(|error| (error.field, error.reason));
-    let missing = dangling(&content, &all, "").into_iter().map(|error| (error.field, error.reason));
+    let missing = dangling(&content, &all, "", &Advice::default()).into_iter().map(|error| (error.field, error.reason));
     let mut found = wrong.chain(missing).map(|(field, reason)| (said(&field), reason));
     match found.next() {
         Some((field, reason)) => Err(found.fold(Failure::field(field, reason), |failure, (field, reason)| failure.and(field, reason))),

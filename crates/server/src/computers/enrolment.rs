@@ -18,6 +18,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::clock;
+use crate::definitions::current::{current, within};
 use crate::definitions::{Sight, Snapshot};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
@@ -64,7 +65,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuer
     if let Some(after) = &slice.after {
         select = select.filter(enrolment_token::Column::Id.lt(after));
     }
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadEnrolment, &all);
     let rows = match sight.is_whole() {
         true => select.all(&app.store.pool).await?,
@@ -115,7 +116,7 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<NewEnrolm
         return Err(Failure::field("uses", format!("from 1 to {MOST_USES}")));
     }
     let change = Change::begin(&app).await?;
-    let all = Snapshot::load(change.tx()).await?;
+    let all = within(&change).await?;
     for (i, name) in body.groups.iter().enumerate() {
         if all.group(name).is_none_or(|group| group.computers.is_none()) {
             return Err(Failure::field(format!("groups[{i}]"), format!("there is no group of computers {name:?}")));

@@ -2,17 +2,22 @@
 
 use std::collections::HashMap;
 
+use brevet_api::rest::Page;
 use brevet_api::rest::policy::{OnComputer, PolicyState};
 use brevet_core::id::ComputerId;
 use brevet_core::time::Timestamp;
 use sea_orm::sea_query::{Alias, Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _,
+};
 
 use crate::access::Reach;
 use crate::app::App;
 use crate::definitions::write::signed;
 use crate::documents::sequence::unsigned;
 use crate::http::failure::Outcome;
+use crate::http::page::Slice;
 use crate::store::Change;
 use crate::store::entities::{computer, policy_state};
 
@@ -80,29 +85,52 @@ pub fn state_named(name: &str) -> PolicyState {
     }
 }
 
-/// Where a policy stands on every computer that ever heard of it.
+/// A row of `policy_state` with its computer's name.
+#[derive(FromQueryResult)]
+struct Here {
+    computer: String,
+    name: String,
+    name_key: String,
+    state: String,
+    version: i64,
+    field: Option<String>,
+    reason: Option<String>,
+    since: i64,
+}
+
+/// Where a policy stands on every computer that ever heard of it and is still there, by the computer's name.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_policy(app: &App, policy: &str, reach: &Reach) -> Outcome<Vec<OnComputer>> {
+pub async fn of_policy(app: &App, policy: &str, reach: &Reach, slice: &Slice) -> Outcome<Page<OnComputer>> {
+    use policy_state::Column as C;
+    let machine = policy_state::Entity::belongs_to(computer::Entity).from(C::Computer).to(computer::Column::Id).into();
+    let after = slice.after.as_ref().map(|after| computer::Column::NameKey.gt(after));
     let rows = policy_state::Entity::find()
-        .filter(policy_state::Column::Policy.eq(policy))
-        .filter(reach.within(policy_state::Column::Computer))
+        .select_only()
+        .columns([C::Computer, C::State, C::Version, C::Field, C::Reason, C::Since])
+        .columns([computer::Column::Name, computer::Column::NameKey])
+        .join(JoinType::InnerJoin, machine)
+        .filter(C::Policy.eq(policy))
+        .filter(computer::Column::State.ne("removed"))
+        .filter(reach.within(C::Computer))
+        .filter(Condition::all().add_option(after))
+        .order_by_asc(computer::Column::NameKey)
+        .limit(slice.ask())
+        .into_model::<Here>()
         .all(&app.store.pool)
         .await?;
-    let mut out = Vec::with_capacity(rows.len());
-    for row in rows {
-        let machine = computer::Entity::find_by_id(&row.computer).one(&app.store.pool).await?;
-        let Some(machine) = machine.filter(|machine| machine.state != "removed") else { continue };
-        out.push(OnComputer {
+    let page = slice.page(rows, |row| row.name_key.clone());
+    let shown = |row: Here| -> Outcome<OnComputer> {
+        Ok(OnComputer {
             id: ComputerId::parse(&row.computer)?,
-            name: machine.name,
+            name: row.name,
             state: state_named(&row.state),
             version: unsigned(row.version),
             field: row.field,
             reason: row.reason,
             since: Timestamp::from_millis(row.since),
-        });
-    }
-    Ok(out)
+        })
+    };
+    Ok(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next })
 }

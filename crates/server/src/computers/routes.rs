@@ -10,7 +10,8 @@ use super::{find, journal, quarantine, show, shown};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::By;
-use crate::definitions::{Kind, Sight, Snapshot};
+use crate::definitions::Sight;
+use crate::definitions::current::current;
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
@@ -68,8 +69,7 @@ pub fn routes(routes: Routes) -> Routes {
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ComputerQuery>) -> Outcome<Json<Page<Computer>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    // Groups are all that a row shows of the definitions.
-    let all = Snapshot::load_kind(&app.store.pool, Kind::Group).await?;
+    let all = current(&app).await?;
     let reach = actor.reach(Action::ReadComputers);
     let sight = Sight::new(&actor, Action::ReadComputers, &all);
     let mut select = computer::Entity::find().filter(reach.within(computer::Column::Id));
@@ -99,8 +99,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Computer
     }
     let page = slice.page(select.all(&app.store.pool).await?, |row| row.name_key.clone());
     let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        let mut item = shown(&app, &row, &all).await?;
+    for mut item in shown(&app, &page.items, &all).await? {
         item.groups.retain(|group| sight.has_group(group));
         items.push(item);
     }
@@ -123,8 +122,9 @@ async fn tagged(app: &App, actor: &Actor, reference: &str) -> Outcome<Tagged<Com
 }
 
 async fn whole(app: &App, actor: &Actor, row: &computer::Model) -> Outcome<Computer> {
-    let all = Snapshot::load(&app.store.pool).await?;
-    let mut computer = shown(app, row, &all).await?;
+    let all = current(app).await?;
+    let found = shown(app, std::slice::from_ref(row), &all).await?;
+    let mut computer = found.into_iter().next().ok_or_else(|| Failure::internal("a computer was not shown"))?;
     let sight = Sight::new(actor, Action::ReadComputers, &all);
     computer.groups.retain(|group| sight.has_group(group));
     computer.policies = show::policies(app, row, &all).await?;

@@ -1,5 +1,7 @@
 //! A computer as the API shows it.
 
+use std::collections::HashMap;
+
 use brevet_api::rest::computer::{Computer, ComputerState, Held, JournalPosition, PolicyHere};
 use brevet_core::id::{ComputerId, Incarnation, PolicyId};
 use brevet_core::time::Timestamp;
@@ -8,26 +10,42 @@ use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use super::facts;
 use super::policies::state_named;
 use crate::app::App;
-use crate::definitions::{Content, Snapshot};
-use crate::documents::publish::concerning;
+use crate::definitions::{Content, Kind, Snapshot};
+use crate::documents::concern::concerning;
 use crate::documents::sequence::unsigned;
 use crate::http::failure::Outcome;
-use crate::store::entities::{computer, journal, policy_state};
+use crate::store::entities::{computer, computer_group, journal, policy_state};
 
-/// As the API shows it, without its policies.
+/// As the API shows them, without their policies, in their order.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn shown(app: &App, row: &computer::Model, all: &Snapshot) -> Outcome<Computer> {
+pub async fn shown(app: &App, rows: &[computer::Model], all: &Snapshot) -> Outcome<Vec<Computer>> {
+    let pool = &app.store.pool;
+    let journals = journal::Entity::find().filter(journal::Column::Computer.is_in(rows.iter().map(|row| &row.id)));
+    let journals: HashMap<(String, String), journal::Model> =
+        journals.all(pool).await?.into_iter().map(|journal| ((journal.computer.clone(), journal.incarnation.clone()), journal)).collect();
+    let names: HashMap<&str, &str> =
+        all.0.iter().filter(|it| it.content.kind() == Kind::Group).map(|it| (it.id.as_str(), it.content.name())).collect();
+    let mut groups: HashMap<String, Vec<String>> = HashMap::new();
+    let members = computer_group::Entity::find().filter(computer_group::Column::Name.is_in(rows.iter().map(|row| &row.name)));
+    for member in members.all(pool).await? {
+        let name = names.get(member.grp.as_str()).map(|name| (*name).to_owned());
+        groups.entry(member.name).or_default().extend(name);
+    }
+    groups.values_mut().for_each(|names| names.sort_unstable());
+    let one = |row: &computer::Model| {
+        let journal = journals.get(&(row.id.clone(), row.incarnation.clone()));
+        one(app, row, journal, groups.get(&row.name).cloned().unwrap_or_default())
+    };
+    rows.iter().map(one).collect()
+}
+
+fn one(app: &App, row: &computer::Model, journal: Option<&journal::Model>, groups: Vec<String>) -> Outcome<Computer> {
     let id = ComputerId::parse(&row.id)?;
-    let journal = journal::Entity::find_by_id((row.id.clone(), row.incarnation.clone())).one(&app.store.pool).await?;
     let position = journal.filter(|journal| journal.seq > 0).map(|journal| -> Outcome<JournalPosition> {
         let incarnation = Incarnation::parse(&journal.incarnation)?;
-        Ok(JournalPosition { incarnation, seq: unsigned(journal.seq), head: journal.head })
-    });
-    let groups = all.0.iter().filter_map(|definition| match &definition.content {
-        Content::Group(group) => group.computers.as_ref().filter(|members| members.contains(&row.name)).map(|_| group.name.clone()),
-        _ => None,
+        Ok(JournalPosition { incarnation, seq: unsigned(journal.seq), head: journal.head.clone() })
     });
     Ok(Computer {
         connected: crate::replicas::connected(app, &id, row.stream.as_deref()),
@@ -54,7 +72,7 @@ pub async fn shown(app: &App, row: &computer::Model, all: &Snapshot) -> Outcome<
         journal: position.transpose()?,
         facts: facts::shown(row),
         warnings: facts::warnings(row),
-        groups: groups.collect(),
+        groups,
         policies: Vec::new(),
     })
 }
@@ -66,7 +84,7 @@ pub async fn shown(app: &App, row: &computer::Model, all: &Snapshot) -> Outcome<
 pub async fn policies(app: &App, row: &computer::Model, all: &Snapshot) -> Outcome<Vec<PolicyHere>> {
     let states = policy_state::Entity::find().filter(policy_state::Column::Computer.eq(&row.id)).all(&app.store.pool).await?;
     let mut out = Vec::new();
-    for definition in concerning(row, all).filter(|definition| matches!(definition.content, Content::Policy(_))) {
+    for definition in concerning((&row.state, &row.name), all).filter(|definition| matches!(definition.content, Content::Policy(_))) {
         let said = states.iter().find(|state| state.policy == definition.id && unsigned(state.version) == definition.version);
         out.push(PolicyHere {
             id: PolicyId::parse(&definition.id)?,

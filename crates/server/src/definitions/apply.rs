@@ -10,7 +10,9 @@ use brevet_core::file::File;
 
 use super::check;
 use super::content::{Content, Kind, Snapshot, kind_name, of_file};
+use super::current::{current, within};
 use super::mistakes::{self, Known, Together};
+use super::near::Advice;
 use super::sight::Sight;
 use super::write::{self, Reason, errors_or_ok};
 use crate::access::{Action, Actor};
@@ -43,7 +45,7 @@ pub fn routes(routes: Routes) -> Routes {
 }
 
 async fn file(State(app): State<App>, actor: Actor) -> Outcome<Json<File>> {
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let seen = all.0.iter().filter(|definition| sight.sees(definition, &all)).cloned().collect();
     Ok(Json(Snapshot(seen).file()))
@@ -53,7 +55,7 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     let wanted = of_file(body.file);
     refuse_wrong_file(&wanted)?;
     let mut change = Change::begin(&app).await?;
-    let before = Snapshot::load(change.tx()).await?;
+    let before = within(&change).await?;
     let sight = Sight::new(&actor, Action::ChangePolicy, &before);
     if body.prune && !sight.is_whole() {
         return Err(
@@ -67,11 +69,12 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     if body.prune {
         changes.extend(prune(&change, &actor, &before, &wanted).await?);
     }
-    let after = Snapshot::load(change.tx()).await?;
-    errors_or_ok(with_places(&wanted).flat_map(|(place, content)| check::dangling(content, &after, &place)).collect())?;
+    let after = within(&change).await?;
+    let advice = Advice::default();
+    errors_or_ok(with_places(&wanted).flat_map(|(place, content)| check::dangling(content, &after, &place, &advice)).collect())?;
     let in_file: HashMap<_, _> = wanted.iter().map(|content| (content.key(), content)).collect();
     let others = after.0.iter().filter(|d| in_file.get(&d.content.key()).is_none_or(|content| **content != d.content));
-    errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()))).collect())?;
+    errors_or_ok(others.flat_map(|d| check::dangling(&d.content, &after, &format!("{:?}: ", d.content.name()), &advice)).collect())?;
     let (known, now) = (Known::load(change.tx(), &after).await?, change.now);
     if body.dry_run {
         drop(change);

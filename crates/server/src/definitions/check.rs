@@ -11,7 +11,7 @@ use brevet_core::file::{validate_group, validate_list};
 use brevet_core::policy::{Applications, PolicyError, Scope, validate};
 
 use super::content::{Content, Kind, Snapshot};
-use super::mistakes::nearest;
+use super::near::Advice;
 
 /// What is wrong with a definition by itself; fields begin with `prefix`.
 #[must_use]
@@ -132,31 +132,25 @@ impl References {
     }
 }
 
-fn names(all: &Snapshot, kind: Kind) -> Vec<String> {
-    all.0.iter().filter(|d| d.content.kind() == kind).map(|d| d.content.name().to_owned()).collect()
-}
-
 /// That it is not there, and which name is nearly it.
-fn absent(what: &str, name: &str, there: &[String]) -> String {
-    match nearest(name, there).filter(|near| *near != name) {
+fn absent((kind, what): (Kind, &str), name: &str, all: &Snapshot, advice: &Advice) -> String {
+    let there = all.0.iter().filter(|d| d.content.kind() == kind).map(|d| d.content.name());
+    match advice.nearest(name, there).filter(|near| *near != name) {
         Some(near) => format!("there is no {what} {name:?}; do you mean {near:?}?"),
         None => format!("there is no {what} {name:?}"),
     }
 }
 
-/// What a definition names that is not there.
+/// What a definition names that is not there. What is meant instead is looked for as long as there is advice.
 #[must_use]
-pub fn dangling(content: &Content, all: &Snapshot, prefix: &str) -> Vec<FieldError> {
+pub fn dangling(content: &Content, all: &Snapshot, prefix: &str, advice: &Advice) -> Vec<FieldError> {
     let found = references(content);
-    let lists = found.lists.into_iter().filter(|(_, name)| all.list(name).is_none());
-    let lists_there: Vec<String> = names(all, Kind::List);
-    let groups_there: Vec<String> = names(all, Kind::Group);
-    let mut errors: Vec<FieldError> = lists.map(|(field, name)| error(prefix, &field, absent("list", &name, &lists_there))).collect();
+    let (list, user_group, computer_group) = ((Kind::List, "list"), (Kind::Group, "group of users"), (Kind::Group, "group of computers"));
+    let lists = found.lists.into_iter().filter(|(_, name)| all.list(name).is_none()).map(|it| (list, it));
     let users = found.user_groups.into_iter().filter(|(_, name)| all.group(name).is_none_or(|g| g.users.is_none()));
-    errors.extend(users.map(|(field, name)| error(prefix, &field, absent("group of users", &name, &groups_there))));
     let computers = found.computer_groups.into_iter().filter(|(_, name)| all.group(name).is_none_or(|g| g.computers.is_none()));
-    errors.extend(computers.map(|(field, name)| error(prefix, &field, absent("group of computers", &name, &groups_there))));
-    errors
+    let missing = lists.chain(users.map(|it| (user_group, it))).chain(computers.map(|it| (computer_group, it)));
+    missing.map(|(what, (field, name))| error(prefix, &field, absent(what, &name, all, advice))).collect()
 }
 
 #[cfg(test)]
@@ -203,7 +197,7 @@ mod tests {
             "name = \"p\"\ncomputers = [\"group:web\"]\nusers = [\"group:team\", \"os-group:x\"]\nmode = \"deny\"\napplications = [{ list = \"L\" }]",
         )
         .unwrap();
-        let errors = dangling(&Content::Policy(Box::new(policy)), &Snapshot::default(), "policy[0].");
+        let errors = dangling(&Content::Policy(Box::new(policy)), &Snapshot::default(), "policy[0].", &Advice::default());
         let fields: Vec<&str> = errors.iter().map(|e| e.field.as_str()).collect();
         assert_eq!(fields, ["policy[0].applications[0].list", "policy[0].users[0]", "policy[0].computers[0]"]);
     }

@@ -177,14 +177,6 @@ impl Snapshot {
         Self::load_those(connection, Condition::all()).await
     }
 
-    /// Every group, and those of a kind: enough to tell who sees these. Cheaper by what the others say.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn load_kind<C: ConnectionTrait>(connection: &C, kind: Kind) -> Outcome<Self> {
-        Self::load_those(connection, definition::Column::Kind.is_in([kind_name(Kind::Group), kind_name(kind)]).into_condition()).await
-    }
-
     /// Every group, and what these documents were made of: enough to tell whom those concern.
     ///
     /// # Errors

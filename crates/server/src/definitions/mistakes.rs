@@ -10,6 +10,7 @@ use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::content::{Content, Snapshot, kind_name};
+use super::near::Advice;
 use super::sight::Sight;
 use crate::access::{role_name, roles_from_text};
 use crate::http::failure::Outcome;
@@ -72,6 +73,7 @@ pub struct Together<'a> {
     denies: Vec<&'a Policy>,
     /// Enabled policies that give something.
     giving: Vec<&'a Policy>,
+    advice: Advice,
 }
 
 impl<'a> Together<'a> {
@@ -84,7 +86,11 @@ impl<'a> Together<'a> {
             _ => None,
         });
         let (denies, giving): (Vec<_>, Vec<_>) = policies.partition(|policy| policy.mode == Mode::Deny);
-        Self { all, known, denies: denies.into_iter().filter(|deny| is_whole(deny)).collect(), giving }
+        Self { all, known, denies: denies.into_iter().filter(|deny| is_whole(deny)).collect(), giving, advice: Advice::default() }
+    }
+
+    fn nearest<'n>(&self, name: &str, known: impl IntoIterator<Item = &'n String>) -> Option<&'n str> {
+        self.advice.nearest(name, known.into_iter().map(String::as_str))
     }
 
     /// Everything about one definition that its author may not mean.
@@ -147,7 +153,7 @@ impl Found<'_> {
     /// A computer that is not there may come later; one that is nearly there is a slip.
     fn computer(&mut self, field: &str, name: &str) {
         if self.out.len() < MOST && !self.together.known.computers.contains(name) {
-            let hint = nearest(name, &self.together.known.computers).map(|near| format!("do you mean {near:?}?"));
+            let hint = self.together.nearest(name, &self.together.known.computers).map(|near| format!("do you mean {near:?}?"));
             self.add(field, "unknown_computer", format!("no computer {name:?} is enrolled"), hint);
         }
     }
@@ -191,7 +197,7 @@ impl Found<'_> {
                     self.add(&field, "empty_group", format!("the group {group:?} has no user"), None);
                 }
             } else if !entry.starts_with("os-group:") && !self.together.known.users.contains(entry) {
-                let near = nearest(entry, &self.together.known.users).filter(|near| near.chars().count() > 3);
+                let near = self.together.nearest(entry, &self.together.known.users).filter(|near| near.chars().count() > 3);
                 if let Some(near) = near {
                     self.add(&field, "unknown_user", format!("no user {entry:?} is known here"), Some(format!("do you mean {near:?}?")));
                 }
@@ -241,7 +247,7 @@ impl Found<'_> {
                 self.add(field, "no_approver", format!("{name:?} does not have the role approver"), Some(hint));
             }
             None => {
-                let hint = nearest(name, persons.keys()).map(|near| format!("do you mean {near:?}?"));
+                let hint = self.together.nearest(name, persons.keys()).map(|near| format!("do you mean {near:?}?"));
                 self.add(field, "unknown_person", format!("no enabled person is named {name:?}"), hint);
             }
         }
@@ -306,34 +312,4 @@ fn written_out<'a>(rules: &'a [Rule], all: &'a Snapshot) -> Vec<&'a Rule> {
 fn is_within(rule: &Rule, wide: &[&Rule]) -> bool {
     let any = Rule { arguments: None, ..rule.clone() };
     wide.iter().any(|other| **other == *rule || **other == any)
-}
-
-/// The name that is most like one that is not there, if it is like it.
-#[must_use]
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a String>) -> Option<&'a str> {
-    let most = match name.chars().count() {
-        0..=2 => return None,
-        3..=5 => 1,
-        _ => 2,
-    };
-    let wanted = name.to_lowercase();
-    let distance = |other: &str| strsim::damerau_levenshtein(&wanted, &other.to_lowercase());
-    let near = known.into_iter().filter(|other| other.len().abs_diff(name.len()) <= 8);
-    near.map(|other| (distance(other), other.as_str())).filter(|(distance, _)| *distance <= most).min().map(|(_, other)| other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slip_is_found_and_another_name_is_not() {
-        let known: Vec<String> = ["web-1", "alice", "Package tools"].map(str::to_owned).to_vec();
-        assert_eq!(nearest("wbe-1", &known), Some("web-1"));
-        assert_eq!(nearest("ALICE", &known), Some("alice"));
-        assert_eq!(nearest("package tool", &known), Some("Package tools"));
-        for other in ["bob", "db-77", "", "al"] {
-            assert_eq!(nearest(other, &known), None, "{other}");
-        }
-    }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::check::references;
 use super::content::{Content, Definition, Kind, Snapshot, kind_name};
+use super::current::{current, within};
 use super::sight::Sight;
 use super::write::{self, Reason};
 use crate::access::{Action, Actor};
@@ -20,18 +21,17 @@ use crate::http::extract::Versioned;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
 use crate::store::Change;
-use crate::store::entities::definition_change;
+use crate::store::entities::{definition, definition_change};
 
 /// A page of one kind, by name.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn list(app: &App, actor: &Actor, kind: Kind, slice: &Slice, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
-    let all = Snapshot::load_kind(&app.store.pool, kind).await?;
+    let all = current(app).await?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);
     let seen = all.0.iter().filter(|d| d.content.kind() == kind && keep(&d.content) && sight.sees(d, &all));
-    let wanted: Vec<Definition> = seen.cloned().collect();
-    slice.page_shown(wanted, |d| d.content.name().to_owned(), |d| d.shown())
+    slice.page_shown(seen.collect(), |d| d.content.name().to_owned(), Definition::shown)
 }
 
 /// One, by id or name.
@@ -39,7 +39,7 @@ pub async fn list(app: &App, actor: &Actor, kind: Kind, slice: &Slice, keep: imp
 /// # Errors
 /// `not_found`.
 pub async fn show(app: &App, actor: &Actor, kind: Kind, reference: &str) -> Outcome<Versioned<Value>> {
-    let all = Snapshot::load_kind(&app.store.pool, kind).await?;
+    let all = current(app).await?;
     let found = find(&all, actor, kind, reference)?;
     Ok(Versioned(found.version, found.shown()?))
 }
@@ -54,7 +54,7 @@ fn find<'a>(all: &'a Snapshot, actor: &Actor, kind: Kind, reference: &str) -> Ou
 /// `name_taken`, `invalid`.
 pub async fn create(app: &App, actor: &Actor, content: Content) -> Outcome<Response> {
     let mut change = Change::begin(app).await?;
-    let all = Snapshot::load(change.tx()).await?;
+    let all = within(&change).await?;
     Sight::new(actor, Action::ChangePolicy, &all).refuse_change(&content)?;
     write::refuse_if_wrong(&content, &all, "")?;
     let id = write::create(&change, actor, content).await?;
@@ -66,8 +66,8 @@ pub async fn create(app: &App, actor: &Actor, content: Content) -> Outcome<Respo
 
 /// The definition as this change leaves it.
 async fn after(change: &Change, id: &str) -> Outcome<Versioned<Value>> {
-    let all = Snapshot::load(change.tx()).await?;
-    let found = all.0.iter().find(|d| d.id == id).ok_or_else(|| Failure::internal("a definition is gone"))?;
+    let row = definition::Entity::find_by_id(id).one(change.tx()).await?;
+    let found = Definition::from_row(row.ok_or_else(|| Failure::internal("a definition is gone"))?)?;
     Ok(Versioned(found.version, found.shown()?))
 }
 
@@ -92,7 +92,7 @@ pub async fn modify(
     next: impl FnOnce(&Content) -> Outcome<(Content, Reason)>,
 ) -> Outcome<Versioned<Value>> {
     let mut change = Change::begin(app).await?;
-    let all = Snapshot::load(change.tx()).await?;
+    let all = within(&change).await?;
     let old = find(&all, actor, kind, reference)?;
     let sight = Sight::new(actor, Action::ChangePolicy, &all);
     sight.refuse_change(&old.content)?;
@@ -142,7 +142,7 @@ fn refuse_other_version(old: &Definition, expected: Option<u64>) -> Outcome<()> 
 /// `not_found`, `version_mismatch`, `in_use`.
 pub async fn delete(app: &App, actor: &Actor, kind: Kind, reference: &str, expected: Option<u64>) -> Outcome<StatusCode> {
     let mut change = Change::begin(app).await?;
-    let all = Snapshot::load(change.tx()).await?;
+    let all = within(&change).await?;
     let old = find(&all, actor, kind, reference)?;
     Sight::new(actor, Action::ChangePolicy, &all).refuse_change(&old.content)?;
     refuse_break_glass(old)?;
@@ -201,7 +201,7 @@ fn refuse_in_use(old: &Definition, all: &Snapshot) -> Outcome<()> {
 /// # Errors
 /// `not_found`.
 pub async fn history(app: &App, actor: &Actor, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<HistoryItem>> {
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(app).await?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);
     // Of what is deleted it is not known any more which computers it was for.
     if !sight.is_whole() {

@@ -7,6 +7,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter 
 
 use super::check;
 use super::content::{Content, Definition, Kind, Snapshot, kind_name, new_id};
+use super::near::Advice;
 use crate::access::Actor;
 use crate::audit::{By, NewEvent, record};
 use crate::http::failure::{Failure, Outcome};
@@ -218,7 +219,7 @@ async fn members_are(change: &Change, group: &str, names: &[String]) -> Outcome<
 /// `invalid` with every wrong field.
 pub fn refuse_if_wrong(content: &Content, all: &Snapshot, prefix: &str) -> Outcome<()> {
     let mut errors = check::alone(content, prefix);
-    errors.extend(check::dangling(content, all, prefix));
+    errors.extend(check::dangling(content, all, prefix, &Advice::default()));
     errors_or_ok(errors)
 }
 

@@ -11,10 +11,10 @@ use brevet_core::document::{
     SCHEMA, SettingsDocument, digest_of, seal,
 };
 use brevet_core::id::{AutonomousId, ComputerId, PolicyId};
-use brevet_core::policy::Scope;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, DerivePartialModel, EntityTrait as _, QueryFilter as _};
 
+use super::concern::Concern;
 use super::sequence::{append, forget_manifests, unsigned};
 use crate::computers::policies;
 use crate::definitions::check::references;
@@ -43,11 +43,24 @@ pub async fn publish(change: &mut Change) -> Outcome<()> {
         }
     }
     let settings = seal_settings(change).await?;
-    let computers = computer::Entity::find().filter(computer::Column::State.ne("removed")).all(change.tx()).await?;
-    for row in computers {
-        manifest(change, &row, &all, settings).await?;
+    let trust = instance::Entity::find().one(change.tx()).await?.ok_or_else(|| Failure::internal("no instance"))?;
+    let (concern, trust_version) = (Concern::new(&all), unsigned(trust.trust_version));
+    let computers = computer::Entity::find().filter(computer::Column::State.ne("removed"));
+    for row in computers.into_partial_model::<Machine>().all(change.tx()).await? {
+        manifest(change, &row, concern.of((&row.state, &row.name)), (trust_version, settings)).await?;
     }
     Ok(())
+}
+
+/// What a manifest needs to know of its computer: there may be ten thousand of them.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "computer::Entity")]
+struct Machine {
+    id: String,
+    name: String,
+    state: String,
+    epoch: i64,
+    manifest: String,
 }
 
 /// The document of a policy or an autonomous rule.
@@ -195,34 +208,14 @@ async fn seal_settings(change: &Change) -> Outcome<Digest> {
     Ok(envelope.digest()?)
 }
 
-/// Whether a scope names a computer, by name or by group.
-#[must_use]
-pub fn concerns(scope: &Scope, name: &str, all: &Snapshot) -> bool {
-    match scope {
-        Scope::All => true,
-        Scope::Named(names) => names.iter().any(|entry| match entry.strip_prefix("group:") {
-            Some(group) => all.group(group).and_then(|g| g.computers.as_ref()).is_some_and(|members| members.iter().any(|m| m == name)),
-            None => entry == name,
-        }),
-    }
-}
-
-/// Every enabled policy and autonomous rule that concerns a computer; none for one in quarantine.
-pub fn concerning<'a>(row: &'a computer::Model, all: &'a Snapshot) -> impl Iterator<Item = &'a Definition> {
-    all.0.iter().filter(move |d| {
-        row.state == "enrolled"
-            && match &d.content {
-                Content::Policy(policy) => policy.enabled && concerns(&policy.computers, &row.name, all),
-                Content::Autonomous(rule) => rule.enabled && concerns(&rule.computers, &row.name, all),
-                Content::Group(_) | Content::List(_) => false,
-            }
-    })
-}
-
 /// A new manifest, unless it would say what the last one said.
-async fn manifest(change: &mut Change, row: &computer::Model, all: &Snapshot, settings: Digest) -> Outcome<()> {
+async fn manifest(
+    change: &mut Change,
+    row: &Machine,
+    concerning: Vec<&Definition>,
+    (trust_version, settings): (u64, Digest),
+) -> Outcome<()> {
     let computer = ComputerId::parse(&row.id)?;
-    let trust = instance::Entity::find().one(change.tx()).await?.ok_or_else(|| Failure::internal("no instance"))?;
     let mut content = Manifest {
         schema: SCHEMA,
         computer: computer.clone(),
@@ -230,12 +223,11 @@ async fn manifest(change: &mut Change, row: &computer::Model, all: &Snapshot, se
         epoch: unsigned(row.epoch),
         seq: 0,
         time: brevet_core::time::Timestamp::from_millis(0),
-        trust_version: unsigned(trust.trust_version),
+        trust_version,
         policies: Vec::new(),
         autonomous: Vec::new(),
         settings,
     };
-    let concerning: Vec<&Definition> = concerning(row, all).collect();
     if concerning.len() > MOST_NAMED {
         let why =
             format!("{} policies and autonomous rules would concern computer {:?}, at most {MOST_NAMED} may", concerning.len(), row.name);
@@ -255,13 +247,14 @@ async fn manifest(change: &mut Change, row: &computer::Model, all: &Snapshot, se
             Content::Group(_) | Content::List(_) => {}
         }
     }
-    policies::note_sent(change, &row.id, &policies).await?;
     content.policies.sort_by(|a, b| a.id.cmp(&b.id));
     content.autonomous.sort_by(|a, b| a.id.cmp(&b.id));
     let says = Digest::of(&serde_json::to_vec(&content)?).to_string();
+    // Then its policies were noted as sent with that one.
     if says == row.manifest {
         return Ok(());
     }
+    policies::note_sent(change, &row.id, &policies).await?;
     computer::Entity::update_many()
         .col_expr(computer::Column::Manifest, Expr::value(says))
         .filter(computer::Column::Id.eq(&row.id))

@@ -6,6 +6,7 @@ use brevet_api::rest::grant::{Extend, GrantItem, GrantQuery, Revoke, RevokeAll, 
 use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
+use super::show::all_shown;
 use super::{OPEN, extend, origin_named, revoke, revoke_all, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -88,8 +89,8 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQue
     let large = [grant::Column::Command, grant::Column::Reason, grant::Column::Detail, grant::Column::Body];
     let found = bounded(pool, select, slice.limit, &large).await?;
     let mut page = slice.filling(found.more);
-    for row in found.rows {
-        if !page.add(row.id.clone(), shown(pool, row).await?)? {
+    for item in all_shown(pool, found.rows).await? {
+        if !page.add(item.id.to_string(), item)? {
             break;
         }
     }

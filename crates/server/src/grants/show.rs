@@ -1,4 +1,6 @@
-//! A grant as the API shows it, with the way of each document about it.
+//! A grant as the API shows it, with the way of each document about it. What stands beside the rows of a page is read once for all.
+
+use std::collections::HashMap;
 
 use brevet_api::rest::grant::{Delivery, DeliveryState, GrantItem, GrantOrigin, GrantState};
 use brevet_core::document::Kind;
@@ -9,7 +11,7 @@ use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter a
 use super::{origin_named, state_named};
 use crate::documents::sequence::unsigned;
 use crate::http::failure::Outcome;
-use crate::requests::show::{computer_ref, decisions};
+use crate::requests::show::{Computers, Decisions};
 use crate::store::entities::{grant, sequence};
 
 /// As the API shows it.
@@ -17,15 +19,48 @@ use crate::store::entities::{grant, sequence};
 /// # Errors
 /// When the database does not answer.
 pub async fn shown<C: ConnectionTrait>(connection: &C, row: grant::Model) -> Outcome<GrantItem> {
+    let beside = Beside::load(connection, std::slice::from_ref(&row)).await?;
+    item(row, &beside)
+}
+
+/// Several, in their order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all_shown<C: ConnectionTrait>(connection: &C, rows: Vec<grant::Model>) -> Outcome<Vec<GrantItem>> {
+    let beside = Beside::load(connection, &rows).await?;
+    rows.into_iter().map(|row| item(row, &beside)).collect()
+}
+
+/// What is shown with grants, read for all of them at once.
+struct Beside {
+    computers: Computers,
+    decisions: Decisions,
+    deliveries: HashMap<String, Vec<Delivery>>,
+}
+
+impl Beside {
+    async fn load<C: ConnectionTrait>(connection: &C, rows: &[grant::Model]) -> Outcome<Self> {
+        let decided = rows.iter().filter(|row| row.origin == "approved").filter_map(|row| row.request.as_ref());
+        Ok(Self {
+            computers: Computers::load(connection, rows.iter().map(|row| &row.computer)).await?,
+            decisions: Decisions::load(connection, decided).await?,
+            deliveries: deliveries(connection, rows.iter().map(|row| &row.id)).await?,
+        })
+    }
+}
+
+fn item(row: grant::Model, beside: &Beside) -> Outcome<GrantItem> {
     let approvals = match &row.request {
-        Some(request) if row.origin == "approved" => decisions(connection, request).await?,
-        _ => Vec::new(),
+        Some(request) if row.origin == "approved" => beside.decisions.on(request),
+        _ => &[],
     };
+    let approvals = approvals.iter().filter(|(kind, _)| kind != "declined").map(|(_, decision)| decision.clone()).collect();
     Ok(GrantItem {
         id: GrantId::parse(&row.id)?,
         origin: origin_named(&row.origin).unwrap_or(GrantOrigin::Approved),
         state: state_named(&row.state).unwrap_or(GrantState::Expired),
-        computer: computer_ref(connection, &row.computer).await?,
+        computer: beside.computers.named(&row.computer)?,
         user: row.user,
         target_user: row.target_user,
         command: row.command,
@@ -41,20 +76,21 @@ pub async fn shown<C: ConnectionTrait>(connection: &C, row: grant::Model) -> Out
         ends: Timestamp::from_millis(row.ends),
         ended: row.ended.map(Timestamp::from_millis),
         detail: row.detail,
-        approvals: approvals.into_iter().filter(|(kind, _)| kind != "declined").map(|(_, decision)| decision).collect(),
-        deliveries: deliveries(connection, &row.id).await?,
+        approvals,
+        deliveries: beside.deliveries.get(&row.id).cloned().unwrap_or_default(),
         redacted: row.redacted.map(Timestamp::from_millis),
     })
 }
 
-async fn deliveries<C: ConnectionTrait>(connection: &C, grant: &str) -> Outcome<Vec<Delivery>> {
+/// By grant, in their order.
+async fn deliveries<C: ConnectionTrait>(connection: &C, grants: impl Iterator<Item = &String>) -> Outcome<HashMap<String, Vec<Delivery>>> {
     let rows = sequence::Entity::find()
-        .filter(sequence::Column::Subject.eq(grant))
+        .filter(sequence::Column::Subject.is_in(grants))
         .order_by_asc(sequence::Column::Epoch)
         .order_by_asc(sequence::Column::Seq)
         .all(connection)
         .await?;
-    let shown = |row: sequence::Model| Delivery {
+    let shown = |row: &sequence::Model| Delivery {
         document: if row.kind == "revocation" { Kind::Revocation } else { Kind::Grant },
         seq: unsigned(row.seq),
         state: match row.state.as_str() {
@@ -67,5 +103,10 @@ async fn deliveries<C: ConnectionTrait>(connection: &C, grant: &str) -> Outcome<
         confirmed: row.confirmed.map(Timestamp::from_millis),
         processes_ended: row.processes_ended.and_then(|n| u32::try_from(n).ok()),
     };
-    Ok(rows.into_iter().map(shown).collect())
+    let mut all: HashMap<String, Vec<Delivery>> = HashMap::new();
+    for row in rows {
+        let delivery = shown(&row);
+        all.entry(row.subject).or_default().push(delivery);
+    }
+    Ok(all)
 }

@@ -15,9 +15,10 @@ use serde_json::Value;
 
 use crate::access::{Action, Actor};
 use crate::app::App;
+use crate::definitions::current::current;
 use crate::definitions::defined::{Defined, kept, remembered};
 use crate::definitions::write::Reason;
-use crate::definitions::{Content, Kind, Sight, Snapshot, mistakes, routes};
+use crate::definitions::{Content, Kind, Sight, mistakes, routes};
 use crate::http::extract::{Expected, Json, Path, Query, Versioned, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
@@ -144,7 +145,7 @@ async fn warnings(
     Query(query): Query<PageQuery>,
 ) -> Outcome<Json<Page<Mistake>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let policy = sight.find(&all, Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
     let known = mistakes::Known::load(&app.store.pool, &all).await?;
@@ -163,9 +164,8 @@ async fn computers(
     Query(query): Query<PageQuery>,
 ) -> Outcome<Json<Page<OnComputer>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let policy = sight.find(&all, Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
-    let states = crate::computers::policies::of_policy(&app, &policy.id, &actor.reach(Action::ReadComputers)).await?;
-    Ok(Json(slice.page_of(states, |state| state.name.clone())))
+    Ok(Json(crate::computers::policies::of_policy(&app, &policy.id, &actor.reach(Action::ReadComputers), &slice).await?))
 }

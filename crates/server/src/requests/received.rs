@@ -1,14 +1,17 @@
 //! What a computer's journal says of requests.
 
+use std::collections::{BTreeSet, HashMap};
+
 use brevet_core::id::{GrantId, RequestId};
-use brevet_core::policy::RequestTerms;
+use brevet_core::policy::{Policy, RequestTerms};
 use brevet_core::request::{Request, RequestState};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use super::state_name;
 use crate::definitions::write::signed;
+use crate::documents::sequence::unsigned;
 use crate::http::failure::Outcome;
 use crate::store::Change;
 use crate::store::entities::{definition_change, request};
@@ -85,15 +88,48 @@ async fn changed(change: &Change, computer: &str, row: request::Model, it: &Requ
     Ok(Told::Changed)
 }
 
-/// The terms that count: the server's own of that version of the policy, where it has them, not what the computer says they were.
+/// The terms that count for some requests: the server's own of that version of the policy, where it has them, not what the computer
+/// says they were.
+#[derive(Default)]
+pub struct Terms(HashMap<(String, u64), RequestTerms>);
+
+/// A policy may be large: so many are in memory at a time.
+const POLICIES: usize = 16;
+
+impl Terms {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn load<C: ConnectionTrait>(connection: &C, requests: &[Request]) -> Outcome<Self> {
+        use definition_change::Column as V;
+        let versions: BTreeSet<(&str, u64)> = requests.iter().map(|it| (it.policy.id.as_str(), it.policy.version)).collect();
+        let versions: Vec<(&str, u64)> = versions.into_iter().collect();
+        let mut all = Self::default();
+        for some in versions.chunks(POLICIES) {
+            let version = |(id, version): &(&str, u64)| Condition::all().add(V::Id.eq(*id)).add(V::Version.eq(signed(*version)));
+            let any = some.iter().map(version).fold(Condition::any(), Condition::add);
+            for row in definition_change::Entity::find().filter(any).all(connection).await? {
+                let policy = row.content.and_then(|text| serde_json::from_str::<Policy>(&text).ok());
+                all.0.extend(policy.map(|policy| ((row.id, unsigned(row.version)), policy.request)));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those of one of the requests.
+    #[must_use]
+    pub fn of<'a>(&'a self, it: &'a Request) -> &'a RequestTerms {
+        self.0.get(&(it.policy.id.to_string(), it.policy.version)).unwrap_or(&it.terms)
+    }
+}
+
+/// The terms that count for one request.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn terms<C: ConnectionTrait>(connection: &C, it: &Request) -> Outcome<RequestTerms> {
-    let key = (it.policy.id.to_string(), signed(it.policy.version));
-    let kept = definition_change::Entity::find_by_id(key).one(connection).await?.and_then(|row| row.content);
-    let policy = kept.and_then(|text| serde_json::from_str::<brevet_core::policy::Policy>(&text).ok());
-    Ok(policy.map_or_else(|| it.terms.clone(), |policy| policy.request))
+    Ok(Terms::load(connection, std::slice::from_ref(it)).await?.of(it).clone())
 }
 
 /// The request ended on the computer. What a person decided before stays decided.

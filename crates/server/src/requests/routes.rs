@@ -7,6 +7,7 @@ use brevet_api::rest::request::{Approve, Decline, RequestItem, RequestQuery};
 use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
+use super::show::all_shown;
 use super::{decide, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -82,8 +83,8 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
     }
     let found = bounded(pool, select, slice.limit, &[request::Column::Body]).await?;
     let mut page = slice.filling(found.more);
-    for row in found.rows {
-        if !page.add(row.id.clone(), shown(pool, row).await?)? {
+    for item in all_shown(pool, found.rows).await? {
+        if !page.add(item.id.to_string(), item)? {
             break;
         }
     }

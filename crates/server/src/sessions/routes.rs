@@ -15,7 +15,7 @@ use crate::http::failure::{Failure, Outcome};
 use crate::http::page::{Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::requests::policy_id;
-use crate::requests::show::computer_ref;
+use crate::requests::show::Computers;
 use crate::store::entities::session;
 
 /// This feature's routes.
@@ -55,10 +55,9 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQ
     }
     let found = bounded(pool, select, slice.limit, &[session::Column::Command, session::Column::Reason, session::Column::Record]).await?;
     let mut page = slice.filling(found.more);
+    let computers = Computers::load(pool, found.rows.iter().map(|row| &row.computer)).await?;
     for row in found.rows {
-        let id = row.id.clone();
-        let item = SessionItem { record: None, ..shown(&app, row).await? };
-        if !page.add(id, item)? {
+        if !page.add(row.id.clone(), shown(row, &computers)?)? {
             break;
         }
     }
@@ -70,14 +69,17 @@ async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> O
     if !actor.reach(Action::ReadSessions).covers(&app.store.pool, &row.computer).await? {
         return Err(Failure::not_found("session", &id));
     }
-    Ok(Json(shown(&app, row).await?))
+    let computers = Computers::load(&app.store.pool, std::iter::once(&row.computer)).await?;
+    let record = Some(serde_json::from_str(&row.record)?);
+    Ok(Json(SessionItem { record, ..shown(row, &computers)? }))
 }
 
-async fn shown(app: &App, row: session::Model) -> Outcome<SessionItem> {
+/// Without the record of its start, which only the page of one shows.
+fn shown(row: session::Model, computers: &Computers) -> Outcome<SessionItem> {
     Ok(SessionItem {
         id: SessionId::parse(&row.id)?,
         grant: GrantId::parse(&row.grant)?,
-        computer: computer_ref(&app.store.pool, &row.computer).await?,
+        computer: computers.named(&row.computer)?,
         state: if row.state == "ended" { SessionState::Ended } else { SessionState::Started },
         user: row.user,
         target_user: row.target_user,
@@ -90,7 +92,7 @@ async fn shown(app: &App, row: session::Model) -> Outcome<SessionItem> {
         ended: row.ended.map(Timestamp::from_millis),
         outcome: row.outcome.as_deref().map(serde_json::from_str).transpose()?,
         processes_ended: row.processes_ended.and_then(|n| u32::try_from(n).ok()),
-        record: Some(serde_json::from_str(&row.record)?),
+        record: None,
         redacted: row.redacted.map(Timestamp::from_millis),
     })
 }

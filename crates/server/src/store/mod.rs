@@ -25,6 +25,8 @@ mod m0100_counted;
 mod m0110_applications;
 mod m0110_sign_in;
 mod m0111_standing;
+mod m0110_stamp;
+mod m0111_lists;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -35,8 +37,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, TransactionOptions,
-    TransactionTrait as _,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    TransactionOptions, TransactionTrait as _,
 };
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -70,6 +72,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0110_applications::Applications),
             Box::new(m0110_sign_in::SignIn),
             Box::new(m0111_standing::Standing),
+            Box::new(m0110_stamp::Stamp),
+            Box::new(m0111_lists::Lists),
         ];
         std::iter::once(first).chain(later).collect()
     }
@@ -133,6 +137,19 @@ impl Store {
         // SQLite reads in a transaction from one snapshot anyway.
         let isolation_level = self.shared().then_some(IsolationLevel::RepeatableRead);
         self.pool.begin_with_options(TransactionOptions { isolation_level, ..TransactionOptions::default() }).await
+    }
+
+    /// Has SQLite look at what its tables hold now, so that it chooses the right index. PostgreSQL does so by itself.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn analyse(&self) -> Result<(), DbErr> {
+        if !self.shared() {
+            let _writer = self.writer.lock().await;
+            // All tables that changed much since the last time, by a bounded sample of each.
+            self.pool.execute_unprepared("PRAGMA optimize = 0x10002").await?;
+        }
+        Ok(())
     }
 
     /// Brings the schema up to this version.

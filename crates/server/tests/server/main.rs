@@ -28,6 +28,7 @@ mod console_sign_in;
 mod console_single;
 #[cfg(test)]
 mod console_speed;
+mod current;
 #[cfg(test)]
 mod decisions;
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub mod instance {
         pub trust_version: i64,
         pub url: String,
         pub created: i64,
+        /// Another text after each change of any definition: the database sees to it.
+        pub definitions: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
