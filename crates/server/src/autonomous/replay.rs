@@ -23,7 +23,8 @@ use crate::app::App;
 use crate::definitions::check::alone;
 use crate::definitions::write::errors_or_ok;
 use crate::definitions::{Content, Snapshot};
-use crate::documents::publish::{Named, concerns, named};
+use crate::documents::concern::Concern;
+use crate::documents::publish::{Named, named};
 use crate::http::extract::{Body, Json};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::bounded;
@@ -78,7 +79,8 @@ async fn names(app: &App, actor: &Actor, rule: &AutonomousRule, all: &Snapshot) 
         .into_tuple()
         .all(&app.store.pool)
         .await?;
-    Ok(rows.into_iter().filter(|(_, name)| concerns(&rule.computers, name, all)).collect())
+    let concern = Concern::new(all);
+    Ok(rows.into_iter().filter(|(_, name)| concern.is_named(&rule.computers, name)).collect())
 }
 
 type Found = Vec<(RequestState, String, Request)>;

@@ -12,6 +12,7 @@ use brevet_core::words;
 use super::check::{alone, dangling};
 use super::content::{Content, Snapshot};
 use super::mistakes::{self, Known, Together};
+use super::near::Advice;
 use super::sight::Sight;
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -43,7 +44,7 @@ async fn check(State(app): State<App>, actor: Actor, Body(body): Body<Check>) ->
     let mut all = Snapshot::load(&app.store.pool).await?;
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let mut errors = alone(&content, "");
-    errors.extend(dangling(&content, &all, ""));
+    errors.extend(dangling(&content, &all, "", &Advice::default()));
     errors.extend(taken(&content, body.replaces.as_deref(), &all, &sight)?);
     // It is held against the others, not against what it takes the place of.
     let replaced = body.replaces.as_deref().and_then(|reference| sight.find(&all, content.kind(), reference)).map(|found| found.id.clone());

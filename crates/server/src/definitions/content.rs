@@ -7,7 +7,6 @@ use brevet_core::file::{File, Group, List};
 use brevet_core::id::{AutonomousId, GroupId, ListId, PolicyId};
 use brevet_core::policy::Policy;
 use brevet_core::time::Timestamp;
-use sea_orm::sea_query::IntoCondition as _;
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
 
 use crate::clock::{NoRandomness, id};

@@ -71,6 +71,12 @@ impl<'a> Concern<'a> {
         Self { all, groups, everywhere, named }
     }
 
+    /// Whether a scope names a computer.
+    #[must_use]
+    pub fn is_named(&self, scope: &Scope, name: &str) -> bool {
+        concerns(scope, name, self.groups.get(name).unwrap_or(&HashSet::new()))
+    }
+
     /// As `concerning`.
     #[must_use]
     pub fn of(&self, (state, name): (&str, &str)) -> Vec<&'a Definition> {

@@ -15,7 +15,8 @@ use brevet_core::user::{Member, User};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::definitions::{Content, Sight, Snapshot};
-use crate::documents::publish::{concerns, policy_document};
+use crate::documents::concern::Concern;
+use crate::documents::publish::policy_document;
 use crate::http::extract::{Body, Json};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::routes::{Routes, doc};
@@ -43,13 +44,14 @@ async fn test(State(app): State<App>, actor: Actor, Body(body): Body<Test>) -> O
     if body.user.is_empty() {
         return Err(Failure::field("user", "is empty: say who would run it"));
     }
+    let concern = Concern::new(&all);
     let (mut here, mut others) = (Vec::new(), Vec::new());
     for definition in all.0.iter().filter(|definition| sight.sees(definition, &all)) {
         let Content::Policy(policy) = &definition.content else { continue };
         let Some(document) = policy_document(definition, &all)? else { continue };
         if !policy.enabled {
             others.push(not_looked_at(&document, "it is disabled"));
-        } else if concerns(&policy.computers, &body.computer, &all) {
+        } else if concern.is_named(&policy.computers, &body.computer) {
             here.push(document);
         } else {
             others.push(not_looked_at(&document, "it is not for this computer"));
