@@ -9,7 +9,7 @@ PROGRAMS = --package brevet-server --package brevet-agent --package brevet-broke
 TRIPLE := $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC_CLIENT = RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --quiet --release --package brevet-cli --target $(TRIPLE) && cp --remove-destination "$(TARGET)/$(TRIPLE)/release/brevet" "$(TARGET)/release/brevet"
 
-.PHONY: demo demo-once up down test test-long fuzz check bench packages build
+.PHONY: screenshots demo demo-once up down test test-long fuzz check bench packages build
 
 packages:
 	@sh packaging/debian-packages.sh
@@ -30,6 +30,11 @@ up: packages
 
 down:
 	@"$(TARGET)/release/xtask" down --directory "$(DIR)"
+
+# Pictures of every page of the console in both themes, for docs/guide/administrator.md.
+screenshots: build
+	@sh packaging/debian-packages.sh test
+	@"$(TARGET)/debug/xtask" screenshots --programs "$(TARGET)/debug"
 
 test: build
 	@sh packaging/test.sh

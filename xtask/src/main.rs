@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod demo;
 mod long;
+mod screenshots;
 mod stop;
 mod up;
 
@@ -74,6 +75,12 @@ enum Task {
         #[arg(long, default_value_t = 1_000_000)]
         cases: u64,
     },
+    /// A picture of every page of the console in both themes, in docs/guide/screenshots
+    Screenshots {
+        /// Folder with the built programs
+        #[arg(long)]
+        programs: PathBuf,
+    },
     /// Rules of the house that no compiler checks
     Check,
 }
@@ -97,6 +104,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Hold { programs, directory } => up::hold(programs, directory),
         Task::Bench { programs, natives, rounds, only } => bench::Bench { programs, natives, rounds, only }.run(),
         Task::TestLong { cases } => long::run(cases),
+        Task::Screenshots { programs } => screenshots::run(programs),
         Task::Check => check::run(),
     }
 }

@@ -125,6 +125,8 @@ ids! {
     DeliveryId, "ntf", "notification";
     /// A legal hold.
     HoldId, "hld", "hold";
+    /// A saved view of the audit log.
+    ViewId, "viw", "saved view";
     /// A change that waits for a second person.
     ProposalId, "prp", "proposal";
     /// Access that was opened without approval.

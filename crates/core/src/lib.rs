@@ -28,3 +28,4 @@ pub mod toml_text;
 mod truth;
 pub mod user;
 pub mod words;
+pub mod zone;

@@ -12,7 +12,7 @@ if (!given) throw new Error("run by the Rust tests alone: cargo nextest run -p b
 export const stage = JSON.parse(given);
 
 /** A test of at most a minute: a page that hangs, hangs nothing else. */
-export const test = (name, body) => unbounded(name, { timeout: 60_000 }, body);
+export const test = (name, body, timeout = 60_000) => unbounded(name, { timeout }, body);
 
 /** Runs a program to its end: {code, stdout, stderr}. */
 export async function run(program, args, { env = {}, input = "" } = {}) {
@@ -37,6 +37,14 @@ export async function ctl(...args) {
   const done = await run(`${stage.bin}/brevetctl`, ["--json", ...args], { env });
   if (done.code !== 0) throw new Error(`brevetctl ${args.join(" ")}: exit ${done.code}: ${done.stderr}${done.stdout}`);
   return done.stdout.trim() === "" ? null : JSON.parse(done.stdout);
+}
+
+/** `brevetctl` as the owner, for what prints no JSON that is needed. */
+export async function ctlText(...args) {
+  const env = { BREVET_SERVER: stage.server, BREVET_CA: stage.ca, BREVET_TOKEN: stage.token, HOME: stage.home };
+  const done = await run(`${stage.bin}/brevetctl`, args, { env });
+  if (done.code !== 0) throw new Error(`brevetctl ${args.join(" ")}: exit ${done.code}: ${done.stderr}${done.stdout}`);
+  return done.stdout;
 }
 
 /** Applies TOML in which USER and TOOLS stand for the user's name and the folder of tools, and waits until the computer holds it. */

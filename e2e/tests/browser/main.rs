@@ -58,6 +58,21 @@ fn a_real_provider_of_single_sign_on_signs_in_whom_somebody_here_is() {
     run("single_sign_on");
 }
 
+#[test]
+fn on_no_page_is_a_text_taken_for_markup_and_axe_finds_nothing() {
+    run("everywhere");
+}
+
+#[test]
+fn other_sites_and_other_scopes_get_nothing() {
+    run("abuse");
+}
+
+#[test]
+fn a_restart_and_a_lost_connection_are_said_and_got_over() {
+    run("lost");
+}
+
 /// A script of `specs` that no test runs would be forgotten.
 #[test]
 fn every_script_is_run() {

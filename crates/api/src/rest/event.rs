@@ -90,6 +90,9 @@ pub const SERVER_KINDS: &[&str] = &[
     "server.moved",
     "server.restored",
     "setting.changed",
+    "view.changed",
+    "view.created",
+    "view.deleted",
 ];
 
 /// One event.
@@ -245,7 +248,7 @@ pub struct DayCounts {
 
 /// Query of `GET events` and `GET events/export`; every condition must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams), into_params(parameter_in = Query))]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams, utoipa::ToSchema), into_params(parameter_in = Query))]
 #[serde(deny_unknown_fields, default)]
 pub struct EventQuery {
     /// How many at most; 50 where absent.

@@ -52,6 +52,7 @@
 //! | `GET events?…` · `GET events/{id}` | `event::EventQuery` → page of `event::Event` · `Event` |
 //! | `GET events/counts?kind&days` | `event::CountQuery` → `event::EventCounts`: how many of each kind on each day |
 //! | `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → text, oldest first |
+//! | `GET, POST event-views` · `GET, PUT, DELETE event-views/{id}` | `view::NewEventView` → page of `view::EventView` · `EventView`: one's own alone |
 //! | `POST events/redact` | `event::Redact` → `event::Redacted`; an owner's, call again while `left` |
 //! | `GET, POST holds` · `GET holds/{ref}` | `hold::HoldQuery`, `hold::NewHold` → page of `hold::Hold` · 201 `Hold` |
 //! | `POST holds/{ref}/release` | `computer::Because` → `Hold` |
@@ -127,6 +128,7 @@ pub mod setting;
 pub mod sign_in;
 pub mod status;
 pub mod token;
+pub mod view;
 pub mod warning;
 
 pub use error::{Code, Problem};

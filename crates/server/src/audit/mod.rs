@@ -4,8 +4,10 @@ mod beyond;
 mod counts;
 mod export;
 mod filter;
+pub mod pages;
 mod query;
 pub mod record;
+mod views;
 pub mod words;
 
 pub use filter::in_reach;

@@ -27,7 +27,7 @@ pub(super) const LARGE: [event::Column; 3] = [event::Column::Summary, event::Col
 
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
-    routes
+    super::views::routes(routes)
         .on(
             Method::GET,
             "/events",

@@ -14,8 +14,8 @@ mod shell;
 mod signed_out;
 pub(crate) mod theme;
 mod token;
-#[expect(dead_code, reason = "pages of other features take the rest")]
 mod visitor;
+pub(crate) mod zone;
 
 use askama::Template;
 use axum::middleware::{from_fn_with_state, map_response};
@@ -53,6 +53,12 @@ pub fn routes(app: &App, inside: Router) -> Router<App> {
         .merge(crate::lists::pages::pages())
         .merge(crate::groups::pages::pages())
         .merge(crate::sign_in::pages::pages(app))
+        .merge(crate::audit::pages::pages())
+        .merge(crate::settings::pages::pages())
+        .merge(crate::people::pages::pages())
+        .merge(crate::tokens::pages::pages())
+        .merge(crate::notification::pages::pages())
+        .merge(crate::retention::pages::pages())
         .layer(from_fn_with_state(app.clone(), failed::around))
         .layer(map_response(varied))
         .layer(Extension(visitor::Inside(inside)))

@@ -28,6 +28,8 @@ pub(super) fn words(said: &str) -> Option<&'static str> {
         "passkey-added" => "The passkey is added.",
         "credential-removed" => "Removed, and you are signed out everywhere else.",
         "too-late" => "That took too long, or it was done already. Begin again.",
+        "test-sent" => "A test is on its way. Whether it came is below.",
+        "sent-again" => "It is sent again.",
         "ended" => "Ended.",
         "opened" => "Opened. It ends by itself, everybody who was not asked is told, and another person reviews it.",
         "quarantined" => "Quarantined: its rights end as soon as it hears of it.",

@@ -102,6 +102,14 @@ impl Failure {
         &self.errors
     }
 
+    /// What is wrong with a control of a form: whatever field, or part of one, has its name.
+    #[must_use]
+    pub fn about(&self, control: &str) -> Option<String> {
+        let of_it = |field: &str| field.split(['.', '[']).any(|part| part == control);
+        let reasons: Vec<&str> = self.errors.iter().filter(|one| of_it(&one.field)).map(|one| one.reason.as_str()).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
     /// A fault of ours; the cause goes to the log.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

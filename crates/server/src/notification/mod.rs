@@ -7,6 +7,7 @@ mod dispatch;
 mod email;
 mod log;
 pub mod outbox;
+pub mod pages;
 mod recipients;
 mod routes;
 mod targets;

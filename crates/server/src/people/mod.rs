@@ -1,5 +1,6 @@
 //! Persons: who signs in, with which roles, and which OS users they are.
 
+pub mod pages;
 mod routes;
 pub mod scopes;
 pub mod store;

@@ -15,7 +15,7 @@ use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::signed_in::hash;
 use crate::store::Change;
-use crate::store::entities::{computer, person, person_os_user, sign_in, token};
+use crate::store::entities::{computer, event_view, person, person_os_user, sign_in, token};
 
 /// How long a sign-in link works.
 pub const LINK_LIVES: Length = Length::from_hours(1);
@@ -144,6 +144,7 @@ pub async fn remove(change: &Change, person: &person::Model) -> Outcome<Ended> {
         .exec(change.tx())
         .await?;
     sign_in::Entity::delete_many().filter(sign_in::Column::Person.eq(id)).exec(change.tx()).await?;
+    event_view::Entity::delete_many().filter(event_view::Column::Person.eq(id)).exec(change.tx()).await?;
     let sessions = crate::sign_in::end_all(change, id, None).await?;
     crate::sign_in::remove_all(change, id).await?;
     let os_users = person_os_user::Entity::delete_many().filter(person_os_user::Column::Person.eq(id)).exec(change.tx()).await?;

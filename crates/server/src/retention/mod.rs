@@ -7,6 +7,7 @@
 mod blank;
 mod covers;
 mod holds;
+pub mod pages;
 mod redact;
 
 pub use holds::routes;

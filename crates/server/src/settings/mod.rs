@@ -1,5 +1,7 @@
 //! Settings, and what the installation says of itself.
 
+pub mod pages;
+
 use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::instance::{Instance, Me};

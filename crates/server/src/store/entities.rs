@@ -13,6 +13,7 @@ mod records;
 mod replicas;
 mod rights;
 mod scope;
+mod view;
 
 pub use applications::*;
 pub use credentials::*;
@@ -24,3 +25,4 @@ pub use records::*;
 pub use replicas::*;
 pub use rights::*;
 pub use scope::*;
+pub use view::*;

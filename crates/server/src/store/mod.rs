@@ -27,6 +27,7 @@ mod m0110_sign_in;
 mod m0111_standing;
 mod m0110_stamp;
 mod m0111_lists;
+mod m0120_views;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0111_standing::Standing),
             Box::new(m0110_stamp::Stamp),
             Box::new(m0111_lists::Lists),
+            Box::new(m0120_views::Views),
         ];
         std::iter::once(first).chain(later).collect()
     }

@@ -17,11 +17,15 @@ mod console_access;
 #[cfg(test)]
 mod console_applications;
 #[cfg(test)]
+mod console_events;
+#[cfg(test)]
 mod console_overview;
 #[cfg(test)]
 mod console_passkey;
 #[cfg(test)]
 mod console_policies;
+#[cfg(test)]
+mod console_settings;
 #[cfg(test)]
 mod console_sign_in;
 #[cfg(test)]

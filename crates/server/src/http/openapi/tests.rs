@@ -19,6 +19,7 @@ use brevet_api::rest::session::SessionItem;
 use brevet_api::rest::setting::{SetValue, Setting};
 use brevet_api::rest::status::Status;
 use brevet_api::rest::token::{NewToken, Token, TokenCreated};
+use brevet_api::rest::view::{EventView, NewEventView};
 use brevet_core::autonomous::AutonomousRule;
 use brevet_core::file::{File, Group, List};
 use brevet_core::policy::Policy;
@@ -47,7 +48,7 @@ fn each_example_is_one_of_its_type() {
     each_is!(examples: Check Checked Test Tested PolicyStanding Replay Replayed Use Application);
     each_is!(examples: Policy StoredPolicy List StoredList Group StoredGroup AutonomousRule StoredAutonomous Shadow File Apply Applied);
     each_is!(examples: Change OnComputer Computer Because JournalPage NewEnrolmentToken EnrolmentToken EnrolmentTokenCreated);
-    each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke RevokeAll RevokedAll SessionItem Event Redact Redacted Hold NewHold Instance Me Setting SetValue);
+    each_is!(examples: RequestItem Approve Decline GrantItem Extend Revoke RevokeAll RevokedAll SessionItem Event Redact Redacted EventView NewEventView Hold NewHold Instance Me Setting SetValue);
     each_is!(examples: Status);
     each_is!(examples: Person NewPerson Roles Enabled OsUser NoOsUser SignIn NewToken Token TokenCreated);
     each_is!(examples: Proposal Close Confirmed BreakGlass OpenBreakGlass NewReview);

@@ -1,0 +1,69 @@
+// Something of everything, so that every page has something to show: in plain words, or with markup in every text that somebody can write.
+import assert from "node:assert/strict";
+import { apply, brevet, ctl, ctlText, stage, until } from "./brevet.js";
+
+/** Runs when somebody's text is taken for markup. */
+export const MARKUP = `<img src=x onerror="window.hit=1"><script>window.hit=1</script>`;
+
+/** `odd` is added to every text: nothing, or markup. */
+export async function seed(odd = "") {
+  const text = (words) => JSON.stringify(odd ? `${words} ${odd}` : words);
+  await apply(`
+[[group]]
+name = ${text("Web servers")}
+computers = ["${stage.computer}", "web-2"]
+
+[[list]]
+name = ${text("Reporting tools")}
+rules = [{ file = "/usr/bin/id" }, { file = "/usr/bin/uname" }]
+
+[[policy]]
+name = ${text("Web team reads what is there")}
+description = ${text("Asked for and approved; one hour at most")}
+message = ${text("Questions: #web-ops")}
+users = ["USER"]
+computers = [${JSON.stringify(odd ? `group:Web servers ${odd}` : "group:Web servers")}]
+mode = "request"
+applications = [{ list = ${text("Reporting tools")} }]
+
+[[policy]]
+name = ${text("Waiting is allowed")}
+users = ["USER"]
+computers = "all"
+mode = "justify"
+authentication = "none"
+applications = [{ file = "/usr/bin/sleep" }]
+
+[[autonomous]]
+name = ${text("Unchanged tools")}
+shadow = true
+users = ["USER"]
+computers = "all"
+applications = [{ file = "/usr/bin/uname" }]
+max_duration = "30m"
+unchanged_only = true
+`);
+  const ask = async (reason, ...command) => {
+    const asked = await brevet("run", "--no-wait", "--reason", odd ? `${reason} ${odd}` : reason, "--for", "20m", "--", ...command).ended;
+    assert.equal(asked.code, 75, asked.stderr);
+    return asked;
+  };
+  await ask("who am I there?", "/usr/bin/id", "-u");
+  await ask("which kernel is it?", "/usr/bin/uname", "-a", ...(odd ? [odd] : []));
+  await ask("groups for the audit", "/usr/bin/id", "-G");
+  const pending = await until("three requests", async () => {
+    const { items } = await ctl("request", "list", "--state", "pending");
+    return items.length === 3 ? items : null;
+  });
+  const of = (word) => pending.find((one) => one.command.includes(word)).id;
+  await ctl("request", "approve", of("-u"), "--for", "15m", "--comment", odd ? `go on ${odd}` : "go on");
+  await ctl("request", "decline", of("-G"), "--comment", odd ? `not today ${odd}` : "not today");
+  await until("the grant to arrive", async () => (await ctl("grant", "list")).items.some((one) => one.deliveries?.some((d) => d.state !== "sent")));
+  const session = brevet("run", "--reason", odd ? `waiting for the deployment ${odd}` : "waiting for the deployment", "--", "/usr/bin/sleep", "600");
+  await until("the session", async () => (await ctl("session", "list")).items.some((one) => one.state === "active"));
+  await ctl("person", "create", odd ? `Ann ${odd}` : "Ann", "--role", "approver", "--role", "auditor");
+  await ctlText("hold", "create", odd ? `Case 7 ${odd}` : "Case 7", "--reason", odd ? `file 7/26 ${odd}` : "file 7/26", "--user", stage.user.name);
+  await ctlText("notification", "create", odd ? `Chat ${odd}` : "Chat", "--webhook", "https://chat.example.org/hook", "--events", "request.");
+  await ctlText("enrolment-token", "create");
+  return session;
+}
