@@ -56,8 +56,6 @@ pub(crate) struct Visitor {
     pub actor: Actor,
     /// Where they are signed in.
     pub signed: console_session::Model,
-    /// Whether htmx asked, for a part of the page.
-    pub part: bool,
     session: Digest,
     inside: Router,
     theme: &'static str,
@@ -224,7 +222,7 @@ impl FromRequestParts<App> for Visitor {
         let said = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .find(|(name, _)| name == "said")
             .map(|(_, value)| value.into_owned());
-        Ok(Self { app: app.clone(), actor, signed, invited, part, session, inside, theme: super::theme::of(&parts.headers), said, path })
+        Ok(Self { app: app.clone(), actor, signed, invited, session, inside, theme: super::theme::of(&parts.headers), said, path })
     }
 }
 

@@ -32,6 +32,7 @@ mod console_sign_in;
 mod console_single;
 #[cfg(test)]
 mod console_speed;
+#[cfg(test)]
 mod current;
 #[cfg(test)]
 mod decisions;
