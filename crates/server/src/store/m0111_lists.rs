@@ -23,7 +23,6 @@ impl MigrationTrait for Lists {
                 manager.drop_index(Index::drop().name(format!("{table}_{column}")).table(Alias::new(table)).to_owned()).await?;
             }
         }
-        let of_policy = Index::create().name("policy_state_policy").table(Alias::new("policy_state")).col(Alias::new("policy")).to_owned();
-        manager.create_index(of_policy).await
+        Ok(())
     }
 }

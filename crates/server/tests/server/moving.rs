@@ -72,6 +72,7 @@ async fn lived() -> Lived {
     let opened =
         json!({ "computer": "web-1", "user": "alice", "application": { "file": "/usr/bin/true" }, "for": "8h", "reason": "ünïcödé" });
     owner.post("/break-glass", opened).await.ok();
+    owner.post("/event-views", json!({ "name": "ünïcödé", "query": { "kind": "request.*" } })).await.ok();
     // One proposal that waits, one that was confirmed.
     owner.post("/persons", json!({ "name": "second", "roles": ["owner"] })).await.ok();
     let second = server.own_token("second").await;
