@@ -12,7 +12,7 @@ if (!given) throw new Error("run by the Rust tests alone: cargo nextest run -p b
 export const stage = JSON.parse(given);
 
 /** A test of at most a minute: a page that hangs, hangs nothing else. */
-export const test = (name, body, timeout = 60_000) => unbounded(name, { timeout }, body);
+export const test = (name, body, timeout = 120_000) => unbounded(name, { timeout }, body);
 
 /** Runs a program to its end: {code, stdout, stderr}. */
 export async function run(program, args, { env = {}, input = "" } = {}) {

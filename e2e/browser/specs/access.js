@@ -87,7 +87,7 @@ test("two approvers see each other's decision, and who types loses nothing meanw
 });
 
 test("several are decided at once, each with a result, and by keyboard alone", async () => {
-  const asked = [await asks("one of two", "/usr/bin/id", "-u"), await asks("two of two", "/usr/bin/id", "-g")];
+  const asked = [await asks("one of two", "/usr/bin/id", "-u"), await asks("two of two", "/usr/bin/sleep", "0")];
   await page.goto(`${stage.server}/requests`);
   await accessible(page);
   for (const at of [0, 1]) {

@@ -54,7 +54,7 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        // A line each, so that branches can be put together.
+        // A line each, so that branches can be put together, in the order of their names: by that a database is known to be of this version.
         let first: Box<dyn MigrationTrait> = Box::new(first::First);
         let later: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m0030_idempotency::IdempotencyOwner),
@@ -72,9 +72,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0100_counted::Counted),
             Box::new(m0110_applications::Applications),
             Box::new(m0110_sign_in::SignIn),
-            Box::new(m0111_standing::Standing),
             Box::new(m0110_stamp::Stamp),
             Box::new(m0111_lists::Lists),
+            Box::new(m0111_standing::Standing),
             Box::new(m0120_views::Views),
         ];
         std::iter::once(first).chain(later).collect()
