@@ -17,6 +17,7 @@ pub struct Failure {
     hint: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<u64>,
+    by_role: bool,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -27,7 +28,14 @@ impl Failure {
     /// With a code alone.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, detail: None, hint: None, errors: Vec::new(), retry_after: None, cause: None }
+        Self { code, detail: None, hint: None, errors: Vec::new(), retry_after: None, by_role: false, cause: None }
+    }
+
+    /// Nobody with these roles may do this.
+    #[must_use]
+    pub fn by_role(roles: &str) -> Self {
+        let refused = Self::new(Code::Forbidden).because(format!("your roles here ({roles}) do not allow it"));
+        Self { by_role: true, ..refused }
     }
 
     /// What exactly; user input in it must be quoted and escaped.
@@ -80,6 +88,15 @@ impl Failure {
     #[must_use]
     pub fn is_internal(&self) -> bool {
         self.code == Code::Internal
+    }
+
+    /// What a form can say beside its fields; else it is a page of its own: who may not send a form is not offered it, and would not see
+    /// there why.
+    ///
+    /// # Errors
+    /// Itself.
+    pub fn at_form(self) -> Outcome<Self> {
+        if self.by_role { Err(self) } else { Ok(self) }
     }
 
     /// What to show of it beside a form: what exactly, every wrong field, and what to do next.
@@ -159,12 +176,21 @@ pub(crate) struct Saying {
     hint: Option<String>,
     errors: Vec<FieldError>,
     retry_after: Option<u64>,
+    by_role: bool,
 }
 
 /// A call from inside failed: so does what made it.
 impl From<Said> for Failure {
     fn from(Said(said): Said) -> Self {
-        Self { code: said.code, detail: said.detail, hint: said.hint, errors: said.errors, retry_after: said.retry_after, cause: None }
+        Self {
+            code: said.code,
+            detail: said.detail,
+            hint: said.hint,
+            errors: said.errors,
+            retry_after: said.retry_after,
+            by_role: said.by_role,
+            cause: None,
+        }
     }
 }
 
@@ -218,7 +244,14 @@ impl IntoResponse for Failure {
             tracing::error!(cause = %chain(cause.as_ref()), "a call failed");
         }
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let saying = Saying { code: self.code, detail: self.detail, hint: self.hint, errors: self.errors, retry_after: self.retry_after };
+        let saying = Saying {
+            code: self.code,
+            detail: self.detail,
+            hint: self.hint,
+            errors: self.errors,
+            retry_after: self.retry_after,
+            by_role: self.by_role,
+        };
         let mut response = (status, saying.clone().body("none", "")).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {

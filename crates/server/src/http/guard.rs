@@ -57,7 +57,7 @@ async fn admitted(entry: &Entry, call: &Parts) -> Outcome<Actor> {
     };
     if !actor.may(entry.action) {
         let roles: Vec<&str> = actor.roles.iter().map(|role| role_name(*role)).collect();
-        return Err(Failure::new(Code::Forbidden).because(format!("your roles here ({}) do not allow it", roles.join(", "))));
+        return Err(Failure::by_role(&roles.join(", ")));
     }
     if entry.action == Action::Decide && !actor.decides {
         return Err(Failure::new(Code::TokenMayNotDecide).hint("make a token with decides = true, or decide in the console"));

@@ -90,8 +90,7 @@ pub(super) async fn open(visitor: Visitor, Posted(fields): Posted<Fields>) -> Ou
     match send(&visitor, &fields).await {
         Ok(Made::Now(it)) => Ok(Redirect::to(&format!("/break-glass/{}?said=opened", part(it.id.as_str()))).into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/break-glass?said=proposed").into_response()),
-        Err(why) if why.code == Code::Forbidden => Err(why),
-        Err(why) => shown(&visitor, fields, Some(why)),
+        Err(why) => shown(&visitor, fields, Some(why.at_form()?)),
     }
 }
 

@@ -4,10 +4,10 @@ use askama::Template;
 use axum::Form as Posted;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
+use brevet_api::rest::Page;
 use brevet_api::rest::break_glass::{BreakGlass, BreakGlassState, NewReview};
 use brevet_api::rest::event::Event;
 use brevet_api::rest::grant::GrantItem;
-use brevet_api::rest::{Code, Page};
 use serde::Deserialize;
 
 use crate::access::Action;
@@ -108,7 +108,6 @@ async fn after(visitor: &Visitor, id: &str, comment: String, made: Outcome<Made<
     match made {
         Ok(Made::Now(_)) => Ok(Redirect::to(&format!("/break-glass/{}?said={said}", part(id))).into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to(&format!("/break-glass/{}?said=proposed", part(id))).into_response()),
-        Err(why) if matches!(why.code, Code::NotFound | Code::Forbidden) => Err(why),
-        Err(why) => shown(visitor, id, comment, Some(why)).await,
+        Err(why) => shown(visitor, id, comment, Some(why.at_form()?)).await,
     }
 }

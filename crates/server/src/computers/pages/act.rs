@@ -3,7 +3,6 @@
 use axum::Form as Posted;
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use brevet_api::rest::Code;
 use brevet_api::rest::computer::{Because, Computer};
 use serde::Deserialize;
 
@@ -63,7 +62,6 @@ async fn after(visitor: &Visitor, id: &str, form: Form, made: Outcome<Made<()>>,
     match made {
         Ok(Made::Now(())) => Ok(Redirect::to(to).into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to(&format!("{}?said=proposed", place(id))).into_response()),
-        Err(why) if why.code == Code::NotFound => Err(why),
-        Err(why) => shown(visitor, id, Form { why: Some(why), ..form }).await,
+        Err(why) => shown(visitor, id, Form { why: Some(why.at_form()?), ..form }).await,
     }
 }

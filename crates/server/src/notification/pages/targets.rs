@@ -105,7 +105,7 @@ pub(super) async fn add(visitor: Visitor, Form(filled): Form<Filled>) -> Outcome
     match visitor.change::<_, TargetCreated>(Method::POST, "/notification-targets", None, &filled.body()).await {
         Ok(Made::Now(created)) => once(&visitor, created),
         Ok(Made::Proposed(_)) => Ok(back("proposed")),
-        Err(why) => listed(&visitor, &Chosen::default(), filled, (Some(why), None)).await,
+        Err(why) => listed(&visitor, &Chosen::default(), filled, (Some(why.at_form()?), None)).await,
     }
 }
 
@@ -117,7 +117,7 @@ async fn done<T>(visitor: &Visitor, made: Outcome<Made<T>>, said: &str) -> Outco
     match made {
         Ok(Made::Now(_)) => Ok(back(said)),
         Ok(Made::Proposed(_)) => Ok(back("proposed")),
-        Err(why) => listed(visitor, &Chosen::default(), Filled::default(), (None, Some(why))).await,
+        Err(why) => listed(visitor, &Chosen::default(), Filled::default(), (None, Some(why.at_form()?))).await,
     }
 }
 

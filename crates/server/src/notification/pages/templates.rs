@@ -93,7 +93,7 @@ pub(super) async fn put(visitor: Visitor, Path(kind): Path<String>, Form(fields)
             let said = if matches!(made, Made::Proposed(_)) { "proposed" } else { "changed" };
             Ok(Redirect::to(&format!("/settings/notifications/words/{}?said={said}", part(&kind))).into_response())
         }
-        Err(why) => shown(&visitor, &kind, Some((fields, why))).await,
+        Err(why) => shown(&visitor, &kind, Some((fields, why.at_form()?))).await,
     }
 }
 

@@ -26,7 +26,7 @@ fn after<T>(made: &Made<T>, id: &str, said: &str) -> Response {
 async fn done<T: DeserializeOwned>(visitor: &Visitor, id: &str, form: &'static str, made: Outcome<Made<T>>) -> Outcome<Response> {
     match made {
         Ok(made) => Ok(after(&made, id, "changed")),
-        Err(why) => shown(visitor, id, Sent { form, why: Some(why), ..Sent::default() }).await,
+        Err(why) => shown(visitor, id, Sent { form, why: Some(why.at_form()?), ..Sent::default() }).await,
     }
 }
 
@@ -36,7 +36,7 @@ pub(super) async fn roles(visitor: Visitor, Path(id): Path<String>, RawForm(form
     let path = format!("/persons/{}/roles", part(&id));
     match visitor.change::<_, Person>(Method::PUT, &path, Some(&field(&form, "tag")), &body).await {
         Ok(made) => Ok(after(&made, &id, "changed")),
-        Err(why) => shown(&visitor, &id, Sent { form: "roles", roles: Some(filled), why: Some(why), ..Sent::default() }).await,
+        Err(why) => shown(&visitor, &id, Sent { form: "roles", roles: Some(filled), why: Some(why.at_form()?), ..Sent::default() }).await,
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) async fn link(visitor: Visitor, Path(id): Path<String>, Form(fields):
     match visitor.change::<_, Person>(Method::POST, &format!("/persons/{}/os-users", part(&id)), None, &body).await {
         Ok(made) => Ok(after(&made, &id, "changed")),
         Err(why) => {
-            let sent = Sent { form: "link", user: fields.user, computer: fields.computer, why: Some(why), ..Sent::default() };
+            let sent = Sent { form: "link", user: fields.user, computer: fields.computer, why: Some(why.at_form()?), ..Sent::default() };
             shown(&visitor, &id, sent).await
         }
     }

@@ -133,8 +133,6 @@ pub(super) async fn add(visitor: Visitor, RawForm(form): RawForm) -> Outcome<Res
     match visitor.change::<_, Person>(Method::POST, "/persons", None, &body).await {
         Ok(Made::Now(person)) => Ok(Redirect::to(&format!("/settings/people/{}?said=created", part(person.id.as_str()))).into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/settings/people?said=proposed").into_response()),
-        // Who is not offered the form would not see there why.
-        Err(why) if !visitor.may(Action::ChangePersons) => Err(why),
-        Err(why) => listed(&visitor, &Chosen::default(), (name, os_user, filled), Some(why)).await,
+        Err(why) => listed(&visitor, &Chosen::default(), (name, os_user, filled), Some(why.at_form()?)).await,
     }
 }

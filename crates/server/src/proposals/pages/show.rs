@@ -4,7 +4,6 @@ use askama::Template;
 use axum::Form as Posted;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use brevet_api::rest::Code;
 use brevet_api::rest::proposal::{Close, Confirmed, Difference, Proposal, ProposalState};
 use serde::Deserialize;
 
@@ -100,7 +99,6 @@ async fn close(visitor: &Visitor, id: &str, fields: Fields, (act, said): (&str, 
 async fn after(visitor: &Visitor, id: &str, fields: Fields, made: Outcome<()>, said: &str) -> Outcome<Response> {
     match made {
         Ok(()) => Ok(Redirect::to(&format!("/proposals/{}?said={said}", part(id))).into_response()),
-        Err(why) if matches!(why.code, Code::NotFound | Code::Forbidden) => Err(why),
-        Err(why) => shown(visitor, id, Said { comment: fields.comment, why: Some(why), secret: None }).await,
+        Err(why) => shown(visitor, id, Said { comment: fields.comment, why: Some(why.at_form()?), secret: None }).await,
     }
 }

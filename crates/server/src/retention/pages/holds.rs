@@ -67,7 +67,7 @@ pub(super) async fn create(visitor: Visitor, headers: HeaderMap, Form(filled): F
         Ok(Made::Now(hold)) => Ok(Redirect::to(&format!("/settings/holds/{}?said=created", part(hold.id.as_str()))).into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/settings/retention?said=proposed").into_response()),
         Err(why) => {
-            let sent = Sent { hold: filled, form: "hold", why: Some(why), ..Sent::default() };
+            let sent = Sent { hold: filled, form: "hold", why: Some(why.at_form()?), ..Sent::default() };
             shown(&visitor, Chosen::default(), sent).await
         }
     }
@@ -117,6 +117,6 @@ pub(super) async fn release(visitor: Visitor, Path(id): Path<String>, Form(field
             let said = if matches!(made, Made::Proposed(_)) { "proposed" } else { "ended" };
             Ok(Redirect::to(&format!("/settings/holds/{}?said={said}", part(&id))).into_response())
         }
-        Err(why) => one(&visitor, &id, fields.comment, Some(why)).await,
+        Err(why) => one(&visitor, &id, fields.comment, Some(why.at_form()?)).await,
     }
 }

@@ -90,7 +90,7 @@ pub(super) async fn set(visitor: Visitor, Form(fields): Form<Value>) -> Outcome<
         Ok(Made::Now(_)) => Ok(Redirect::to("/settings/retention?said=changed").into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/settings/retention?said=proposed").into_response()),
         Err(why) => {
-            let sent = Sent { value: Some(fields.value), form: "value", why: Some(why), ..Sent::default() };
+            let sent = Sent { value: Some(fields.value), form: "value", why: Some(why.at_form()?), ..Sent::default() };
             shown(&visitor, Chosen::default(), sent).await
         }
     }
@@ -132,7 +132,7 @@ async fn told(visitor: &Visitor, older: Older, dry_run: bool) -> Outcome<Respons
         }
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/settings/retention?said=proposed").into_response()),
         Err(why) => {
-            let sent = Sent { older_than: older.older_than, form: "redact", why: Some(why), ..Sent::default() };
+            let sent = Sent { older_than: older.older_than, form: "redact", why: Some(why.at_form()?), ..Sent::default() };
             shown(visitor, Chosen::default(), sent).await
         }
     }
