@@ -25,6 +25,8 @@ use crate::{fault, launcher, sessions};
 
 /// Sessions of one user that may run at a time.
 const MOST_SESSIONS: usize = 64;
+/// Grants that other launches may use up before this one, one after the other, until it is refused.
+const MOST_GRANTS_TRIED: usize = 8;
 
 /// A session that was started: from here on its supervisor speaks to the client.
 #[derive(Debug)]
@@ -53,9 +55,26 @@ enum Supervisor {
     Prepared(Prepared),
 }
 
+/// What came of making a launch ready.
+enum Tried {
+    /// It started; without a session the client has been told why not.
+    Done(Option<Running>),
+    /// The grant was used up meanwhile and another one allows the same: nothing was recorded, nothing has run.
+    ByAnother,
+}
+
 impl Attempt<'_> {
     /// Starts the program; `Ok` also when it could not be executed, because the client has then been told.
     pub(super) fn start(&self, standard: &Standard) -> Result<Option<Running>, Refusal> {
+        for _ in 0..MOST_GRANTS_TRIED {
+            if let Tried::Done(started) = self.try_start(standard)? {
+                return Ok(started);
+            }
+        }
+        Err(Refusal::new("busy", "other launches of yours kept using up what allows this one").hint("run the command again"))
+    }
+
+    fn try_start(&self, standard: &Standard) -> Result<Tried, Refusal> {
         let (mut right, session, now) = {
             let mut ledger = self.broker.ledger();
             let right = self.right(&mut ledger, None)?;
@@ -79,6 +98,9 @@ impl Attempt<'_> {
             if !still {
                 let refusal = Refusal::new("changed", "the file was changed after it was looked at").hint("run the command again");
                 return Err(refusal.under(&right.elevate.policy).about(&self.examined.facts));
+            }
+            if again.grant != right.grant {
+                return Ok(Tried::ByAnother);
             }
             // INVARIANT: the record is on disk before anything elevated starts.
             let now = ledger.now();
@@ -110,7 +132,7 @@ impl Attempt<'_> {
             drop(prepared);
             drop(self.connection.stream.shutdown(std::net::Shutdown::Both));
             drop(self.never_began(&right, &session, "the client did not read what it was told"));
-            return Ok(None);
+            return Ok(Tried::Done(None));
         }
         fault::point("go.before");
         match prepared.go() {
@@ -118,13 +140,13 @@ impl Attempt<'_> {
                 fault::point("go.after");
                 let running = Arc::new(running);
                 self.running(&right, &session, &running);
-                Ok(Some(Running { id: session, session: running }))
+                Ok(Tried::Done(Some(Running { id: session, session: running })))
             }
-            Err(error) => self.not_started(&right, &session, &error),
+            Err(error) => self.not_started(&right, &session, &error).map(Tried::Done),
         }
     }
 
-    /// The right under which this launch would run now. With `before`: it must be the same one still.
+    /// The right under which this launch would run now. With `before`: it must be the same one still, or another grant for the same.
     fn right(&self, ledger: &mut Ledger, before: Option<&Right>) -> Result<Right, Refusal> {
         let elevate = match self.decide_in(ledger) {
             Decision::Elevate(elevate) => elevate,
@@ -145,7 +167,10 @@ impl Attempt<'_> {
         if bounds.least() == 0 {
             return Err(Refusal::new("expired", "no time is left for it").under(&elevate.policy));
         }
-        let same = |before: &Right| before.elevate.policy == elevate.policy && before.grant == grant && before.command == command;
+        let same = |before: &Right| {
+            let another = before.origin.is_none() && origin.is_none() && before.grant != grant;
+            before.elevate.policy == elevate.policy && (another || before.grant == grant && before.command == command)
+        };
         if !before.is_none_or(same) {
             return Err(Refusal::new("no_policy", "the right to run this changed meanwhile").hint("run the command again"));
         }

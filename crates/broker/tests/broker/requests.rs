@@ -72,6 +72,35 @@ fn an_approved_request_starts_by_itself_for_the_approved_time_with_the_same_code
 }
 
 #[test]
+fn launches_approved_together_each_use_one_of_their_grants() {
+    let (computer, user) = started();
+    let agent = Agent::connect(&computer);
+    let out = computer.directory.path().join("ran").display().to_string();
+    let program = computer.program("tool", &format!("#!/bin/sh\necho $1 >> {out}\n"));
+    may_ask(&computer, &agent, &program, "[policy.request]\nbinds = \"application\"\nuses = \"once\"");
+    let arguments = ["a", "b", "c", "d", "e", "f"];
+    let waiting = arguments.map(|argument| Client::start(&computer, &user, asking(&[&program, argument])));
+    let requests = waiting.each_ref().map(|client| {
+        let id = client.expect_pending().request;
+        agent.wait_record("the request", |body| match body {
+            Body::RequestCreated(request) if request.id == id => Some((**request).clone()),
+            _ => None,
+        })
+    });
+    for request in &requests {
+        agent.issue(&computer.grant_for(request, "5m"));
+    }
+    for client in &waiting {
+        assert!(matches!(client.next(), Tell::Approved(_)));
+        client.expect_success();
+    }
+    let text = computer.read("ran");
+    let mut ran: Vec<&str> = text.lines().collect();
+    ran.sort_unstable();
+    assert_eq!(ran, arguments);
+}
+
+#[test]
 fn a_decline_is_told_with_its_comment() {
     let (computer, user) = started();
     let agent = Agent::connect(&computer);
