@@ -100,9 +100,14 @@ impl Record {
     /// # Errors
     /// When header or body have no JSON form.
     pub fn seal<B: Serialize>(header: &Header, salt: &[u8; 32], body: &B) -> Result<Self, serde_json::Error> {
-        let body = serde_json::to_string(body)?;
+        Ok(Self::of(serde_json::to_string(header)?, salt, serde_json::to_string(body)?))
+    }
+
+    /// Seals texts as they are.
+    #[must_use]
+    pub fn of(header: String, salt: &[u8; 32], body: String) -> Self {
         let body_hash = hash_body(salt, body.as_bytes());
-        Ok(Self { header: serde_json::to_string(header)?, salt: Some(STANDARD.encode(salt)), body: Some(body), body_hash })
+        Self { header, salt: Some(STANDARD.encode(salt)), body: Some(body), body_hash }
     }
 
     /// The record's hash.

@@ -4,6 +4,7 @@
 //! come in as parameters, decisions and records go out as data.
 
 pub mod application;
+pub mod audit_log;
 pub mod autonomous;
 pub mod corpus;
 pub mod decide;
@@ -16,6 +17,7 @@ pub mod id;
 pub mod journal;
 pub mod json;
 pub mod lint;
+pub mod merkle;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod policy;

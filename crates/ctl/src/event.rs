@@ -3,6 +3,7 @@
 mod count;
 mod filter;
 mod journal;
+mod log;
 mod pins;
 mod redact;
 mod show;
@@ -11,10 +12,13 @@ mod verify;
 use std::path::PathBuf;
 
 use brevet_api::rest::event::EventQuery;
+use brevet_api::rest::event_log::EventProof;
 use clap::Subcommand;
 
 pub use filter::{Filter, When, moment};
 pub use show::{Rows, list};
+
+use journal::Line;
 
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
@@ -49,7 +53,7 @@ pub enum Event {
     Export {
         #[command(flatten)]
         filter: Box<Filter>,
-        /// csv or jsonl; journal for the computers' journals themselves, which verify --file reads
+        /// csv or jsonl; journal for the computers' journals and the server's log as they are signed, which verify --file reads
         #[arg(long, value_parser = ["csv", "jsonl", "journal"], default_value = "jsonl")]
         format: String,
         /// Where to; standard output where absent. The file appears when it is whole
@@ -58,18 +62,29 @@ pub enum Event {
     },
     /// Take away the text of what is old and held by nothing; what remains still verifies
     Redact(redact::Which),
-    /// Verify journals: every record follows from the one before it, up to the head that the computer signed
+    /// Prove that the server's signed log has an event: what this writes, verify --proof verifies anywhere
+    Proof {
+        /// Id
+        event: String,
+        /// Where to; standard output where absent
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Verify the computers' journals and the server's log: nothing was changed, left out or added since it was signed
     Verify {
         /// Only this computer, by name or id
         #[arg(long)]
         computer: Option<String>,
-        /// Journals from a file of `event export --format journal` instead of the server
+        /// Journals and log from a file of `event export --format journal` instead of the server
         #[arg(long, value_name = "FILE", conflicts_with = "computer")]
         file: Option<PathBuf>,
-        /// The key that signs, got elsewhere than from the server: as brevetd enrol printed it, sha256:…, or base64
+        /// Only what `event proof` wrote: one event, in the log that the server signed
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["computer", "file", "write_pins"])]
+        proof: Option<PathBuf>,
+        /// The key that signs journals (with --proof: the log), got elsewhere than from the server: as brevetd enrol printed it, sha256:…, or base64
         #[arg(long, value_name = "KEY", value_parser = pins::PinnedKey::parse)]
         key: Option<pins::PinnedKey>,
-        /// Keys, and how far each journal went when it was verified before: a line for each, COMPUTER KEY [LIFE NUMBER HASH]
+        /// Keys, and how far each journal and the log went when they were verified before: lines COMPUTER KEY [LIFE NUMBER HASH] and @log KEY [EPOCH EVENTS ROOT]
         #[arg(long, value_name = "FILE")]
         pins: Option<PathBuf>,
         /// Where all verify, write what --pins takes the next time
@@ -87,18 +102,29 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
         Event::Count { kind, days } => count::run(session, kind, days),
         Event::Export { filter, format, output } => export(session, *filter, &format, output),
         Event::Redact(which) => redact::run(session, &which),
-        Event::Verify { computer, file, key, pins, write_pins } => {
+        Event::Proof { event, output } => {
+            let proof: EventProof = session.client()?.get(&["events", &event, "proof"])?;
+            let text = serde_json::to_string_pretty(&proof).map_err(|error| CtlError::Failed(error.to_string()))? + "\n";
+            written(output, |to| to.write_all(text.as_bytes()).map_err(|source| CtlError::Io { what: "write the proof".into(), source }))
+        }
+        Event::Verify { proof: Some(proof), key, pins, .. } => log::proof(session, &proof, &pins::Pins::read(pins.as_deref(), key)?),
+        Event::Verify { computer, file, key, pins, write_pins, proof: None } => {
             let pins = pins::Pins::read(pins.as_deref(), key)?;
             let against = verify::Against { pins, whole: computer.is_none() && file.is_none(), write: write_pins };
             if let Some(file) = file {
-                let mut pages = journal::from_file(&file)?.peekable();
-                if pages.peek().is_none() {
+                let mut lines = journal::from_file(&file)?.peekable();
+                if lines.peek().is_none() {
                     return Err(CtlError::Usage(format!("'{}' has no journal in it", file.display())));
                 }
-                return verify::report(session, Box::new(pages), &against);
+                return verify::report(session, Box::new(lines), &against);
             }
             let client = session.client()?;
-            verify::report(session, journal::download(&client, computer.as_deref())?, &against)
+            let journals = journal::download(&client, computer.as_deref())?.map(|page| page.map(|page| Line::Journal(Box::new(page))));
+            if computer.is_some() {
+                return verify::report(session, Box::new(journals), &against);
+            }
+            let log = log::download(&client).map(|page| page.map(|page| Line::Log(Box::new(page))));
+            verify::report(session, Box::new(journals.chain(log)), &against)
         }
     }
 }
@@ -111,9 +137,16 @@ fn export(session: &Session, filter: Filter, format: &str, output: Option<PathBu
         return Err(CtlError::Usage("journals are exported whole: only --computer can be given with --format journal".into()));
     }
     let write = |to: &mut dyn std::io::Write| match format {
-        "journal" => journal::export(&client, computer.as_deref(), to),
+        "journal" => {
+            journal::export(&client, computer.as_deref(), to)?;
+            if computer.is_none() { log::export(&client, to) } else { Ok(()) }
+        }
         _ => client.copy(&["events", "export"], &EventQuery { format: Some(format.into()), ..query }, to),
     };
+    written(output, write)
+}
+
+fn written(output: Option<PathBuf>, write: impl FnOnce(&mut dyn std::io::Write) -> Result<()>) -> Result<()> {
     let Some(file) = output else { return write(&mut std::io::stdout().lock()) };
     let mut whole = WholeFile::begin(file)?;
     write(&mut whole)?;

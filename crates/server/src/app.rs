@@ -50,6 +50,8 @@ pub struct Inner {
     pub limits: Limits,
     /// When old text is looked for again.
     pub redaction: Hourly,
+    /// What was signed of the audit log.
+    pub log: crate::audit::log::Kept,
     /// Nonces and tokens of computers.
     pub nonces: Nonces,
     /// This server among those that share the database.

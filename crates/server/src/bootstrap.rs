@@ -103,7 +103,7 @@ pub async fn bootstrap(data: &Path, url: &str, database: Option<&str>, root_to: 
     let id = clock::id(InstanceId::new, clock.now())?;
     let envelope = trust_document(&root, &keys, &id, 1, 1)?;
     let authority = Authority::open(data)?;
-    let app = assemble(store, keys, clock, (id, root.public()), url.to_owned(), authority, Config::default())?;
+    let app = assemble((store, data), keys, clock, (id, root.public()), url.to_owned(), authority, Config::default())?;
     Ok(first_owner(&app, data, &envelope).await?)
 }
 
@@ -206,11 +206,11 @@ async fn assembled(store: Store, data: &Path, url: String, config: Config) -> Re
         return Err(OpenError::NoAuthority(data.join("tls")));
     }
     let authority = Authority::open(data)?;
-    Ok(assemble(store, keys, Clock::default(), (id, root), url, authority, config)?)
+    Ok(assemble((store, data), keys, Clock::default(), (id, root), url, authority, config)?)
 }
 
 fn assemble(
-    store: Store,
+    (store, data): (Store, &Path),
     keys: Keys,
     clock: Clock,
     (instance, root): (InstanceId, PublicKey),
@@ -232,6 +232,7 @@ fn assemble(
         hub: Hub::default(),
         limits: Limits::default(),
         redaction: crate::retention::Hourly::default(),
+        log: crate::audit::log::Kept::in_data(data),
         nonces,
         replica: crate::replicas::Replica::new()?,
         outbox: Outbox::default(),

@@ -1,5 +1,7 @@
 //! How the installation stands: what somebody should look at before it hurts.
 
+use std::sync::atomic::Ordering;
+
 use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::computer::ComputerRef;
@@ -67,7 +69,11 @@ pub fn warnings(app: &App) -> Vec<Warning> {
         let message = format!("the server's certificate ends at {}", app.authority.ends());
         Warning::new(WarningCode::CertificateEnds, message, "it could not make itself another: its log says why")
     });
-    certificate.into_iter().chain(space(app).and_then(|space| of_space(&space))).collect()
+    let log = app.log.broken.load(Ordering::Relaxed).then(|| {
+        let message = "the database has another audit log than the one that this server signed";
+        Warning::new(WarningCode::LogBroken, message, "somebody changed the database past the server: keep a copy of it, and find out who")
+    });
+    certificate.into_iter().chain(log).chain(space(app).and_then(|space| of_space(&space))).collect()
 }
 
 fn of_space(space: &Space) -> Option<Warning> {

@@ -194,6 +194,38 @@ fn a_record_that_was_changed_in_the_database_is_found_by_whoever_verifies() {
 }
 
 #[test]
+fn an_event_that_was_changed_in_the_database_is_found_by_whoever_verifies() {
+    let stage = Stage::new();
+    let pins = stage.brevet.state.join("pins");
+    let pins = pins.to_str().unwrap();
+    stage.ctl(&["event", "verify", "--write-pins", pins]);
+    let database = stage.database().to_string_lossy().into_owned();
+    let sql = |text: &str| program::system("sqlite3", ["-cmd", ".timeout 5000", &database, text]).unwrap().stdout;
+    let one = "leaf = 1";
+    let columns = "kind, actor_name, summary, body, salt, content_hash, redacted, leaf";
+    let quoted = columns.split(", ").map(|column| format!("quote({column})")).collect::<Vec<_>>().join(" || ',' || ");
+    let kept = sql(&format!("select {quoted} from event where {one}"));
+    assert!(!kept.trim().is_empty());
+    for change in [
+        "actor_name = 'somebody else'",
+        "kind = 'policy.deleted'",
+        "summary = 'nothing happened'",
+        "body = '{}'",
+        "redacted = 1, salt = null, body = 'null', summary = ''",
+        "content_hash = (select content_hash from event where leaf = 2)",
+    ] {
+        sql(&format!("update event set {change} where {one}"));
+        let verified = stage.brevet.ctl(&["event", "verify"]).unwrap();
+        assert_ne!(verified.code(), 0, "{change}: {}", verified.stdout);
+        sql(&format!("update event set ({columns}) = ({}) where {one}", kept.trim()));
+        stage.ctl(&["event", "verify", "--pins", pins]);
+    }
+    sql(&format!("delete from event where {one}"));
+    assert_ne!(stage.brevet.ctl(&["event", "verify"]).unwrap().code(), 0, "an event is missing and nobody says so");
+    stage.finish();
+}
+
+#[test]
 fn a_stolen_copy_of_the_servers_folder_opens_nothing_by_itself() {
     let stage = Stage::new();
     let second = stage.ctl_json(&["token", "create", "stolen"]);

@@ -14,6 +14,19 @@ fn the_journal_on_the_server_verifies_and_a_changed_copy_does_not() {
     stage.brevet.wait_event("session.ended", |_| true).unwrap();
     let verified = stage.ctl(&["event", "verify"]).stdout;
     assert!(verified.contains(&stage.brevet.computer), "{verified}");
+    assert!(verified.contains("the server's log: ") && verified.contains(" events verified"), "{verified}");
+    // One event, proved to whoever has nothing but the file and the key.
+    let listed: serde_json::Value =
+        serde_json::from_str(&stage.ctl(&["event", "list", "--kind", "session.ended", "--json"]).stdout).unwrap();
+    let event = listed["items"][0]["id"].as_str().unwrap();
+    let file = stage.brevet.state.join("proof.json");
+    let file = file.to_str().unwrap();
+    stage.ctl(&["event", "proof", event, "-o", file]);
+    let proved = stage.ctl(&["event", "verify", "--proof", file]).stdout;
+    assert!(proved.contains(event) && proved.contains("is verified"), "{proved}");
+    let text = fs::read_to_string(file).unwrap();
+    fs::write(file, text.replace("session.ended", "session.begun")).unwrap();
+    assert_ne!(stage.brevet.ctl(&["event", "verify", "--proof", file]).unwrap().code(), 0);
     stage.finish();
 }
 

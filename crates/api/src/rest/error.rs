@@ -148,6 +148,8 @@ codes! {
     LongerThanPolicy = "longer_than_policy", 422, "longer than the policy allows";
     /// The idempotency key came with another body before.
     IdempotencyMismatch = "idempotency_mismatch", 422, "the idempotency key was used for something else";
+    /// The database has another log than the one that this server signed before.
+    LogBroken = "log_broken", 500, "the audit log is not the one that was signed before";
     /// A fault of the server; its log has the `request_id`.
     Internal = "internal", 500, "the server failed";
     /// Not ready, or stopping.

@@ -50,6 +50,8 @@
 //! | `POST grants/revoke` | `grant::RevokeAll` → `grant::RevokedAll`: all open grants of a user, a computer, a policy |
 //! | `GET sessions?state&computer&user&policy&grant` · `GET sessions/{id}` | → page of `session::SessionItem` · `SessionItem` |
 //! | `GET events?…` · `GET events/{id}` | `event::EventQuery` → page of `event::Event` · `Event` |
+//! | `GET events/{id}/proof` | → `event_log::EventProof`: that the signed log has it |
+//! | `GET event-log?from&limit` · `GET event-log/checkpoint` | → `event_log::LogPage`: the whole log for verification elsewhere, for who may see all of it · `LogCheckpoint` |
 //! | `GET events/counts?kind&days` | `event::CountQuery` → `event::EventCounts`: how many of each kind on each day |
 //! | `GET events/export?format=csv\|jsonl&…` | `event::EventQuery` → text, oldest first |
 //! | `GET, POST event-views` · `GET, PUT, DELETE event-views/{id}` | `view::NewEventView` → page of `view::EventView` · `EventView`: one's own alone |
@@ -113,6 +115,7 @@ pub mod check;
 pub mod computer;
 pub mod error;
 pub mod event;
+pub mod event_log;
 pub mod grant;
 pub mod hold;
 pub mod instance;

@@ -35,6 +35,8 @@ pub enum WarningCode {
     DiskFull,
     /// The server's certificate ends within 30 days.
     CertificateEnds,
+    /// The database has another audit log than the one that was signed.
+    LogBroken,
 }
 
 impl WarningCode {
@@ -46,6 +48,7 @@ impl WarningCode {
             Self::DiskLow => "disk_low",
             Self::DiskFull => "disk_full",
             Self::CertificateEnds => "certificate_ends",
+            Self::LogBroken => "log_broken",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use brevet_api::rest::Page;
 use brevet_api::rest::computer::{Computer, ComputerQuery, JournalPage, JournalQuery};
+use brevet_api::rest::event_log::LogPage;
 use brevet_core::id::Incarnation;
 
 use crate::client::Client;
@@ -12,14 +13,34 @@ use crate::error::{CtlError, Result};
 use crate::input;
 use crate::profile::io;
 
-/// What verification takes in: the pages of every journal, one journal after the other.
-pub type Pages<'a> = Box<dyn Iterator<Item = Result<JournalPage>> + 'a>;
+/// What verification takes in: the pages of every journal, one journal after the other, and those of the server's log.
+pub type Lines<'a> = Box<dyn Iterator<Item = Result<Line>> + 'a>;
+
+/// A page of a journal or of the log.
+#[derive(Debug, Clone)]
+pub enum Line {
+    /// Of a computer's journal.
+    Journal(Box<JournalPage>),
+    /// Of the server's log.
+    Log(Box<LogPage>),
+}
+
+impl Line {
+    fn parse(text: &str) -> std::result::Result<Self, serde_json::Error> {
+        // Each has a field that the other lacks.
+        let value: serde_json::Value = serde_json::from_str(text)?;
+        match value.get("signed") {
+            Some(_) => serde_json::from_value(value).map(Self::Log),
+            None => serde_json::from_value(value).map(Self::Journal),
+        }
+    }
+}
 
 /// Pages of all computers' journals, or of one's, every life of each; fetched as they are asked for.
 ///
 /// # Errors
 /// When the computers cannot be listed.
-pub fn download<'a>(client: &'a Client, computer: Option<&str>) -> Result<Pages<'a>> {
+pub fn download<'a>(client: &'a Client, computer: Option<&str>) -> Result<Box<dyn Iterator<Item = Result<JournalPage>> + 'a>> {
     let names: Vec<String> = match computer {
         Some(name) => vec![name.to_owned()],
         None => computers(client)?,
@@ -127,7 +148,7 @@ pub fn export(client: &Client, computer: Option<&str>, to: &mut dyn Write) -> Re
 ///
 /// # Errors
 /// When it cannot be read; a line that is not a page is an error in its place.
-pub fn from_file(file: &Path) -> Result<Pages<'_>> {
+pub fn from_file(file: &Path) -> Result<Lines<'_>> {
     let mut reader = std::io::BufReader::new(std::fs::File::open(file).map_err(|source| io("read", file, source))?);
     let lines = std::iter::from_fn(move || {
         let mut line = Vec::new();
@@ -145,7 +166,7 @@ pub fn from_file(file: &Path) -> Result<Pages<'_>> {
             Err(source) => return Some(Err(io("read", file, source))),
         };
         let place = format!("{}:{}", file.display(), index.saturating_add(1));
-        Some(serde_json::from_str(&line).map_err(|error| CtlError::Verification(format!("{place}: not a page of a journal: {error}"))))
+        Some(Line::parse(&line).map_err(|error| CtlError::Verification(format!("{place}: not a page of a journal or of the log: {error}"))))
     };
     Ok(Box::new(lines.enumerate().filter_map(page)))
 }

@@ -1,7 +1,8 @@
 //! What an auditor knows of journals from elsewhere than the server: their keys, and how far they went when they were last verified.
 //!
 //! A line for each life of a journal: the computer's id or name and its key, and where it was verified before, the life with the number
-//! and hash of its last record. `#` begins a comment.
+//! and hash of its last record. A line `@log` for the server's own log: the key, and where it was verified before, the epoch with how many
+//! events there were and their root. `#` begins a comment.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -11,6 +12,7 @@ use brevet_core::digest::Digest;
 use brevet_core::document::PublicKey;
 use brevet_core::id::{ComputerId, Incarnation};
 
+use super::log::VerifiedLog;
 use super::verify::Verified;
 use crate::error::{CtlError, Result};
 use crate::input;
@@ -78,10 +80,27 @@ pub struct Pin {
     pub reached: Option<Reached>,
 }
 
+/// What is known of the server's own log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPin {
+    /// The key that signs it.
+    pub key: PinnedKey,
+    /// The epoch in which it was verified.
+    pub epoch: u64,
+    /// How many events it had then; 0 where it was not verified yet.
+    pub size: u64,
+    /// Their root.
+    pub root: Digest,
+}
+
+/// Stands where a computer's name does.
+const LOG: &str = "@log";
+
 /// Everything that is known.
 #[derive(Debug, Clone, Default)]
 pub struct Pins {
     lines: Vec<Pin>,
+    log: Option<LogPin>,
     /// Of every computer.
     key: Option<PinnedKey>,
 }
@@ -92,18 +111,39 @@ impl Pins {
     /// # Errors
     /// When the file cannot be read, or a line is wrong.
     pub fn read(file: Option<&Path>, key: Option<PinnedKey>) -> Result<Self> {
-        let Some(file) = file else { return Ok(Self { lines: Vec::new(), key }) };
+        let Some(file) = file else { return Ok(Self { key, ..Self::default() }) };
         let text = input::named(file, input::LARGE).map_err(|source| io("read", file, source))?;
-        let mut lines = Vec::new();
+        let (mut lines, mut log) = (Vec::new(), None);
         for (index, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
             let words: Vec<&str> = line.split_whitespace().collect();
-            if !words.is_empty() {
-                let wrong = |why: String| CtlError::Usage(format!("{}:{}: {why}", file.display(), index.saturating_add(1)));
-                lines.push(pin(&words).map_err(wrong)?);
+            let wrong = |why: String| CtlError::Usage(format!("{}:{}: {why}", file.display(), index.saturating_add(1)));
+            match words.split_first() {
+                None => {}
+                Some((&LOG, words)) => log = Some(log_pin(words).map_err(wrong)?),
+                Some(_) => lines.push(pin(&words).map_err(wrong)?),
             }
         }
-        Ok(Self { lines, key })
+        Ok(Self { lines, log, key })
+    }
+
+    /// With nothing but this.
+    #[cfg(test)]
+    #[must_use]
+    pub fn of_log(log: LogPin) -> Self {
+        Self { log: Some(log), ..Self::default() }
+    }
+
+    /// What is known of the server's log.
+    #[must_use]
+    pub const fn log(&self) -> Option<&LogPin> {
+        self.log.as_ref()
+    }
+
+    /// A key that everything is signed with.
+    #[must_use]
+    pub const fn key(&self) -> Option<&PinnedKey> {
+        self.key.as_ref()
     }
 
     /// Keys that a computer's journals may have; none where nothing is known of it.
@@ -153,14 +193,33 @@ fn pin(words: &[&str]) -> std::result::Result<Pin, String> {
     }
 }
 
+fn log_pin(words: &[&str]) -> std::result::Result<LogPin, String> {
+    let number = |text: &str| text.parse().map_err(|_| format!("'{}' is no number", shown(text)));
+    match *words {
+        [key] => Ok(LogPin { key: PinnedKey::parse(key)?, epoch: 0, size: 0, root: Digest::of(b"") }),
+        [key, epoch, size, root] => Ok(LogPin {
+            key: PinnedKey::parse(key)?,
+            epoch: number(epoch)?,
+            size: number(size)?,
+            root: Digest::parse(root).map_err(|error| error.to_string())?,
+        }),
+        _ => Err(format!("expected {LOG} KEY, or {LOG} KEY EPOCH EVENTS ROOT")),
+    }
+}
+
+impl std::fmt::Display for PinnedKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(key) => f.write_str(&String::from((**key).clone())),
+            Self::Short(short) => f.write_str(short),
+            Self::Fingerprint(fingerprint) => write!(f, "{fingerprint}"),
+        }
+    }
+}
+
 impl std::fmt::Display for Pin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ", self.computer)?;
-        match &self.key {
-            PinnedKey::Whole(key) => write!(f, "{}", String::from((**key).clone()))?,
-            PinnedKey::Short(short) => write!(f, "{short}")?,
-            PinnedKey::Fingerprint(fingerprint) => write!(f, "{fingerprint}")?,
-        }
+        write!(f, "{} {}", self.computer, self.key)?;
         match &self.reached {
             Some(reached) => write!(f, " {} {} {}", reached.incarnation, reached.seq, reached.head),
             None => Ok(()),
@@ -172,7 +231,7 @@ impl std::fmt::Display for Pin {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(file: PathBuf, items: &[Verified], known: &Pins) -> Result<()> {
+pub fn write(file: PathBuf, items: &[Verified], log: Option<&VerifiedLog>, known: &Pins) -> Result<()> {
     let mut whole = WholeFile::begin(file.clone())?;
     let mut text = String::from("# computer key life record hash\n");
     let verified = || items.iter().filter(|item| item.records > 0);
@@ -181,6 +240,12 @@ pub fn write(file: PathBuf, items: &[Verified], known: &Pins) -> Result<()> {
     }
     for pin in known.lines.iter().filter(|pin| !verified().any(|item| pin.is_of(&item.id, &item.computer))) {
         text.push_str(&format!("{pin}\n"));
+    }
+    match (log, &known.log) {
+        (Some(log), _) => text.push_str(&format!("{LOG} {} {} {} {}\n", log.public_key, log.epoch, log.events, log.root)),
+        (None, Some(LogPin { key, size: 0, .. })) => text.push_str(&format!("{LOG} {key}\n")),
+        (None, Some(LogPin { key, epoch, size, root })) => text.push_str(&format!("{LOG} {key} {epoch} {size} {root}\n")),
+        (None, None) => {}
     }
     whole.write_all(text.as_bytes()).map_err(|source| io("write", &file, source))?;
     whole.finish()

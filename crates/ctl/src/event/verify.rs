@@ -11,14 +11,15 @@ use brevet_core::id::Incarnation;
 use brevet_core::journal::{Chain, ChainError, Record, SignedHead};
 use serde::Serialize;
 
-use super::journal::Pages;
+use super::journal::{Line, Lines};
+use super::log::{self, VerifiedLog};
 use super::pins::{self, Pin, Pins, Reached};
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::output::shown;
 
 /// A journal that is wrong in many places is wrong; this many are shown.
-const MOST_FINDINGS: usize = 20;
+pub(super) const MOST_FINDINGS: usize = 20;
 
 /// What was found out about one life of one computer's journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,28 +74,41 @@ pub struct Against {
 struct Answer {
     verified: bool,
     items: Vec<Verified>,
+    /// The server's own; absent where only one computer was asked for, or the role does not see all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<VerifiedLog>,
 }
 
 /// Verifies and prints.
 ///
 /// # Errors
 /// When the pages cannot be had, or a journal does not verify.
-pub fn report(session: &Session, pages: Pages<'_>, against: &Against) -> Result<()> {
-    let mut items = verify(pages, &against.pins)?;
+pub fn report(session: &Session, lines: Lines<'_>, against: &Against) -> Result<()> {
+    let (mut items, log) = verify(lines, &against.pins)?;
     let missing: Vec<Verified> = against.pins.missing(&items, against.whole).into_iter().filter_map(gone).collect();
     items.extend(missing);
     let wrong = items.iter().filter(|item| !item.verified).count();
-    let answer = Answer { verified: wrong == 0, items };
-    session.output.print(&answer, |answer| match answer.items.as_slice() {
-        [] => "there is no journal to verify\n".into(),
-        items => items.iter().map(describe).chain(lives(items)).collect(),
+    let log_is_wrong = log.as_ref().is_some_and(|log| !log.verified);
+    let answer = Answer { verified: wrong == 0 && !log_is_wrong, items, log };
+    session.output.print(&answer, |answer| {
+        let journals = match answer.items.as_slice() {
+            [] => "there is no journal to verify\n".into(),
+            items => items.iter().map(describe).chain(lives(items)).collect::<String>(),
+        };
+        journals + &answer.log.as_ref().map(log::describe).unwrap_or_default()
     })?;
-    if wrong > 0 {
+    if !answer.verified {
         let all = answer.items.len();
-        return Err(CtlError::Verification(format!("{wrong} of {all} journals do not verify: somebody changed what was recorded")));
+        let journals = format!("{wrong} of {all} journals do not verify");
+        let what = match (wrong, log_is_wrong) {
+            (0, _) => "the server's log does not verify".to_owned(),
+            (_, true) => format!("{journals}, nor does the server's log"),
+            (_, false) => journals,
+        };
+        return Err(CtlError::Verification(format!("{what}: somebody changed what was recorded")));
     }
     match &against.write {
-        Some(file) => pins::write(file.clone(), &answer.items, &against.pins),
+        Some(file) => pins::write(file.clone(), &answer.items, answer.log.as_ref(), &against.pins),
         None => Ok(()),
     }
 }
@@ -156,25 +170,33 @@ fn describe(item: &Verified) -> String {
     text
 }
 
-/// Verifies each journal among the pages; the pages of one stand together, in order. Holds one page at a time.
+/// Verifies each journal among the pages, and the server's log where it is there; the pages of one stand together, in order. Holds one page
+/// at a time.
 ///
 /// # Errors
 /// When a page cannot be had.
-pub fn verify(pages: Pages<'_>, pins: &Pins) -> Result<Vec<Verified>> {
+pub fn verify(lines: Lines<'_>, pins: &Pins) -> Result<(Vec<Verified>, Option<VerifiedLog>)> {
     let mut done: Vec<Walk> = Vec::new();
-    for page in pages {
-        let page = page?;
+    let mut log = log::Walk::new(pins);
+    for line in lines {
+        let page = match line? {
+            Line::Journal(page) => page,
+            Line::Log(page) => {
+                log.take(*page);
+                continue;
+            }
+        };
         let goes_on = |walk: &&mut Walk| walk.chain.computer == page.computer.id && walk.chain.incarnation == page.incarnation;
         match done.last_mut().filter(goes_on) {
-            Some(walk) => walk.take_page(page),
+            Some(walk) => walk.take_page(*page),
             None => {
                 let mut walk = Walk::new(&page, pins);
-                walk.take_page(page);
+                walk.take_page(*page);
                 done.push(walk);
             }
         }
     }
-    Ok(done.into_iter().map(Walk::finish).collect())
+    Ok((done.into_iter().map(Walk::finish).collect(), log.finish()))
 }
 
 /// Along one life of one computer's journal.

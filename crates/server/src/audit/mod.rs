@@ -4,6 +4,7 @@ mod beyond;
 mod counts;
 mod export;
 mod filter;
+pub mod log;
 pub mod pages;
 mod query;
 pub mod record;

@@ -23,7 +23,7 @@ use brevet_api::rest::Code;
 const LOOKED_THROUGH: u64 = 20_000;
 
 /// The columns that users fill.
-pub(super) const LARGE: [event::Column; 3] = [event::Column::Summary, event::Column::Body, event::Column::Words];
+pub(in crate::audit) const LARGE: [event::Column; 3] = [event::Column::Summary, event::Column::Body, event::Column::Words];
 
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
@@ -36,6 +36,7 @@ pub fn routes(routes: Routes) -> Routes {
             list,
         )
         .with(super::counts::routes)
+        .with(super::log::routes)
         .on(Method::GET, "/events/{id}", Action::ReadEvents, doc("One event").answer::<Event>(200), one)
         .on(
             Method::GET,

@@ -3,7 +3,7 @@
 use brevet_api::rest::event::ActorKind;
 use brevet_core::id::{EventId, GrantId, Incarnation, PersonId, RequestId, SessionId};
 use brevet_core::time::Timestamp;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait as _};
+use sea_orm::{ActiveModelTrait as _, ActiveValue::NotSet, EntityTrait as _, IntoActiveModel as _};
 use serde::Serialize;
 
 use super::words;
@@ -85,34 +85,39 @@ pub(super) async fn record_at(change: &Change, by: By<'_>, new: NewEvent) -> Out
     };
     let names = [Some(&actor_name), computer_name.as_ref(), new.user.as_ref(), policy_name.as_ref()];
     let words = words::of(&new.kind, &new.summary, names.into_iter().flatten().map(String::as_str), &new.body);
-    let row = event::ActiveModel {
-        seq: NotSet,
-        id: Set(id.to_string()),
-        time: Set(new.time.unwrap_or(change.now).millis()),
-        recorded: Set(change.now.millis()),
-        kind: Set(new.kind),
-        schema: Set(i64::from(schema)),
-        actor_kind: Set(actor_kind_name(actor_kind).into()),
-        actor_id: Set(actor_id),
-        actor_name: Set(actor_name),
-        token: Set(token),
-        computer: Set(computer),
-        computer_name: Set(computer_name),
-        user: Set(new.user),
-        policy: Set(policy),
-        policy_name: Set(policy_name),
-        request: Set(new.request.map(String::from)),
-        grant: Set(new.grant.map(String::from)),
-        session: Set(new.session.map(String::from)),
-        person: Set(new.person.map(String::from)),
-        outcome: Set(new.outcome),
-        words: Set(words),
-        redacted: Set(None),
-        summary: Set(new.summary),
-        body: Set(new.body),
-        incarnation: Set(incarnation),
-        journal_seq: Set(journal_seq),
+    let mut row = event::Model {
+        seq: 0,
+        id: id.to_string(),
+        time: new.time.unwrap_or(change.now).millis(),
+        recorded: change.now.millis(),
+        kind: new.kind,
+        schema: i64::from(schema),
+        actor_kind: actor_kind_name(actor_kind).into(),
+        actor_id,
+        actor_name,
+        token,
+        computer,
+        computer_name,
+        user: new.user,
+        policy,
+        policy_name,
+        request: new.request.map(String::from),
+        grant: new.grant.map(String::from),
+        session: new.session.map(String::from),
+        person: new.person.map(String::from),
+        outcome: new.outcome,
+        words,
+        redacted: None,
+        summary: new.summary,
+        body: new.body,
+        incarnation,
+        journal_seq,
+        leaf: None,
+        salt: None,
+        content_hash: String::new(),
     };
+    change.log.append(change.tx(), &mut row).await?;
+    let row = event::ActiveModel { seq: NotSet, ..row.into_active_model().reset_all() };
     let row = event::Entity::insert(row).exec_with_returning(change.tx()).await?;
     change.recorded();
     crate::notification::outbox::fill(change, &row).await?;

@@ -229,6 +229,7 @@ async fn take_events(change: &Change, due: &Due) -> Outcome<(u64, u64, Option<(i
         .col_expr(C::Summary, Expr::value(""))
         .col_expr(C::Body, Expr::value("null"))
         .col_expr(C::Words, Expr::value(""))
+        .col_expr(C::Salt, Expr::value(None::<String>))
         .filter(C::Seq.is_in(seqs.iter().copied()))
         .filter(C::Redacted.is_null())
         .exec(change.tx())

@@ -19,6 +19,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::entities::woken;
 use super::{Store, Tx};
 use crate::app::App;
+use crate::audit::log::Growing;
 use crate::notification::outbox::Filling;
 use crate::proposals;
 
@@ -48,6 +49,8 @@ pub struct Change {
     pub before: Option<proposals::Guarded>,
     /// What this change puts into the outbox.
     pub filling: Filling,
+    /// What this change adds to the log.
+    pub log: Growing,
     _writer: OwnedMutexGuard<()>,
 }
 
@@ -74,6 +77,7 @@ impl Change {
             recorded: AtomicBool::new(false),
             before,
             filling: Filling::default(),
+            log: Growing::default(),
             _writer: guard,
         })
     }
@@ -112,7 +116,8 @@ impl Change {
         if self.app.store.shared() && (news || !self.woken.is_empty()) {
             self.tell_others().await?;
         }
-        let Self { tx, app, woken, filling, .. } = self;
+        let Self { tx, app, woken, filling, log, .. } = self;
+        log.write(&tx).await?;
         super::once::mark(&tx).await?;
         tx.commit().await?;
         for computer in &woken {

@@ -28,6 +28,7 @@ mod m0110_stamp;
 mod m0111_lists;
 mod m0111_standing;
 mod m0120_views;
+mod m0130_log;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -47,7 +48,7 @@ pub use change::Change;
 pub use lock::Lock;
 pub use turn::{Job, Turn};
 pub use tx::Tx;
-use tx::without_nul;
+pub use tx::without_nul;
 
 /// Every migration, in order.
 pub struct Migrator;
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0111_lists::Lists),
             Box::new(m0111_standing::Standing),
             Box::new(m0120_views::Views),
+            Box::new(m0130_log::Log),
         ];
         std::iter::once(first).chain(later).collect()
     }

@@ -63,7 +63,8 @@ impl ConnectionTrait for Tx {
 }
 
 /// The text with U+FFFD where it had a NUL. What is kept byte for byte is JSON text, which writes a NUL in other characters.
-pub(super) fn without_nul(text: String) -> String {
+#[must_use]
+pub fn without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 

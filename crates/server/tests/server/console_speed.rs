@@ -54,8 +54,16 @@ async fn a_large_estate_is_shown_at_once() {
     let kind = "CASE i % 8 WHEN 0 THEN 'request.created' WHEN 1 THEN 'request.approved' WHEN 2 THEN 'request.declined' \
                 WHEN 3 THEN 'request.auto_approved' WHEN 4 THEN 'launch.refused' ELSE 'session.started' END";
     let seq = ("seq", "1000000 + i");
-    let event =
-        [seq, ("id", ID), ("kind", kind), users, ("time", "\"time\" - i * 25000"), ("incarnation", "NULL"), ("journal_seq", "NULL")];
+    let event = [
+        seq,
+        ("id", ID),
+        ("kind", kind),
+        users,
+        ("time", "\"time\" - i * 25000"),
+        ("incarnation", "NULL"),
+        ("journal_seq", "NULL"),
+        ("leaf", "NULL"),
+    ];
     multiply(&server, ("event", 100_000), &event).await;
 
     let owner = Visitor::owner(&server).await;

@@ -47,6 +47,7 @@ pub async fn put_rows(server: &Server, count: usize, body: impl Fn(usize) -> Str
                 journal_seq: Set(None),
                 outcome: Set(None),
                 redacted: Set(None),
+                ..Default::default()
             }
         };
         event::Entity::insert_many(piece.iter().map(row)).exec_without_returning(&server.app.store.pool).await.unwrap();

@@ -41,6 +41,7 @@ mod definitions;
 #[cfg(test)]
 mod enrolment;
 #[cfg(test)]
+mod event_log;
 mod events;
 #[cfg(test)]
 mod facts;

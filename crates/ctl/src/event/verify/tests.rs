@@ -43,8 +43,12 @@ fn page() -> JournalPage {
     }
 }
 
+fn verify_with(pages: Vec<JournalPage>, pins: &Pins) -> Vec<Verified> {
+    verify(Box::new(pages.into_iter().map(|page| Ok(Line::Journal(Box::new(page))))), pins).unwrap().0
+}
+
 fn verify_all(pages: Vec<JournalPage>) -> Vec<Verified> {
-    verify(Box::new(pages.into_iter().map(Ok)), &Pins::default()).unwrap()
+    verify_with(pages, &Pins::default())
 }
 
 fn findings(page: JournalPage) -> Vec<(Option<u64>, String)> {
@@ -147,7 +151,7 @@ fn against(pins: &str, page: JournalPage) -> (Verified, usize) {
     let file = folder.path().join("pins");
     std::fs::write(&file, pins).unwrap();
     let pins = Pins::read(Some(&file), None).unwrap();
-    let found = verify(Box::new(std::iter::once(Ok(page))), &pins).unwrap();
+    let found = verify_with(vec![page], &pins);
     let missing = pins.missing(&found, false).len();
     (found.into_iter().next().unwrap(), missing)
 }
@@ -216,7 +220,7 @@ fn a_life_that_another_computer_claims_is_gone_all_the_same() {
     let file = folder.path().join("pins");
     std::fs::write(&file, pinned).unwrap();
     let pins = Pins::read(Some(&file), None).unwrap();
-    let found = verify(Box::new(std::iter::once(Ok(page()))), &pins).unwrap();
+    let found = verify_with(vec![page()], &pins);
     assert!(found[0].verified);
     assert_eq!(pins.missing(&found, true).len(), 1);
 }
@@ -229,8 +233,8 @@ fn what_is_written_keeps_what_is_known_of_computers_that_were_not_looked_at() {
     let elsewhere = format!("db-1 {} {} 3 {}\n", key().public().fingerprint(), Incarnation::new(9, [9; 10]), chain.head);
     std::fs::write(&file, format!("web-1 {}\n{elsewhere}db-2 00112233445566778899aabbccddeeff\n", key().public().id())).unwrap();
     let pins = Pins::read(Some(&file), None).unwrap();
-    let found = verify(Box::new(std::iter::once(Ok(page()))), &pins).unwrap();
-    super::super::pins::write(file.clone(), &found, &pins).unwrap();
+    let found = verify_with(vec![page()], &pins);
+    super::super::pins::write(file.clone(), &found, None, &pins).unwrap();
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains(&elsewhere) && text.contains("db-2 00112233445566778899aabbccddeeff\n"), "{text}");
     assert_eq!((text.matches("\nweb-1 ").count(), text.matches(&page().incarnation.to_string()).count()), (0, 1), "{text}");

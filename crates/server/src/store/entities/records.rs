@@ -40,6 +40,49 @@ pub mod event {
         #[sea_orm(column_type = "Text")]
         pub words: String,
         pub redacted: Option<i64>,
+        /// Its place in the tree.
+        pub leaf: Option<i64>,
+        /// Of its text's hash; gone with the text.
+        pub salt: Option<String>,
+        pub content_hash: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// The growing end of the tree over the events: one row.
+pub mod event_log {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "event_log")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: i64,
+        pub size: i64,
+        #[sea_orm(column_type = "Text")]
+        pub wholes: String,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Nodes of that tree, on some of its levels.
+pub mod event_log_node {
+    use sea_orm::entity::prelude::*;
+
+    /// A row.
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "event_log_node")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub level: i64,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub index: i64,
+        pub hash: String,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
