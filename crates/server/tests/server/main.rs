@@ -42,6 +42,7 @@ mod definitions;
 mod enrolment;
 #[cfg(test)]
 mod event_log;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod facts;
