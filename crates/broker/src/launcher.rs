@@ -28,7 +28,7 @@
 //!     // Err(ReconnectError::Lost(spec::Identity)): supervisor killed or computer rebooted; supervisor::client::sweep(&identity)
 //!     //     kills and removes its cgroup -> processes ended; record session.ended(lost), then forget(state_directory)
 //! let session = Arc::new(session);                       // orders from any thread, reports from one
-//! session.reschedule(deadline_boottime_ms, warn_at_ms)?; // extend or shorten
+//! session.reschedule(deadline_boottime_ms, warn_at_ms, unheard)?; // extend or shorten
 //! session.end(spec::EndReason::Expired | Revoked | Finished, grace_ms)?;
 //! session.query()?;                                      // answered by Report::Status
 //! session.acknowledge()?;                                // after session.ended is durable: removes the state directory

@@ -46,6 +46,9 @@ pub struct SessionSpec {
     pub deadline_ms: u64,
     /// When the person is warned that the end is near, same clock.
     pub warn_at_ms: Vec<u64>,
+    /// The end is not that of its time: the server was not heard of for so long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unheard: bool,
     /// How long after `SIGTERM` the kill comes; 0 kills at once.
     pub grace_ms: u64,
     /// The cgroup directory below which the session gets its own, named like the session.
@@ -118,6 +121,9 @@ pub enum Order {
         deadline_ms: u64,
         /// Same clock.
         warn_at_ms: Vec<u64>,
+        /// As in the specification.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unheard: bool,
     },
     /// End it now.
     End {

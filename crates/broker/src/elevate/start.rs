@@ -256,6 +256,7 @@ impl Attempt<'_> {
             terminal: standard.terminal,
             deadline_ms: right.deadline.at,
             warn_at_ms: right.deadline.warn_at.clone(),
+            unheard: right.deadline.unheard(),
             grace_ms: elevation.grace.millis(),
             cgroup_parent: self.broker.cgroup.clone(),
             state_directory: sessions::directory(self.broker, session),

@@ -23,6 +23,14 @@ pub struct Deadline {
     pub warn_at: Vec<u64>,
 }
 
+impl Deadline {
+    /// Whether it is there because the server was not heard of, and not because its time is over.
+    #[must_use]
+    pub const fn unheard(&self) -> bool {
+        self.at < self.heard
+    }
+}
+
 /// What bounds a session, in milliseconds from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -110,7 +118,7 @@ impl Ledger {
         for (id, deadline) in moved {
             if let Some(live) = self.live.get_mut(&id) {
                 (live.deadline, live.heard) = (deadline.at, deadline.heard);
-                if let Err(error) = live.session.reschedule(deadline.at, deadline.warn_at) {
+                if let Err(error) = live.session.reschedule(deadline.at, deadline.warn_at.clone(), deadline.unheard()) {
                     crate::say("broker", &format!("session {id} could not be given another end: {}", crate::chain(&error)));
                 }
             }

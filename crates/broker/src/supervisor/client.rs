@@ -278,8 +278,8 @@ impl Session {
     ///
     /// # Errors
     /// When the supervisor is gone.
-    pub fn reschedule(&self, deadline_ms: u64, warn_at_ms: Vec<u64>) -> Result<(), FrameError> {
-        self.order(&Order::Reschedule { deadline_ms, warn_at_ms })
+    pub fn reschedule(&self, deadline_ms: u64, warn_at_ms: Vec<u64>, unheard: bool) -> Result<(), FrameError> {
+        self.order(&Order::Reschedule { deadline_ms, warn_at_ms, unheard })
     }
 
     /// Ends it: `SIGTERM`, and after the grace the kill. `Report::Ended` follows.

@@ -197,7 +197,7 @@ impl Session {
     fn exited(&mut self, exit: Exit) {
         if self.exit.is_none() {
             self.exit = Some(exit);
-            self.relay.ended(exit, self.ending().and_then(because));
+            self.relay.ended(exit, self.ending().and_then(|reason| because(reason, self.spec.unheard)));
             self.report(&Report::Exited { exit });
         }
     }
@@ -232,7 +232,10 @@ impl Session {
 
     fn warn(&mut self, now: u64) {
         let left = Length::from_seconds(self.spec.deadline_ms.saturating_sub(now).div_ceil(1000));
-        self.relay.notice(format!("this session ends in {left}"));
+        self.relay.notice(match self.spec.unheard {
+            true => format!("the server is not heard of: unless it is, this session ends in {left}"),
+            false => format!("this session ends in {left}"),
+        });
     }
 
     /// Begins the end, or brings it nearer; never puts it off.
@@ -240,7 +243,7 @@ impl Session {
         let kill_at = now.saturating_add(grace_ms);
         self.phase = match self.phase {
             Phase::Running => {
-                self.relay.notice(because(reason).unwrap_or_default());
+                self.relay.notice(because(reason, self.spec.unheard).unwrap_or_default());
                 if grace_ms > 0 {
                     self.tree.terminate();
                 }
@@ -380,16 +383,18 @@ impl Session {
     fn obey(&mut self, order: Order, index: usize) {
         match order {
             Order::Go {} => {}
-            Order::Reschedule { deadline_ms, mut warn_at_ms } => {
+            Order::Reschedule { deadline_ms, mut warn_at_ms, unheard } => {
                 if self.phase == Phase::Running && self.ended.is_none() {
                     let now = clock::boottime_ms();
-                    if deadline_ms > self.spec.deadline_ms {
+                    // What each word of the server puts off is no extension.
+                    if deadline_ms > self.spec.deadline_ms && !self.spec.unheard && !unheard {
                         let left = Length::from_seconds(deadline_ms.saturating_sub(now).div_ceil(1000));
                         self.relay.notice(format!("this session was extended and ends in {left}"));
                     }
                     warn_at_ms.sort_unstable();
                     self.spec.deadline_ms = deadline_ms;
                     self.spec.warn_at_ms = warn_at_ms;
+                    self.spec.unheard = unheard;
                 }
             }
             Order::End { reason, grace_ms } => {
@@ -433,9 +438,10 @@ impl Session {
 }
 
 /// For the person, why Brevet ends it.
-fn because(reason: EndReason) -> Option<String> {
+fn because(reason: EndReason, unheard: bool) -> Option<String> {
     match reason {
         EndReason::Exited => None,
+        EndReason::Expired if unheard => Some("the server was not heard of for so long that this may not go on without it".to_owned()),
         EndReason::Expired => Some("its time is over".to_owned()),
         EndReason::Revoked => Some("the right to run it was revoked".to_owned()),
         EndReason::Finished => Some("its user ended it".to_owned()),

@@ -128,7 +128,7 @@ fn an_extension_moves_the_end_and_a_warning_comes_before_it() {
     spec.deadline_ms = clock::boottime_ms() + 700;
     let mut running = rig.start(&spec);
     let later = clock::boottime_ms() + 2500;
-    running.session.reschedule(later, vec![later - 1000]).unwrap();
+    running.session.reschedule(later, vec![later - 1000], false).unwrap();
     let ended = running.ended();
     assert!(ended.at_boot_ms >= later);
     let mut notices = Vec::new();
@@ -139,6 +139,23 @@ fn an_extension_moves_the_end_and_a_warning_comes_before_it() {
 }
 
 #[test]
+fn whose_session_ends_because_the_server_is_silent_is_told_so_and_not_at_each_of_its_words() {
+    let rig = Rig::new();
+    let mut spec = rig.spec(&["/bin/sleep", "1000"]);
+    (spec.deadline_ms, spec.unheard) = (clock::boottime_ms() + 700, true);
+    let mut running = rig.start(&spec);
+    let later = clock::boottime_ms() + 2500;
+    running.session.reschedule(later, vec![later - 1000], true).unwrap();
+    assert!(running.ended().at_boot_ms >= later);
+    let mut notices = Vec::new();
+    while let brevet_api::broker::Tell::Notice { text } = running.person.tell() {
+        notices.push(text);
+    }
+    let silent = "the server is not heard of: unless it is, this session ends in 1s";
+    assert_eq!(notices, [silent, "the server was not heard of for so long that this may not go on without it"]);
+}
+
+#[test]
 fn an_end_that_was_ordered_cannot_be_put_off() {
     let rig = Rig::new();
     let ready = rig.directory.path().join("ready");
@@ -146,7 +163,7 @@ fn an_end_that_was_ordered_cannot_be_put_off() {
     let running = rig.start(&rig.root(&["/bin/sh", "-c", &script]));
     pid_in(&ready);
     running.session.end(EndReason::Revoked, 300).unwrap();
-    running.session.reschedule(clock::boottime_ms() + 1_000_000, vec![]).unwrap();
+    running.session.reschedule(clock::boottime_ms() + 1_000_000, vec![], false).unwrap();
     running.session.end(EndReason::Expired, 1_000_000).unwrap();
     assert_eq!(running.ended().reason, EndReason::Revoked);
     wait_until("its cgroup is gone", || !running.started.cgroup.exists());

@@ -59,6 +59,7 @@ impl Rig {
             terminal: None,
             deadline_ms: clock::boottime_ms() + 300_000,
             warn_at_ms: vec![],
+            unheard: false,
             grace_ms: 0,
             cgroup_parent: self.group.clone(),
             login_uid: Some(STRANGER + 7),
