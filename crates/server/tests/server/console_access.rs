@@ -78,6 +78,8 @@ async fn what_waits_is_listed_oldest_first_and_its_page_says_everything() {
     {
         assert!(text.contains(part), "{part} in {text}");
     }
+    assert!(text.contains("never seen before"), "the others are of another file: {text}");
+    assert!(owner.get(&format!("/requests/{}", ids[0])).await.ok().contains("asked for <a href=\"/applications/"));
     let code = code(&server, &id).await;
     assert!(text.contains(&format!("Short code: </span>{code}")), "{text}");
     assert!(text.contains(&ids[0]), "their recent history: {text}");

@@ -4,8 +4,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::console_events::{SCRIPT, Shown, Signed, is_harmless};
+use crate::console_passkey::Device;
 use crate::scopes::two;
 use crate::support::{Server, request_policy};
+use crate::web::Browser;
 
 #[track_caller]
 fn went(shown: &Shown, to: &str) {
@@ -99,6 +101,48 @@ async fn people_are_added_changed_and_removed_by_form() {
     let me = server.owner.read("/me").await.ok()["id"].as_str().unwrap().to_owned();
     refused(&owner.post(&format!("/settings/people/{me}/roles"), &[("tag", "*"), ("role", "auditor")]).await, "owner");
     refused(&owner.post(&format!("/settings/people/{me}/remove"), &[]).await, "another owner");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_sees_and_takes_away_what_others_sign_in_with_and_where_they_are() {
+    let server = Server::start().await;
+    let ann = server.owner.post("/persons", json!({ "name": "ann", "roles": ["auditor"] })).await.ok();
+    let path = format!("/settings/people/{}", ann["id"].as_str().unwrap());
+    let browser = Browser::linked(&server, "ann").await;
+    browser.set_password("seven quiet otters juggle").await.leads("/account?said=password-set");
+    browser.set_up_app(&server).await;
+    Device::new(true).add(&browser, "<b>phone").await.leads("/account?said=passkey-added");
+    let owner = Signed::owner(&server).await;
+    let page = owner.text(&path).await;
+    is_harmless(&page);
+    for part in ["Password</strong>, set", "Authenticator app</strong>", "Passkey ", "by a link", "Sign ann out everywhere"] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("Who they are at the single sign-on"), "this server has none");
+    // Whoever only reads is offered nothing.
+    server.person("aude", &["auditor"], false).await;
+    let aude = Signed::person(&server, "aude").await;
+    let read = aude.text(&path).await;
+    assert!(read.contains("Authenticator app</strong>") && !read.contains("Take it away") && !read.contains("Sign ann out"), "{read}");
+    assert_eq!(aude.post(&format!("{path}/sign-ins/end"), &[]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(browser.get("/account").await.status, 200);
+    // One browser, then everything.
+    let one = page.split("/sign-ins/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    went(&owner.post(&format!("{path}/sign-ins/{one}/end"), &[]).await, &path);
+    assert_eq!(browser.get("/account").await.status, 303);
+    assert!(owner.text(&path).await.contains("Nowhere."));
+    for which in ["password", "app"] {
+        went(&owner.post(&format!("{path}/credentials/{which}/remove"), &[]).await, &path);
+    }
+    let page = owner.text(&path).await;
+    let passkey = page.split("/credentials/").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    went(&owner.post(&format!("{path}/credentials/{passkey}/remove"), &[]).await, &path);
+    assert!(owner.text(&path).await.contains("Nothing yet but links"));
+    refused(&owner.post(&format!("{path}/identity"), &[("subject", "ann-1")]).await, "single sign-on");
+    let kinds = server.owner.event_kinds().await;
+    for kind in ["person.signed_out", "person.password_removed", "person.app_removed", "person.passkey_removed"] {
+        assert!(kinds.iter().any(|one| one == kind), "{kind} in {kinds:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,13 +17,18 @@ use crate::http::failure::Outcome;
 use crate::settings::pages::{Section, Tab, tabs};
 
 /// Where to after a change: back to the person, with what was said.
-fn after<T>(made: &Made<T>, id: &str, said: &str) -> Response {
+pub(super) fn after<T>(made: &Made<T>, id: &str, said: &str) -> Response {
     let said = if matches!(made, Made::Proposed(_)) { "proposed" } else { said };
     Redirect::to(&format!("/settings/people/{}?said={said}", part(id))).into_response()
 }
 
 /// A change by a form without anything to lose.
-async fn done<T: DeserializeOwned>(visitor: &Visitor, id: &str, form: &'static str, made: Outcome<Made<T>>) -> Outcome<Response> {
+pub(super) async fn done<T: DeserializeOwned>(
+    visitor: &Visitor,
+    id: &str,
+    form: &'static str,
+    made: Outcome<Made<T>>,
+) -> Outcome<Response> {
     match made {
         Ok(made) => Ok(after(&made, id, "changed")),
         Err(why) => shown(visitor, id, Sent { form, why: Some(why.at_form()?), ..Sent::default() }).await,

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use brevet_api::rest::person::Person;
 
 use super::list::{Choice, Filled};
+use super::sign_in::{self, Signing};
 use crate::access::Action;
 use crate::console::{Place, Shell, Visitor, filters, page, part};
 use crate::http::extract::Path;
@@ -19,6 +20,7 @@ pub(super) struct Sent {
     pub roles: Option<Filled>,
     pub user: String,
     pub computer: String,
+    pub subject: String,
     pub why: Option<Failure>,
 }
 
@@ -32,6 +34,7 @@ struct Show {
     may_change: bool,
     may_read_events: bool,
     oneself: bool,
+    signing: Option<Signing>,
     sent: Sent,
     it: Person,
 }
@@ -52,6 +55,7 @@ pub(super) async fn shown(visitor: &Visitor, id: &str, sent: Sent) -> Outcome<Re
         may_change: visitor.may(Action::ChangePersons) && !it.removed,
         may_read_events: visitor.may(Action::ReadEvents),
         oneself: it.id == visitor.actor.person,
+        signing: if it.removed { None } else { sign_in::of(visitor, id).await? },
         sent,
         it,
     })?;

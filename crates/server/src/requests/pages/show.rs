@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use brevet_api::rest::application::Application;
 use brevet_api::rest::policy::StoredPolicy;
 use brevet_api::rest::request::{Decision, RequestItem};
 use brevet_api::rest::{Code, Page};
@@ -11,6 +12,7 @@ use brevet_core::request::RequestState;
 
 use super::facts::{Named, of_elevation, of_file};
 use crate::access::Action;
+use crate::applications::seen;
 use crate::console::{Place, Shell, Visitor, filters, page, part, query};
 use crate::http::extract::Path;
 use crate::http::failure::{Failure, Outcome};
@@ -47,6 +49,8 @@ struct Show {
     can_narrow: bool,
     arguments: Vec<String>,
     facts: Vec<Named>,
+    /// How the fleet knows this very file.
+    seen: Option<Application>,
     rights: Vec<Named>,
     terms: String,
     decisions: Vec<(&'static str, Decision)>,
@@ -68,7 +72,9 @@ pub(super) async fn shown(visitor: &Visitor, id: &str, form: Form) -> Outcome<Re
         format!("/requests{}", query([("user", it.user.as_str()), ("limit", &limit)])),
         format!("/policies/{}", part(it.policy.id.as_str())),
     );
-    let (recent, policy): (Page<RequestItem>, Option<StoredPolicy>) = tokio::try_join!(visitor.read(&of_user), visitor.find(&policy))?;
+    let application = format!("/applications/{}", seen::id(&it.request.command.application)?);
+    let (recent, policy, seen): (Page<RequestItem>, Option<StoredPolicy>, Option<Application>) =
+        tokio::try_join!(visitor.read(&of_user), visitor.find(&policy), visitor.find(&application))?;
     let failed = form.why.is_some();
     let response = page(&Show {
         shell: visitor.shell(Place::Requests, format!("Request {}", it.code)),
@@ -78,6 +84,7 @@ pub(super) async fn shown(visitor: &Visitor, id: &str, form: Form) -> Outcome<Re
         can_narrow: it.request.terms.binds == Binds::Application,
         arguments: it.request.command.arguments.iter().map(ToString::to_string).collect(),
         facts: of_file(&it.request.command.application),
+        seen,
         rights: of_elevation(&it.request.elevation),
         terms: terms(&it),
         decisions: decisions(&it),
