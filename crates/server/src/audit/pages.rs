@@ -5,6 +5,7 @@ mod chosen;
 mod columns;
 mod export;
 mod list;
+mod proof;
 mod readable;
 mod show;
 mod views;
@@ -22,4 +23,5 @@ pub fn pages() -> Router<App> {
         .route("/events/views", post(views::save))
         .route("/events/views/{id}/delete", post(views::delete))
         .route("/events/{id}", get(show::show))
+        .route("/events/{id}/proof", get(proof::proof))
 }

@@ -186,7 +186,13 @@ async fn an_event_stands_among_its_neighbours_and_a_redacted_one_says_so() {
     assert!(text.contains("brevetctl event verify --computer web-1"));
     let declined = event_of(&server, &format!("request={id}&kind=request.declined")).await;
     is_harmless(&owner.text(&format!("/events/{declined}")).await);
-    assert_eq!(owner.get("/events/evt_00000000000000000000000000").await.status, StatusCode::NOT_FOUND);
+    let proof = owner.get(&format!("/events/{created}/proof")).await;
+    assert!(proof.headers["content-disposition"].to_str().unwrap().contains(&created));
+    let proof: brevet_api::rest::event_log::EventProof = serde_json::from_str(&proof.text).unwrap();
+    assert!(proof.record.header.contains(&created) && proof.signed.verifies(&proof.key));
+    for beyond in ["/events/evt_00000000000000000000000000", "/events/evt_00000000000000000000000000/proof"] {
+        assert_eq!(owner.get(beyond).await.status, StatusCode::NOT_FOUND, "{beyond}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
