@@ -8,6 +8,7 @@ mod pins;
 mod redact;
 mod show;
 mod verify;
+mod view;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub use show::{Rows, list};
 use journal::Line;
 
 use crate::cli::Session;
+use crate::clock::now;
 use crate::error::{CtlError, Result};
 use crate::reference;
 use crate::whole_file::WholeFile;
@@ -30,6 +32,9 @@ use crate::whole_file::WholeFile;
 pub enum Event {
     /// List events, newest first
     List {
+        /// As a saved view says, with its columns; further conditions narrow or replace its own
+        #[arg(long, value_name = "NAME")]
+        view: Option<String>,
         #[command(flatten)]
         filter: Box<Filter>,
         #[command(flatten)]
@@ -40,6 +45,9 @@ pub enum Event {
         /// Id
         event: String,
     },
+    /// Saved views: searches and columns that you keep for yourself, here and in the console
+    #[command(subcommand)]
+    View(view::View),
     /// Count events of some kinds on each of the last days (days of UTC)
     Count {
         /// Kinds with commas between them
@@ -51,6 +59,9 @@ pub enum Event {
     },
     /// Write every event that fits the filter, oldest first
     Export {
+        /// As a saved view says; further conditions narrow or replace its own
+        #[arg(long, value_name = "NAME")]
+        view: Option<String>,
         #[command(flatten)]
         filter: Box<Filter>,
         /// csv or jsonl; journal for the computers' journals and the server's log as they are signed, which verify --file reads
@@ -97,10 +108,23 @@ pub enum Event {
 /// When the server cannot be reached or refuses, or a journal does not verify.
 pub fn run(session: &Session, command: Event) -> Result<()> {
     match command {
-        Event::List { filter, rows } => list(session, filter.query(), &rows),
+        Event::List { view: None, filter, rows } => list(session, filter.query(), &rows),
+        Event::List { view: Some(name), filter, rows } => {
+            let view = view::find(&session.client()?, &name)?;
+            let columns = view.columns.clone();
+            list(session, view::asked(view, now(), &filter.query())?, &rows.or_columns(columns))
+        }
+        Event::View(command) => view::run(session, command),
         Event::Show { event } => show::one(session, &event),
         Event::Count { kind, days } => count::run(session, kind, days),
-        Event::Export { filter, format, output } => export(session, *filter, &format, output),
+        Event::Export { view, filter, format, output } => {
+            let own = filter.query();
+            let query = match view {
+                Some(name) => view::asked(view::find(&session.client()?, &name)?, now(), &own)?,
+                None => own,
+            };
+            export(session, EventQuery { order: None, ..query }, &format, output)
+        }
         Event::Redact(which) => redact::run(session, &which),
         Event::Proof { event, output } => {
             let proof: EventProof = session.client()?.get(&["events", &event, "proof"])?;
@@ -129,9 +153,9 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
     }
 }
 
-fn export(session: &Session, filter: Filter, format: &str, output: Option<PathBuf>) -> Result<()> {
+fn export(session: &Session, query: EventQuery, format: &str, output: Option<PathBuf>) -> Result<()> {
     let client = session.client()?;
-    let query = reference::in_query(&client, filter.query())?;
+    let query = reference::in_query(&client, query)?;
     let computer = query.computer.clone();
     if format == "journal" && query != (EventQuery { computer: computer.clone(), ..EventQuery::default() }) {
         return Err(CtlError::Usage("journals are exported whole: only --computer can be given with --format journal".into()));

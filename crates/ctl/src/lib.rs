@@ -5,6 +5,7 @@ mod autonomous;
 mod break_glass;
 pub mod cli;
 mod client;
+mod clock;
 mod computer;
 mod enrolment;
 pub mod error;

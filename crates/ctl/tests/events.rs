@@ -50,6 +50,50 @@ fn the_audit_of_a_policy_is_its_events() {
 }
 
 #[test]
+fn a_view_is_saved_used_and_deleted() {
+    let view = json!({
+        "id": "viw_01jd8q7w5x2m4n6p8r0t1v3y5z", "name": "night", "query": { "kind": "session.*", "user": "alice" }, "period": "7d",
+        "columns": ["seq", "summary"], "created": "2026-11-25T09:00:00.000Z", "changed": "2026-11-25T09:00:00.000Z",
+    });
+    let id = view["id"].as_str().unwrap();
+    let api = Api::start();
+    api.on("GET event-views", 200, &json!({ "items": [] }));
+    api.on("POST event-views", 201, &view);
+    let save = ["event", "view", "save", "night", "--kind", "session.*", "--user", "alice", "--period", "7d", "--columns", "seq,summary"];
+    assert!(api.ok(&save).contains("saved 'night'"));
+    let sent = api.calls().pop().unwrap().body;
+    let query = json!({ "kind": "session.*", "user": "alice" });
+    assert_eq!(sent, json!({ "name": "night", "query": query, "period": "7d", "columns": ["seq", "summary"] }));
+    // The one of that name is replaced.
+    let api = Api::start();
+    api.on("GET event-views", 200, &json!({ "items": [view] }));
+    api.on(&format!("PUT event-views/{id}"), 200, &view);
+    api.ok(&["event", "view", "save", "night", "--kind", "grant.*"]);
+    // Its conditions, of which one is given anew, and its columns.
+    let api = Api::start();
+    api.on("GET event-views", 200, &json!({ "items": [view] }));
+    api.on("GET events", 200, &json!({ "items": [event("alice asked")] }));
+    let csv = api.ok(&["event", "list", "--view", "night", "--user", "bob", "--csv"]);
+    assert_eq!(csv, "seq,summary\r\n7,alice asked\r\n");
+    let query = api.calls().pop().unwrap().query;
+    assert!(query.contains("kind=session.*") && query.contains("user=bob") && query.contains("from=20"), "{query}");
+    let api = Api::start();
+    api.on("GET event-views", 200, &json!({ "items": [view] }));
+    api.on("GET events/export", 200, &event("one"));
+    api.ok(&["event", "export", "--view", "night"]);
+    assert!(api.calls().pop().unwrap().query.contains("user=alice"));
+    let api = Api::start();
+    api.on("GET event-views", 200, &json!({ "items": [view] }));
+    let missed = api.run(&["event", "list", "--view", "nihgt"]);
+    assert!(missed.code == 3 && missed.stderr.contains("did you mean 'night'?"), "{} {}", missed.code, missed.stderr);
+    let listed = api.ok(&["event", "view", "list"]);
+    assert!(listed.contains("night") && listed.contains("kind=session.* user=alice"), "{listed}");
+    api.on(&format!("DELETE event-views/{id}"), 204, &Value::Null);
+    assert!(api.ok(&["event", "view", "delete", "night"]).contains("deleted 'night'"));
+    assert_eq!(api.run(&["event", "view", "save", "x", "--columns", "nonsense"]).code, 2);
+}
+
+#[test]
 fn one_event_is_shown_whole_and_acts_on_no_terminal() {
     let api = Api::start();
     api.on(&format!("GET events/{ID}"), 200, &event("alice asked"));

@@ -2,7 +2,9 @@
 
 use brevet_api::rest::Page;
 use brevet_api::rest::event::{Event, EventQuery, Order};
+use brevet_api::rest::view::COLUMNS;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 
 use crate::cli::Session;
 use crate::error::Result;
@@ -23,16 +25,38 @@ pub struct Rows {
     /// The first first
     #[arg(long, help_heading = "Rows")]
     oldest_first: bool,
+    /// Show these instead of the usual ones, with commas between them
+    #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(COLUMNS), help_heading = "Rows")]
+    columns: Vec<String>,
 }
 
-const HEADINGS: [&str; 7] = ["time", "kind", "computer", "user", "policy", "by", "what"];
+impl Rows {
+    /// With these columns, where none were asked for.
+    pub fn or_columns(self, columns: Vec<String>) -> Self {
+        if self.columns.is_empty() { Self { columns, ..self } } else { self }
+    }
+}
+
+/// Column and heading, where no columns were asked for.
+const USUAL: [(&str, &str); 7] = [
+    ("time", "time"),
+    ("kind", "kind"),
+    ("computer", "computer"),
+    ("user", "user"),
+    ("policy", "policy"),
+    ("actor", "by"),
+    ("summary", "what"),
+];
 
 /// Prints what fits.
 ///
 /// # Errors
 /// When the server cannot be reached or refuses.
 pub fn list(session: &Session, query: EventQuery, rows: &Rows) -> Result<()> {
-    let order = rows.oldest_first.then_some(Order::Oldest);
+    let order = if rows.oldest_first { Some(Order::Oldest) } else { query.order };
+    let own: Vec<(&str, &str)> = rows.columns.iter().map(|name| (name.as_str(), name.as_str())).collect();
+    let (columns, headings): (Vec<&str>, Vec<&str>) = if own.is_empty() { USUAL.into_iter().unzip() } else { own.into_iter().unzip() };
+    let row = |event: &Event| columns.iter().map(|column| cell(event, column)).collect::<Vec<_>>();
     let limit = if rows.all { usize::MAX } else { rows.limit };
     let client = session.client()?;
     let query = reference::in_query(&client, EventQuery { order, ..query })?;
@@ -43,9 +67,9 @@ pub fn list(session: &Session, query: EventQuery, rows: &Rows) -> Result<()> {
         known::refuse_unknown_kinds(&client, kinds)?;
     }
     if session.output.csv {
-        return session.output.text(&csv(&HEADINGS, &page.items.iter().map(row).collect::<Vec<_>>()));
+        return session.output.text(&csv(&headings, &page.items.iter().map(row).collect::<Vec<_>>()));
     }
-    session.output.print(&page, |page| page_table(page, &HEADINGS, row))
+    session.output.print(&page, |page| page_table(page, &headings, row))
 }
 
 /// Prints one.
@@ -57,16 +81,27 @@ pub fn one(session: &Session, id: &str) -> Result<()> {
     session.output.print(&event, describe)
 }
 
-fn row(event: &Event) -> Vec<String> {
-    vec![
-        moment(event.time),
-        shown(&event.kind),
-        event.computer_name.as_deref().map(shown).unwrap_or_default(),
-        event.user.as_deref().map(shown).unwrap_or_default(),
-        event.policy_name.as_deref().map(shown).unwrap_or_default(),
-        shown(&event.actor.name),
-        shown(&event.summary),
-    ]
+fn cell(event: &Event, column: &str) -> String {
+    let text = |text: Option<&str>| text.map(shown).unwrap_or_default();
+    match column {
+        "time" => moment(event.time),
+        "recorded" => moment(event.recorded),
+        "kind" => shown(&event.kind),
+        "actor" => shown(&event.actor.name),
+        "token" => text(event.actor.token.as_deref()),
+        "computer" => text(event.computer_name.as_deref()),
+        "user" => text(event.user.as_deref()),
+        "policy" => text(event.policy_name.as_deref()),
+        "outcome" => text(event.outcome.as_deref()),
+        "request" => text(event.request.as_ref().map(|id| id.as_str())),
+        "grant" => text(event.grant.as_ref().map(|id| id.as_str())),
+        "session" => text(event.session.as_ref().map(|id| id.as_str())),
+        "person" => text(event.person.as_ref().map(|id| id.as_str())),
+        "journal" => event.journal.as_ref().map(|place| format!("{} {}", place.incarnation, place.seq)).unwrap_or_default(),
+        "seq" => event.seq.to_string(),
+        // What a newer server may let a view show, and "summary".
+        _ => shown(&event.summary),
+    }
 }
 
 fn describe(event: &Event) -> String {

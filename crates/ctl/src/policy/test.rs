@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::inspect;
 use crate::apply::source::{Sources, expand};
 use crate::cli::Session;
+use crate::clock::now;
 use crate::error::{CtlError, Result};
 use crate::input;
 use crate::output::{fields, shown, table, word};
@@ -179,12 +180,6 @@ fn absent_groups(scope: &Scope, is_there: impl Fn(&str) -> bool) -> String {
 fn not_looked_at(document: &PolicyDocument, because: &str) -> Explained {
     let policy = brevet_core::request::PolicyRef { id: document.id.clone(), version: document.version, name: document.policy.name.clone() };
     Explained { policy, mode: document.policy.mode, matched: false, because: because.into() }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place where this command reads the clock")]
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn launch(command: &Test) -> Result<Launch> {
