@@ -2,7 +2,8 @@
 SHELL := /bin/sh
 CARGO ?= cargo
 TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-DIR ?= $(TARGET)/up
+# Beside what is built, where other users can reach that: the service users and yours must. Debian's /root is closed.
+DIR ?= $(shell d="$(TARGET)"; while [ ! -d "$$d" ]; do d=$$(dirname "$$d"); done; if runuser -u nobody -- test -x "$$d" 2>/dev/null; then echo "$(TARGET)/up"; else echo /var/tmp/brevet-up; fi)
 PROGRAMS = --package brevet-server --package brevet-agent --package brevet-broker --package brevet-cli --package brevet-ctl
 
 # The user's command without a dynamic linker: its start is half a millisecond shorter. The target is named so that only the program is static.

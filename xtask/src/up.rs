@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,6 +28,7 @@ fn log_file(directory: &Path) -> PathBuf {
 pub fn up(programs: &Path, directory: &Path) -> Result<()> {
     fs::create_dir_all(directory)?;
     let directory = directory.canonicalize()?;
+    reachable(&directory)?;
     if let Some(pid) = holder(&directory)? {
         bail!("one is up in {} (process {pid}): end it with make down DIR={}", directory.display(), directory.display());
     }
@@ -54,6 +56,28 @@ pub fn up(programs: &Path, directory: &Path) -> Result<()> {
         fields.remove("holder_started");
     }
     println!("{answer}");
+    Ok(())
+}
+
+/// The parts run as users of their own, and whoever tries them is one more: each must reach the folder, and none may change it.
+fn reachable(directory: &Path) -> Result<()> {
+    let own = fs::metadata(directory)?;
+    ensure!(own.uid() == 0, "{} belongs to another user (uid {}): choose a folder of root's", directory.display(), own.uid());
+    let mode = own.permissions().mode();
+    ensure!(mode & 0o002 == 0, "{} can be written by other users (mode {:04o}): choose another folder", directory.display(), mode & 0o7777);
+    for above in directory.ancestors().skip(1) {
+        let mode = fs::metadata(above)?.permissions().mode();
+        ensure!(
+            mode & 0o001 != 0,
+            "{} cannot be entered by other users (mode {:04o}), and the server, the agent and your users are other users: choose another folder, such as make up DIR=/var/tmp/brevet",
+            above.display(),
+            mode & 0o7777
+        );
+    }
+    if mode & 0o001 == 0 {
+        eprintln!("{} may be entered by other users from now on, not listed: server, agent and your users are such", directory.display());
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode & 0o7777 | 0o011))?;
+    }
     Ok(())
 }
 
