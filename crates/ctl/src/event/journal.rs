@@ -26,6 +26,15 @@ pub enum Line {
 }
 
 impl Line {
+    /// How many records it has.
+    #[must_use]
+    pub const fn records(&self) -> usize {
+        match self {
+            Self::Journal(page) => page.records.len(),
+            Self::Log(page) => page.records.len(),
+        }
+    }
+
     fn parse(text: &str) -> std::result::Result<Self, serde_json::Error> {
         // Each has a field that the other lacks.
         let value: serde_json::Value = serde_json::from_str(text)?;

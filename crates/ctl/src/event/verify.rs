@@ -17,6 +17,7 @@ use super::pins::{self, Pin, Pins, Reached};
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
 use crate::output::shown;
+use crate::progress::Progress;
 
 /// A journal that is wrong in many places is wrong; this many are shown.
 pub(super) const MOST_FINDINGS: usize = 20;
@@ -178,7 +179,11 @@ fn describe(item: &Verified) -> String {
 pub fn verify(lines: Lines<'_>, pins: &Pins) -> Result<(Vec<Verified>, Option<VerifiedLog>)> {
     let mut done: Vec<Walk> = Vec::new();
     let mut log = log::Walk::new(pins);
+    let mut progress = Progress::default();
+    let mut count = 0usize;
     for line in lines {
+        count = count.saturating_add(line.as_ref().map_or(0, Line::records));
+        progress.so_far(count, "records verified");
         let page = match line? {
             Line::Journal(page) => page,
             Line::Log(page) => {
