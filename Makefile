@@ -32,7 +32,7 @@ up: packages
 down:
 	@"$(TARGET)/release/xtask" down --directory "$(DIR)"
 
-# Pictures of every page of the console in both themes, for docs/guide/administrator.md.
+# Pictures of every page of the console in both themes, in target/screenshots; those that docs/guide/administrator.md shows, in docs/guide/images.
 screenshots: build
 	@sh packaging/debian-packages.sh test
 	@"$(TARGET)/debug/xtask" screenshots --programs "$(TARGET)/debug"

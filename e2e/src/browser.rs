@@ -115,6 +115,8 @@ fn asked(brevet: &mut Installation, what: &str) -> Result<()> {
     match what {
         "stop-server" => brevet.stop_part("brevet-server", "TERM"),
         "kill-server" => brevet.stop_part("brevet-server", "KILL"),
+        "pause-server" => brevet.signal_part("brevet-server", "STOP"),
+        "resume-server" => brevet.signal_part("brevet-server", "CONT"),
         "start-server" => brevet.start_server(),
         "stop-agent" => brevet.stop_part("brevetd", "TERM"),
         "start-agent" => brevet.start_agent(),

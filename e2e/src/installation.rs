@@ -306,6 +306,16 @@ impl Installation {
         wait::until(&format!("{name} to end"), Duration::from_secs(20), || Ok(child.try_wait()?.map(|_| ())))
     }
 
+    /// Sends a part a signal that does not end it: `STOP`, `CONT`.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn signal_part(&self, name: &str, signal: &str) -> Result<()> {
+        let child = self.children.iter().rfind(|(n, _)| n == name).with_context(|| format!("{name} does not run"))?;
+        program::system("kill", [&format!("-{signal}"), &child.1.id().to_string()])?;
+        Ok(())
+    }
+
     /// Waits until the server sees this computer connected.
     ///
     /// # Errors

@@ -75,7 +75,7 @@ enum Task {
         #[arg(long, default_value_t = 1_000_000)]
         cases: u64,
     },
-    /// A picture of every page of the console in both themes, in docs/guide/screenshots
+    /// A picture of every page of the console in both themes, and those of the guide in docs/guide/images
     Screenshots {
         /// Folder with the built programs
         #[arg(long)]

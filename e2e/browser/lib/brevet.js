@@ -11,7 +11,7 @@ if (!given) throw new Error("run by the Rust tests alone: cargo nextest run -p b
 /** {server, ca, token, sign_in, socket, bin, tools, home, computer, user: {name, uid, gid}} */
 export const stage = JSON.parse(given);
 
-/** A test of at most a minute: a page that hangs, hangs nothing else. */
+/** A test of at most two minutes: a page that hangs, hangs nothing else. */
 export const test = (name, body, timeout = 120_000) => unbounded(name, { timeout }, body);
 
 /** Runs a program to its end: {code, stdout, stderr}. */
@@ -21,12 +21,18 @@ export async function run(program, args, { env = {}, input = "" } = {}) {
   return child.ended;
 }
 
+const begun = new Set();
+
 /** Starts a program; `ended` on what comes back gives {code, stdout, stderr}, and `stdout` so far is in `said()`. */
 export function begin(program, args, { env = {} } = {}) {
   const child = spawn(program, args, { env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env } });
   const text = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"]) child[name].on("data", (bytes) => (text[name] += bytes));
-  child.ended = once(child, "close").then(([code]) => ({ code, ...text }));
+  begun.add(child);
+  child.ended = once(child, "close").then(([code]) => {
+    begun.delete(child);
+    return { code, ...text };
+  });
   child.said = () => text.stdout + text.stderr;
   return child;
 }
@@ -79,8 +85,8 @@ export async function api(context, method, path, body, token = stage.token) {
   return { status: answer.status(), body: text && (answer.headers()["content-type"] ?? "").includes("json") ? JSON.parse(text) : text };
 }
 
-/** Asks again and again until there is an answer, for at most ten seconds. */
-export async function until(what, ask, limit = 10_000) {
+/** Asks again and again until there is an answer, for at most so long as a busy machine may take. */
+export async function until(what, ask, limit = 30_000) {
   const start = Date.now();
   for (;;) {
     const answer = await ask();
@@ -100,7 +106,8 @@ export async function ask(what) {
   if (value !== "done") throw new Error(`${what}: ${value}`);
 }
 
-/** Lets this process end although it could still be asked. */
+/** Ends what was started and runs still, and lets this process end although it could still be asked. */
 export function done() {
+  for (const child of begun) child.kill();
   process.stdin.destroy();
 }

@@ -11,7 +11,8 @@ import { chromium } from "playwright-core";
 import { stage } from "./brevet.js";
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PATIENCE = 15_000;
+/** Not how long anything takes: how long a busy machine may take. */
+const PATIENCE = 30_000;
 export const WIDE = { width: 1280, height: 800 };
 export const NARROW = { width: 380, height: 800 };
 // WHY: what moves is half of one colour and half of another when axe looks.
@@ -90,6 +91,15 @@ export async function signIn(context, link = stage.sign_in) {
   return page;
 }
 
+/** An authenticator in this page's browser, which knows its user by finger. */
+export async function authenticator(context, at) {
+  const cdp = await context.newCDPSession(at);
+  await cdp.send("WebAuthn.enable");
+  const options = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
+  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", { options: { ...options, automaticPresenceSimulation: true } });
+  return { cdp, authenticatorId };
+}
+
 /** Everything that axe finds on a page: in both themes, at full width and at 380 px; and that nothing is wider than the screen there. */
 export async function accessible(page) {
   const found = [];
@@ -99,12 +109,21 @@ export async function accessible(page) {
       await page.setViewportSize(viewport);
       const where = `${new URL(page.url()).pathname}, ${colorScheme}, ${viewport.width} px`;
       for (const one of await axe(page)) found.push(`${where}: ${one}`);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      if (wide > 0) found.push(`${where}: ${wide} px wider than the screen`);
+      const wide = await page.evaluate(widest);
+      if (wide) found.push(`${where}: ${wide}`);
     }
   }
   await page.setViewportSize(WIDE);
   assert.deepEqual(found, [], "what axe found");
+}
+
+/** In the page: how much wider than the screen it is, and by what. */
+function widest() {
+  const wider = document.documentElement.scrollWidth - window.innerWidth;
+  if (wider <= 0) return null;
+  const beyond = [...document.querySelectorAll("body *")].filter((one) => one.getBoundingClientRect().right > window.innerWidth + 1);
+  const names = beyond.slice(-3).map((one) => `${one.localName}.${one.className} ${one.textContent.trim().slice(0, 40)}`);
+  return `${wider} px wider than the screen: ${names.join("; ")}`;
 }
 
 async function axe(page) {

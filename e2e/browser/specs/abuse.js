@@ -1,18 +1,19 @@
-// What other sites, and people of another scope, try with the console.
+// What other sites, whoever had the browser before, people of another scope and users who write markup try with the console.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { after, before } from "node:test";
 import { ctl, done, stage, test, until } from "../lib/brevet.js";
 import { Browser, expect, quiet, signIn } from "../lib/browser.js";
-import { seed } from "../lib/seed.js";
+import { MARKUP, seed } from "../lib/seed.js";
 
-let browser, context, page, session, evil, address;
+const COOKIE = "__Host-brevet";
+let browser, context, page, evil, address;
 let served = "";
 before(async () => {
   browser = await Browser.start();
   context = await browser.visitor();
-  session = await seed();
+  await seed(MARKUP);
   page = await signIn(context);
   evil = createServer((_, answer) => answer.writeHead(200, { "content-type": "text/html" }).end(`<!doctype html><title>evil</title>${served}`));
   evil.listen(0, "127.0.0.1");
@@ -20,8 +21,8 @@ before(async () => {
   address = `http://127.0.0.1:${evil.address().port}/`;
 });
 after(async () => {
-  session?.kill();
   evil?.close();
+  evil?.closeAllConnections();
   await browser?.close();
   done();
 });
@@ -48,14 +49,85 @@ test("a form of another site decides nothing, though its visitor is signed in", 
 });
 
 test("the console stands in no frame of another site", async () => {
-  served = `<iframe src="${stage.server}/requests"></iframe>`;
-  const other = await context.newPage();
-  expect(context, /frame/i);
-  await other.goto(address);
-  const frame = await until("the frame", async () => other.frames().find((frame) => frame !== other.mainFrame()));
-  await frame.waitForLoadState().catch(() => undefined);
-  assert.equal(await frame.locator("text=Requests").count(), 0, "it was framed");
-  await other.close();
+  expect(context, /frame/i, /status of 404/);
+  for (const [path, shows] of [["/requests", "Requests"], ["/sign-in", "Sign in"], ["/no-such-page", "Brevet"]]) {
+    served = `<iframe src="${stage.server}${path}"></iframe>`;
+    const other = await context.newPage();
+    await other.goto(address);
+    const frame = await until("the frame", async () => other.frames().find((frame) => frame !== other.mainFrame()));
+    await frame.waitForLoadState().catch(() => undefined);
+    assert.equal(await frame.getByText(shows).count(), 0, `${path} was framed`);
+    const { headers } = await other.context().request.get(stage.server + path, { ignoreHTTPSErrors: true }).then((answer) => ({ headers: answer.headers() }));
+    assert.match(headers["content-security-policy"], /frame-ancestors 'none'/, path);
+    await other.close();
+  }
+  quiet(context);
+});
+
+test("a cookie that was there before signing in is of no use after it, and one is of no use after signing out", async () => {
+  const { sign_in: link } = await ctl("person", "sign-in", "owner");
+  const victim = await browser.visitor();
+  const planted = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+  const cookie = (value) => ({ name: COOKIE, value, url: stage.server, secure: true, httpOnly: true, sameSite: "Lax" });
+  await victim.addCookies([cookie(planted)]);
+  const theirs = await signIn(victim, link);
+  const mine = (await victim.cookies()).find((one) => one.name === COOKIE);
+  assert.notEqual(mine.value, planted, "the planted cookie became theirs");
+  assert.deepEqual([mine.httpOnly, mine.secure, mine.sameSite, mine.path], [true, true, "Lax", "/"]);
+  const attacker = await browser.visitor();
+  const tried = await attacker.newPage();
+  const signedIn = async (value) => {
+    await attacker.addCookies([cookie(value)]);
+    await tried.goto(`${stage.server}/account`);
+    return new URL(tried.url()).pathname === "/account";
+  };
+  assert.equal(await signedIn(planted), false, "the planted cookie signs in");
+  assert.equal(await signedIn(mine.value), true, "what was copied is looked at in the same way");
+  // Signing in once more leaves nothing of the sign-in before it.
+  const again = (await ctl("person", "sign-in", "owner")).sign_in;
+  await theirs.goto(again);
+  await theirs.getByRole("button", { name: "Sign in" }).click();
+  await theirs.waitForURL((url) => url.pathname === "/");
+  const next = (await victim.cookies()).find((one) => one.name === COOKIE);
+  assert.notEqual(next.value, mine.value);
+  assert.equal(await signedIn(mine.value), false, "the sign-in before is still of use");
+  await theirs.getByRole("button", { name: "Sign out", exact: true }).click();
+  await theirs.getByText("You are signed out.").waitFor();
+  assert.equal(await signedIn(next.value), false, "signing out ended nothing");
+  for (const one of [victim, attacker]) {
+    quiet(one);
+    await one.close();
+  }
+});
+
+test("no text that a user or a colleague writes is taken for markup where it is shown", async () => {
+  const first = async (...list) => (await ctl(...list, "list")).items[0].id;
+  const asked = await pending();
+  const policy = (await ctl("policy", "list")).items.find((one) => !one.name.startsWith("Break-glass")).id;
+  const paths = {
+    "/": "reason",
+    "/requests": "reason",
+    [`/requests/${asked.id}`]: "reason and arguments",
+    "/requests?state=declined": "the comment of a decline",
+    "/access": "names of policies",
+    [`/sessions/${await first("session")}`]: "reason",
+    "/policies": "names",
+    [`/policies/${policy}`]: "name, description, message",
+    [`/policies/${policy}/edit`]: "what is filled in",
+    "/groups": "names",
+    "/lists": "names",
+    "/events": "everything that was written",
+    "/settings/people": "names",
+    "/settings/retention": "names and reasons of holds",
+    "/settings/notifications": "names",
+  };
+  for (const [path, what] of Object.entries(paths)) {
+    await page.goto(stage.server + path);
+    assert.equal(await page.title().then((title) => title.endsWith("Brevet")), true, path);
+    assert.ok((await page.content()).includes("onerror="), `${path} does not show ${what}`);
+    assert.equal(await page.evaluate(() => window.hit), undefined, `${path} ran ${what}`);
+    assert.equal(await page.locator("img[src=x], main script").count(), 0, `${path} has markup in ${what}`);
+  }
   quiet(context);
 });
 
@@ -89,6 +161,7 @@ test("ids of another scope are not there for somebody whose role is narrowed", a
   expect(other, /status of 40[34]/);
   const hers = await signIn(other, link);
   const first = async (...list) => (await ctl(...list, "list")).items[0].id;
+  const computer = (await ctl("computer", "show", stage.computer)).id;
   const beyond = [
     `/requests/${await first("request")}`,
     `/grants/${await first("grant")}`,
@@ -96,6 +169,8 @@ test("ids of another scope are not there for somebody whose role is narrowed", a
     `/events/${(await ctl("event", "list", "--kind", "request.*")).items[0].id}`,
     `/settings/people/${await first("person")}`,
     `/settings/retention`,
+    `/computers/${computer}`,
+    `/access/revoke?computer=${computer}`,
   ];
   for (const path of beyond) {
     const answer = await hers.goto(stage.server + path);

@@ -41,6 +41,8 @@ applications = [{ file = "/usr/bin/id" }]
   const asked = brevet("run", "--no-wait", "--reason", "the <b>monthly</b> report", "--for", "20m", "--", "/usr/bin/id", "-u");
   assert.equal((await asked.ended).code, 75, asked.said());
   await page.getByText("the <b>monthly</b> report").waitFor();
+  const times = await page.locator("#overview time").allInnerTexts();
+  assert.ok(times.length > 0 && times.every((time) => !time.includes("UTC")), `what came live says times of elsewhere: ${times}`);
   await accessible(page);
   quiet(context);
 });

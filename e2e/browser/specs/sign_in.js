@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { after, before } from "node:test";
 import { ctl, done, stage, test } from "../lib/brevet.js";
-import { Browser, accessible, expect, quiet, signIn } from "../lib/browser.js";
+import { Browser, accessible, authenticator, expect, quiet, signIn } from "../lib/browser.js";
 
 const PASSWORD = "seven quiet otters juggle";
 let browser, context, page, app;
@@ -15,15 +15,6 @@ after(async () => {
   await browser?.close();
   done();
 });
-
-/** An authenticator in this page's browser, which knows its user by finger. */
-async function authenticator(at) {
-  const cdp = await context.newCDPSession(at);
-  await cdp.send("WebAuthn.enable");
-  const options = { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true };
-  const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", { options: { ...options, automaticPresenceSimulation: true } });
-  return { cdp, authenticatorId };
-}
 
 /** The code of an authenticator app, so many steps from now. */
 function code(secret, steps) {
@@ -47,7 +38,7 @@ test("the link leads to where a passkey is set up, and the passkey signs in", as
   await page.getByRole("link", { name: "Set up what you sign in with from now on" }).click();
   await page.getByText("You have nothing yet to sign in with").waitFor();
   await accessible(page);
-  await authenticator(page);
+  await authenticator(context, page);
   await page.getByLabel("Name of the new passkey").fill("This <b>laptop</b>");
   await page.getByRole("button", { name: "Add a passkey" }).click();
   await page.getByText("The passkey is added.").waitFor();

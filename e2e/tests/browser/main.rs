@@ -58,19 +58,41 @@ fn a_real_provider_of_single_sign_on_signs_in_whom_somebody_here_is() {
 }
 
 #[test]
-#[ignore = "a crawl of every page, longer than the tests may take; not passed whole yet"]
-fn on_no_page_is_a_text_taken_for_markup_and_axe_finds_nothing() {
-    run("everywhere");
+fn a_policy_and_an_autonomous_rule_by_form_hold_on_the_computer() {
+    run("policies");
 }
 
 #[test]
-#[ignore = "its stage is not ready in time yet; the same is tested without a browser in brevet-server"]
+fn the_report_shows_and_exports_what_the_api_gives() {
+    run("report");
+}
+
+#[test]
+fn each_role_sees_and_may_do_only_its_own() {
+    run("roles");
+}
+
+#[test]
+fn on_no_page_of_access_is_a_text_taken_for_markup_and_axe_finds_nothing() {
+    run("everywhere_access");
+}
+
+#[test]
+fn on_no_page_of_policies_is_a_text_taken_for_markup_and_axe_finds_nothing() {
+    run("everywhere_policies");
+}
+
+#[test]
+fn on_no_page_of_records_and_settings_is_a_text_taken_for_markup_and_axe_finds_nothing() {
+    run("everywhere_records");
+}
+
+#[test]
 fn other_sites_and_other_scopes_get_nothing() {
     run("abuse");
 }
 
 #[test]
-#[ignore = "not passed yet"]
 fn a_restart_and_a_lost_connection_are_said_and_got_over() {
     run("lost");
 }

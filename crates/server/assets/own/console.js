@@ -13,16 +13,19 @@
     return parts.slice(0, 2).join(" ");
   };
 
+  const local = new WeakMap();
+
+  // WHY: what is written again, though it is the same, counts as a change, and changes are watched below.
+  const says = (element, words) => { if (element.textContent !== words) element.textContent = words; };
+
   const times = (within) => {
     for (const time of within.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
       if (time.dataset.until !== undefined) {
-        // WHY: what is written again, though it is the same, counts as a change, and changes are watched below.
-        const words = moment > Date.now() ? `${left(moment)} left` : "over";
-        if (time.textContent !== words) time.textContent = words;
-      } else if (time.dataset.shown !== time.dateTime) {
-        time.textContent = zone.format(moment);
-        time.dataset.shown = time.dateTime;
+        says(time, moment > Date.now() ? `${left(moment)} left` : "over");
+      } else {
+        if (local.get(time)?.of !== time.dateTime) local.set(time, { of: time.dateTime, words: zone.format(moment) });
+        says(time, local.get(time).words);
       }
     }
   };
@@ -52,34 +55,48 @@
     const lost = document.getElementById("lost");
     const wanted = document.querySelector('[hx-trigger~="news"]');
     if (!wanted || !window.EventSource) return;
+    const SILENT = 25000;
     let stream = null;
     let wait = 1000;
+    let heard = 0;
+    let again = 0;
     let missed = false;
     const news = () => {
       if (document.hidden) missed = true;
       else window.htmx.trigger(document.body, "news");
     };
+    const hears = (name, does) => stream.addEventListener(name, () => { heard = Date.now(); does(); });
     const open = () => {
+      clearTimeout(again);
+      stream?.close();
       stream = new EventSource("/live");
-      stream.addEventListener("open", () => {
+      heard = Date.now();
+      hears("open", () => {
         // What changed between the page and the stream was heard by nobody.
         lost.hidden = true;
         news();
         wait = 1000;
       });
-      stream.addEventListener("news", news);
+      hears("news", news);
+      hears("alive", () => {});
       stream.addEventListener("error", () => {
         // A stream that ends by itself is opened again by the browser; one that was refused is not.
-        if (stream.readyState === EventSource.CLOSED) {
-          lost.hidden = false;
-          setTimeout(open, wait);
-          wait = Math.min(wait * 2, 30000);
-        } else {
-          setTimeout(() => { if (stream.readyState !== EventSource.OPEN) lost.hidden = false; }, 5000);
-        }
+        if (stream.readyState === EventSource.CLOSED) gone();
+        else setTimeout(() => { if (stream.readyState !== EventSource.OPEN) lost.hidden = false; }, 5000);
       });
     };
+    const gone = () => {
+      stream.close();
+      lost.hidden = false;
+      clearTimeout(again);
+      again = setTimeout(open, wait);
+      wait = Math.min(wait * 2, 30000);
+    };
     open();
+    // The server says every ten seconds that it is there: a connection that is cut without a word is known by its silence.
+    setInterval(() => { if (stream.readyState !== EventSource.CLOSED && Date.now() - heard > SILENT) gone(); }, 1000);
+    window.addEventListener("offline", gone);
+    window.addEventListener("online", open);
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && missed) { missed = false; news(); }
     });
@@ -103,7 +120,8 @@
       needed(form);
       form.addEventListener("input", () => needed(form));
     }
-    new MutationObserver(() => times(document)).observe(document.body, { childList: true, subtree: true });
+    // A live update brings times as the server says them: they are said anew before anybody sees that.
+    new MutationObserver(() => times(document)).observe(document.body, { childList: true, characterData: true, subtree: true });
     if (window.matchMedia("(max-width: 991px)").matches) document.querySelector("details.ways")?.removeAttribute("open");
     live();
   };

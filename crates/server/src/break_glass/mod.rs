@@ -21,3 +21,9 @@ const PREFIX: &str = "Break-glass brk_";
 pub fn owns(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
+
+/// The id of the break-glass that a policy of this name belongs to.
+#[must_use]
+pub fn of_policy(name: &str) -> Option<&str> {
+    owns(name).then(|| name.trim_start_matches("Break-glass "))
+}

@@ -16,6 +16,8 @@ use crate::http::failure::{Failure, Outcome};
 
 /// A stream ends after this long and the browser opens another, which asks again who is signed in.
 const LIVES: Duration = Duration::from_secs(120);
+/// So often a stream says that it lives: a connection that is gone without a word is known by its silence (`SILENT` in `console.js`).
+const ALIVE: Duration = Duration::from_secs(10);
 /// Changes that follow each other closely are one.
 const TOGETHER: Duration = Duration::from_millis(250);
 
@@ -34,7 +36,7 @@ pub(super) async fn live(visitor: Visitor) -> Outcome<Response> {
     news.borrow_and_update();
     let stream = Stream { news, ends: tokio::time::Instant::now() + LIVES, first: true, app: visitor.app, _room: room };
     let events = stream::unfold(stream, next);
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))).into_response())
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE).event(event("alive"))).into_response())
 }
 
 /// WHY: an event without data is one that no browser tells of.

@@ -140,7 +140,7 @@ async fn make(visitor: Visitor, RawForm(form): RawForm) -> Outcome<Response> {
             Ok(response)
         }
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/settings/tokens?said=proposed").into_response()),
-        Err(why) => listed(&visitor, &Chosen::default(), filled, Some(why)).await,
+        Err(why) => listed(&visitor, &Chosen::default(), filled, Some(why.at_form()?)).await,
     }
 }
 

@@ -48,7 +48,7 @@ async fn a_link_signs_in_once_and_the_page_is_escaped() {
     let shown = server.http.get(&link).header("cookie", &cookie).send().await.unwrap();
     assert_eq!(shown.status(), StatusCode::OK);
     let text = shown.text().await.unwrap();
-    assert!(text.contains("Approve") && text.contains("/usr/bin/true") && text.contains("role:approver"), "{text}");
+    assert!(text.contains("Approve") && text.contains("/usr/bin/true") && text.contains("whoever has the role approver"), "{text}");
     assert!(!text.contains("<script>") && !text.contains('\u{1b}'), "{text}");
     assert_eq!(server.http.get(&nothing).header("cookie", &cookie).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     // The cookie is for the console alone.

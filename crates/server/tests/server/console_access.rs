@@ -74,8 +74,13 @@ async fn what_waits_is_listed_oldest_first_and_its_page_says_everything() {
     {
         assert!(text.contains(part), "{part} in {text}");
     }
-    for part in ["tool 1.2", "NO: it is not what the package installed", "role:approver", "exactly these arguments", "It is as it was then"]
-    {
+    for part in [
+        "tool 1.2",
+        "NO: it is not what the package installed",
+        "whoever has the role approver",
+        "exactly these arguments",
+        "It is as it was then",
+    ] {
         assert!(text.contains(part), "{part} in {text}");
     }
     assert!(text.contains("never seen before"), "the others are of another file: {text}");
@@ -161,7 +166,7 @@ async fn who_may_not_decide_is_offered_nothing_and_another_scope_is_not_there() 
     }
     let code = code(server, &two.requests[0]).await;
     let forced = auditor.post(&format!("{path}/approve"), [("code", code.as_str())]).await;
-    assert_eq!((forced.status, state(server, &two.requests[0]).await.as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "pending"));
+    assert_eq!((forced.status, state(server, &two.requests[0]).await.as_str()), (StatusCode::FORBIDDEN, "pending"));
     two.narrowed("approver").await;
     let narrowed = Visitor::of(server, "approver of web").await;
     let beyond = format!("/requests/{}", two.requests[1]);

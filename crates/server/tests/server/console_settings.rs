@@ -39,7 +39,9 @@ async fn switches_say_what_they_do_and_an_owners_are_an_owners() {
     server.person("aude", &["auditor"], false).await;
     let aude = Signed::person(&server, "aude").await;
     assert!(!aude.text("/settings").await.contains("<button class=\"btn btn-danger\""));
-    refused(&aude.post("/settings/general/autonomous", &[("value", "on")]).await, "do not allow it");
+    let answer = aude.post("/settings/general/autonomous", &[("value", "on")]).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(answer.text.contains("do not allow it"), "{}", answer.text);
     assert_eq!(server.owner.read("/settings/autonomous").await.ok()["value"], "off");
 }
 

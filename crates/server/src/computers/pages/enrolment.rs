@@ -64,7 +64,7 @@ async fn shown(visitor: &Visitor, cursor: &str, fields: Fields, made: Outcome<Op
     let found: Page<EnrolmentToken> = visitor.read(&format!("/enrolment-tokens{}", query([("cursor", cursor)]))).await?;
     let (made, why) = match made {
         Ok(made) => (made, None),
-        Err(why) => (None, Some(why)),
+        Err(why) => (None, Some(why.at_form()?)),
     };
     let (failed, secret) = (why.is_some(), made.is_some());
     let mut response = page(&List {

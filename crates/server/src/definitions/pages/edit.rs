@@ -118,7 +118,7 @@ pub(super) async fn create<T: Formed>(visitor: Visitor, Posted(mut entered): Pos
     match visitor.change::<T, Any>(Method::POST, T::PLACES.0, None, &it).await {
         Ok(Made::Now(made)) => Ok(Redirect::to(&format!("{}/{}?said=created", T::BASE, part(&made.id))).into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to(&format!("{}?said=proposed", T::BASE)).into_response()),
-        Err(failure) => show::<T>(&visitor, failed(failure, entered)).await,
+        Err(failure) => show::<T>(&visitor, failed(failure.at_form()?, entered)).await,
     }
 }
 
@@ -148,7 +148,7 @@ pub(super) async fn replace<T: Formed>(visitor: Visitor, Path(id): Path<String>,
             let old = Some((now.id.clone(), name(&now), tag));
             show::<T>(&visitor, Filled { old, conflict, ..failed(failure, entered) }).await
         }
-        Err(failure) => show::<T>(&visitor, Filled { old: known, ..failed(failure, entered) }).await,
+        Err(failure) => show::<T>(&visitor, Filled { old: known, ..failed(failure.at_form()?, entered) }).await,
     }
 }
 

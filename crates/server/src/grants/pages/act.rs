@@ -59,6 +59,6 @@ async fn after(visitor: &Visitor, id: &str, form: Form, made: Outcome<Made<Grant
     match made {
         Ok(Made::Now(_)) => Ok(Redirect::to(&format!("/grants/{}?said={said}", part(id))).into_response()),
         Ok(Made::Proposed(_)) => Err(Failure::internal("what ends or extends a grant became a proposal")),
-        Err(why) => shown(visitor, id, Form { why: Some(why), ..form }).await,
+        Err(why) => shown(visitor, id, Form { why: Some(why.at_form()?), ..form }).await,
     }
 }

@@ -95,7 +95,7 @@ async fn call(visitor: &Visitor, fields: &Fields, dry_run: bool) -> Outcome<Revo
 fn shown(visitor: &Visitor, fields: Fields, found: Outcome<RevokedAll>) -> Outcome<Response> {
     let (all, why) = match found {
         Ok(all) => (Some(all), None),
-        Err(why) => (None, Some(why)),
+        Err(why) => (None, Some(why.at_form()?)),
     };
     let status = why.as_ref().map(|why| StatusCode::from_u16(why.code.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY));
     let response = page(&Shown { shell: visitor.shell(Place::Access, "End access"), fields, all, why })?;

@@ -25,6 +25,8 @@ struct Show {
     shell: Shell,
     seen: String,
     may_change: bool,
+    /// The break-glass that it belongs to: that alone changes it.
+    glass: Option<String>,
     may_revoke: bool,
     /// Whether its fixed validity can be started anew.
     renews: bool,
@@ -45,10 +47,12 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Outcome<Re
         standing(&visitor, std::iter::once(it.id.as_str())),
         open_grants(&visitor, it.id.as_str()),
     )?;
+    let glass = crate::break_glass::of_policy(&it.content.name).map(str::to_owned);
     page(&Show {
         shell: visitor.shell(Place::Policies, it.content.name.clone()),
         seen,
-        may_change: visitor.may(Action::ChangePolicy),
+        may_change: visitor.may(Action::ChangePolicy) && glass.is_none(),
+        glass,
         may_revoke: visitor.may(Action::Revoke),
         renews: matches!(it.content.validity, Validity::Fixed { .. }),
         says: words::brief(&it.content),

@@ -53,7 +53,8 @@ async fn after(visitor: &Visitor, id: &str, fields: Fields, made: Outcome<Made<R
         }
         Ok(Made::Proposed(_)) => Err(Failure::internal("a decision became a proposal")),
         Err(why) => {
-            let form = Form { duration: fields.duration, comment: fields.comment, command_only: fields.command_only, why: Some(why) };
+            let why = Some(why.at_form()?);
+            let form = Form { duration: fields.duration, comment: fields.comment, command_only: fields.command_only, why };
             shown(visitor, id, form).await
         }
     }

@@ -54,6 +54,7 @@ struct Show {
     rights: Vec<Named>,
     terms: String,
     decisions: Vec<(&'static str, Decision)>,
+    approvers: String,
     policy: Option<StoredPolicy>,
     recent: Vec<RequestItem>,
     form: Form,
@@ -88,6 +89,7 @@ pub(super) async fn shown(visitor: &Visitor, id: &str, form: Form) -> Outcome<Re
         rights: of_elevation(&it.request.elevation),
         terms: terms(&it),
         decisions: decisions(&it),
+        approvers: approvers(&it),
         policy,
         recent: recent.items.into_iter().filter(|other| other.id != it.id).take(RECENT).collect(),
         form,
@@ -100,6 +102,15 @@ pub(super) async fn shown(visitor: &Visitor, id: &str, form: Form) -> Outcome<Re
 pub(super) fn decisions(it: &RequestItem) -> Vec<(&'static str, Decision)> {
     let approvals = it.approvals.iter().map(|one| ("approved", one.clone()));
     approvals.chain(it.declined.iter().map(|one| ("declined", one.clone()))).collect()
+}
+
+/// Who may decide it, in words.
+fn approvers(it: &RequestItem) -> String {
+    let words = it.approvers.iter().map(|one| match one.strip_prefix("role:") {
+        Some(role) => format!("whoever has the role {role}"),
+        None => one.clone(),
+    });
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// What an approval would give, in words.

@@ -111,6 +111,6 @@ pub(super) async fn set(visitor: Visitor, Path(name): Path<String>, Form(fields)
     match visitor.change::<_, Setting>(Method::PUT, &format!("/settings/{}", part(&name)), None, &body).await {
         Ok(Made::Now(_)) => Ok(Redirect::to("/settings?said=changed").into_response()),
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/settings?said=proposed").into_response()),
-        Err(why) => shown(&visitor, Some((name, why))).await,
+        Err(why) => shown(&visitor, Some((name, why.at_form()?))).await,
     }
 }

@@ -1,0 +1,3 @@
+import { everywhere } from "../lib/everywhere.js";
+
+everywhere("policies");
