@@ -1,7 +1,11 @@
-//! Reading JSON strictly: a key that is there twice is an error wherever it stands, and an error names the field it stands in.
+//! Reading JSON strictly: a key that is there twice is an error wherever it stands, a structure is an object and no array, and an error
+//! names the field it stands in.
 //!
 //! What two readers could read differently is not read at all.
 
+mod objects;
+
+use objects::Objects;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeSet;
@@ -21,8 +25,19 @@ pub struct JsonError {
 /// When the bytes are not JSON, have a key twice, or are not a `T`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
     let located = |error: serde_json::Error| JsonError { field: field_at(bytes, &error), reason: error.to_string() };
-    serde_json::from_slice::<NoKeyTwice>(bytes).map_err(located)?;
-    serde_json::from_slice(bytes).map_err(located)
+    read(bytes).map_err(located)
+}
+
+/// The same, with the error as it is.
+///
+/// # Errors
+/// When the bytes are not JSON, have a key twice, or are not a `T`.
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice::<NoKeyTwice>(bytes)?;
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = T::deserialize(Objects(&mut reader))?;
+    reader.end()?;
+    Ok(value)
 }
 
 /// Any JSON value in which no object has a key twice.
@@ -163,6 +178,49 @@ mod tests {
         }
         assert!(parse::<Map>(b"{} {}").is_err());
         assert!(parse::<Map>(&[b'['; 100_000]).is_err(), "deep nesting is an error, not a crash");
+    }
+
+    #[derive(Debug, PartialEq, Eq, Deserialize)]
+    #[serde(default)]
+    struct Pair {
+        one: Option<u8>,
+        two: Option<u8>,
+    }
+
+    impl Default for Pair {
+        fn default() -> Self {
+            Self { one: Some(1), two: None }
+        }
+    }
+
+    #[derive(Debug, PartialEq, Eq, Deserialize)]
+    enum Choice {
+        Plain,
+        Of(Pair),
+        With { one: u8 },
+        Two(u8, u8),
+    }
+
+    #[test]
+    fn an_array_is_no_structure_wherever_it_stands() {
+        let right = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
+        for text in ["[null, null]", "{\"x\": [[1, 2]]}", "[{\"one\": 2}]"] {
+            assert!(right(text));
+        }
+        assert_eq!(read::<Pair>(b"{\"two\": 2}").unwrap(), Pair { one: Some(1), two: Some(2) });
+        assert!(serde_json::from_str::<Pair>("[null, null]").is_ok(), "serde by itself takes it");
+        let error = read::<Pair>(b"[null, null]").unwrap_err().to_string();
+        assert!(error.contains("invalid type: sequence, expected struct Pair"), "{error}");
+        assert!(read::<BTreeMap<String, Vec<Pair>>>(b"{\"x\": [{}, [1, 2]]}").is_err());
+        assert!(read::<Option<Pair>>(b"[1, 2]").is_err() && read::<Option<Pair>>(b"null").unwrap().is_none());
+        assert!(read::<(u8, Pair)>(b"[1, [1, 2]]").is_err() && read::<(u8, Pair)>(b"[1, {}]").is_ok());
+        assert_eq!(read::<Choice>(b"\"Plain\"").unwrap(), Choice::Plain);
+        assert!(read::<Choice>(b"{\"Of\": {}}").is_ok() && read::<Choice>(b"{\"Of\": [1, 2]}").is_err());
+        assert_eq!(read::<Choice>(b"{\"With\": {\"one\": 1}}").unwrap(), Choice::With { one: 1 });
+        assert!(read::<Choice>(b"{\"With\": [1]}").is_err());
+        assert_eq!(read::<Choice>(b"{\"Two\": [1, 2]}").unwrap(), Choice::Two(1, 2));
+        let any: serde_json::Value = serde_json::from_str("{\"a\": [1, -2.5, \"x\", null, true, {}]}").unwrap();
+        assert_eq!(read::<serde_json::Value>(any.to_string().as_bytes()).unwrap(), any);
     }
 
     #[test]

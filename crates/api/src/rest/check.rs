@@ -17,7 +17,9 @@ use super::policy::Mistake;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// What is to be looked at.
+    /// What is to be looked at: an object with one of `group`, `list`, `policy` and `autonomous`, each as `apply` takes it. What is wrong
+    /// with it is an answer here.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub definition: Definition,
     /// Id or name of what it would take the place of; absent where it would be new.
     #[serde(default, skip_serializing_if = "Option::is_none")]

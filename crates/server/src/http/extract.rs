@@ -38,7 +38,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if has_nul(&bytes) {
             return Err(Failure::new(Code::Malformed).because("the body: a text in it has a NUL character"));
         }
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| Failure::new(Code::Malformed).because(format!("the body: {error}")))
+        brevet_core::json::read(&bytes).map(Self).map_err(|error| Failure::new(Code::Malformed).because(format!("the body: {error}")))
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn document(operations: &[Operation], url: &str) -> String {
         let item = paths.entry(format!("/api/v1{}", operation.path)).or_default();
         item.insert(operation.method.as_str().to_ascii_lowercase(), described(operation, &examples));
     }
-    let document = json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Brevet", "version": env!("CARGO_PKG_VERSION"), "description": SAID,
@@ -45,7 +45,22 @@ pub(super) fn document(operations: &[Operation], url: &str) -> String {
             "headers": headers(),
         },
     });
+    unsigned(&mut document);
     document.to_string()
+}
+
+/// The types' numbers that are never negative reach further than those that the format for 64 bits has.
+fn unsigned(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("format") == Some(&json!("int64")) && fields.get("minimum") == Some(&json!(0)) {
+                fields.insert("format".into(), json!("uint64"));
+            }
+            fields.values_mut().for_each(unsigned);
+        }
+        Value::Array(items) => items.iter_mut().for_each(unsigned),
+        _ => {}
+    }
 }
 
 fn tag(operation: &Operation) -> &'static str {
