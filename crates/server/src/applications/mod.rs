@@ -94,14 +94,15 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Applicat
         _ => chosen,
     };
     let after = slice.after.as_deref().map(place).transpose()?;
-    let found = counted(&app, chosen, after, Some(slice.ask())).await?;
-    let found = slice.page(found, |one| format!("{:020}/{}", one.last, one.application));
-    Ok(Json(Page { items: shown(&app, found.items).await?, next: found.next }))
+    let found = slice.page(lately(&app, chosen.clone(), after, slice.ask()).await?, |(id, last)| format!("{last:020}/{id}"));
+    // Only what is shown is counted.
+    let counted = counted(&app, chosen.add(U::Application.is_in(found.items.into_iter().map(|(id, _)| id)))).await?;
+    Ok(Json(Page { items: shown(&app, counted).await?, next: found.next }))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Application>> {
     let chosen = Condition::all().add(actor.reach(Action::ReadEvents).within(U::Computer)).add(U::Application.eq(&id));
-    let found = shown(&app, counted(&app, chosen, None, Some(1)).await?).await?;
+    let found = shown(&app, counted(&app, chosen).await?).await?;
     found.into_iter().next().map(Json).ok_or_else(|| Failure::not_found("application", &id))
 }
 
@@ -112,16 +113,25 @@ fn place(after: &str) -> Outcome<(i64, String)> {
     Ok((last.parse().map_err(|_| wrong())?, id.to_owned()))
 }
 
-async fn counted(app: &App, chosen: Condition, after: Option<(i64, String)>, limit: Option<u64>) -> Outcome<Vec<Counted>> {
+/// Those that were seen last, each with when.
+async fn lately(app: &App, chosen: Condition, after: Option<(i64, String)>, limit: u64) -> Outcome<Vec<(String, i64)>> {
     let mut select = application_use::Entity::find().select_only().column(U::Application).filter(chosen).group_by(U::Application);
-    for (name, sum) in sums() {
-        select = select.column_as(sum, name);
-    }
+    select = select.column_as(U::Last.max(), "last");
     if let Some((last, id)) = after {
         let same = Condition::all().add(U::Last.max().eq(last)).add(U::Application.lt(id));
         select = select.having(Condition::any().add(U::Last.max().lt(last)).add(same));
     }
     let select = select.order_by_desc(U::Last.max()).order_by_desc(U::Application).limit(limit);
+    Ok(select.into_tuple().all(&app.store.pool).await?)
+}
+
+/// Counted, those that were seen last first.
+async fn counted(app: &App, chosen: Condition) -> Outcome<Vec<Counted>> {
+    let mut select = application_use::Entity::find().select_only().column(U::Application).filter(chosen).group_by(U::Application);
+    for (name, sum) in sums() {
+        select = select.column_as(sum, name);
+    }
+    let select = select.order_by_desc(U::Last.max()).order_by_desc(U::Application);
     Ok(select.into_model().all(&app.store.pool).await?)
 }
 

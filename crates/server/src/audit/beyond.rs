@@ -3,16 +3,20 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
 use crate::definitions::content::kind_name;
 use crate::definitions::{Content, Kind, Sight, Snapshot};
 use crate::http::failure::Outcome;
+use crate::http::page::bounded;
 use crate::store::entities::event::Column as C;
 use crate::store::entities::{definition_change, event};
 
 /// A statement takes only so many values.
 const AT_ONCE: usize = 500;
+/// A condition of more than so many is put together from some.
+const SIDE_BY_SIDE: usize = 50;
 /// One of these for each version, in its transaction.
 const CHANGES: [&str; 3] = ["policy.created", "policy.changed", "policy.deleted"];
 
@@ -29,29 +33,31 @@ pub(super) async fn beyond<D: ConnectionTrait>(
     // Most never had another version than the one that is seen.
     let unchanged: HashSet<&str> = all.0.iter().filter(|d| d.version == 1).map(|d| d.id.as_str()).collect();
     let changed: Vec<String> = policies.iter().filter(|id| !unchanged.contains(id.as_str())).cloned().collect();
-    let mut hidden: Option<Condition> = None;
+    let mut hidden = Vec::new();
     for some in changed.chunks(AT_ONCE) {
         let mut versions = versions(connection, sight, all, some).await?;
         versions.retain(|_, seen| seen.contains(&false));
-        // Nested: a database takes a condition only so deep, and a flat one is as deep as it is long.
-        let mut of_some: Option<Condition> = None;
         for (policy, places) in places(connection, versions.keys()).await? {
             let seen = versions.get(&policy).map(Vec::as_slice).unwrap_or_default();
-            let mut of_policy: Option<Condition> = None;
-            for (from, until) in ranges(seen, &places) {
-                let until = until.map(|until| C::Seq.lt(until));
-                let range = Condition::all().add(C::Policy.eq(&policy)).add(C::Seq.gte(from)).add_option(until);
-                of_policy = Some(of_policy.unwrap_or_else(Condition::any).add(range));
-            }
-            if let Some(of_policy) = of_policy {
-                of_some = Some(of_some.unwrap_or_else(Condition::any).add(of_policy));
-            }
-        }
-        if let Some(of_some) = of_some {
-            hidden = Some(hidden.unwrap_or_else(Condition::any).add(of_some));
+            let ranges = ranges(seen, &places).into_iter().map(|range| Condition::all().add(within(range))).collect();
+            hidden.extend(any(ranges).map(|ranges| Condition::all().add(C::Policy.eq(policy)).add(ranges)));
         }
     }
-    Ok(hidden)
+    Ok(any(hidden))
+}
+
+/// WHY with the numbers in it: a statement takes only so many values, and of versions there may be more.
+fn within((from, until): (i64, Option<i64>)) -> SimpleExpr {
+    let until = until.map(|until| format!(" AND \"event\".\"seq\" < {until}")).unwrap_or_default();
+    Expr::cust(format!("(\"event\".\"seq\" >= {from}{until})"))
+}
+
+/// Whether any holds. Nested: a database takes a condition only so deep, and a flat one is as deep as it is long.
+fn any(mut all: Vec<Condition>) -> Option<Condition> {
+    while all.len() > 1 {
+        all = all.chunks(SIDE_BY_SIDE).map(|some| some.iter().cloned().fold(Condition::any(), Condition::add)).collect();
+    }
+    all.pop()
 }
 
 async fn versions<D: ConnectionTrait>(connection: &D, sight: &Sight, all: &Snapshot, policies: &[String]) -> Outcome<Versions> {
@@ -64,9 +70,9 @@ async fn versions<D: ConnectionTrait>(connection: &D, sight: &Sight, all: &Snaps
             let later = Condition::all().add(V::Id.eq(&id)).add(V::Version.gt(version));
             select = select.filter(Condition::any().add(V::Id.gt(id)).add(later));
         }
-        let rows = select.limit(AT_ONCE as u64).all(connection).await?;
-        after = rows.last().filter(|_| rows.len() == AT_ONCE).map(|row| (row.id.clone(), row.version));
-        for row in rows {
+        let found = bounded(connection, select, AT_ONCE as u64, &[V::Content]).await?;
+        after = found.rows.last().filter(|_| found.more).map(|row| (row.id.clone(), row.version));
+        for row in found.rows {
             let of_policy = versions.entry(row.id.clone()).or_default();
             let seen = match &row.content {
                 Some(content) => sight.sees_content(&row.id, &Content::from_json(kind_name(Kind::Policy), content)?, all),

@@ -15,6 +15,7 @@ use futures_util::stream;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::filter::{chosen, with_text};
+use super::places::onward;
 use super::query::{LARGE, shown};
 use super::record::{actor_kind_name, record_at};
 use super::{By, NewEvent};
@@ -27,7 +28,10 @@ use crate::store::Change;
 use crate::store::entities::event;
 
 /// A piece has at most so many events, and no more bytes than a page.
-const MOST_ROWS: u64 = 2000;
+const MOST_ROWS: u64 = 500;
+const MOST_PLACES: usize = 500;
+/// So many places are looked up at once: for each look the database may have to put all that are left in order.
+const AHEAD: u64 = 50_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -49,7 +53,7 @@ pub(super) async fn export(State(app): State<App>, actor: Actor, Query(query): Q
     let change = Change::begin(&app).await?;
     let own = record_at(&change, By::Person(&actor), NewEvent::new("export.made", "the audit log was exported", &said)?).await?;
     change.commit().await?;
-    let export = Export { app, condition: condition.add(event::Column::Seq.lt(own)), format, after: 0, begun: false };
+    let export = Export { app, condition: condition.add(event::Column::Seq.lt(own)), format, after: 0, ahead: Vec::new(), begun: false };
     let pieces = stream::try_unfold(export, |mut export| async move {
         // The stream breaks off with an error, which is not the end of the answer.
         let piece = export.next().await.map_err(|failure| std::io::Error::other(failure.code.as_str()))?;
@@ -64,8 +68,10 @@ struct Export {
     app: App,
     condition: Condition,
     format: Format,
-    /// The last event's place.
+    /// The last place that was looked up.
     after: i64,
+    /// Places whose events are still to be read, the last one first.
+    ahead: Vec<i64>,
     begun: bool,
 }
 
@@ -77,10 +83,17 @@ impl Export {
         if *self.app.stopping.borrow() {
             return Err(Failure::new(Code::Unavailable));
         }
-        let select = event::Entity::find().filter(self.condition.clone()).filter(event::Column::Seq.gt(self.after));
-        let found = bounded(&self.app.store.pool, select.order_by_asc(event::Column::Seq), MOST_ROWS, &LARGE).await?;
-        let Some(last) = found.rows.last() else { return Ok(None) };
-        self.after = last.seq;
+        if self.ahead.is_empty() {
+            self.ahead = onward(&self.app, &self.condition, self.after, AHEAD).await?;
+            let Some(last) = self.ahead.last() else { return Ok(None) };
+            self.after = *last;
+            self.ahead.reverse();
+        }
+        let next = self.ahead.iter().rev().take(MOST_PLACES).copied();
+        let select = event::Entity::find().filter(event::Column::Seq.is_in(next)).order_by_asc(event::Column::Seq);
+        let found = bounded(&self.app.store.pool, select, MOST_ROWS, &LARGE).await?;
+        let read = found.rows.last().map_or(i64::MAX, |row| row.seq);
+        while self.ahead.pop_if(|place| *place <= read).is_some() {}
         let mut out = String::new();
         for row in found.rows {
             let event = shown(row)?;

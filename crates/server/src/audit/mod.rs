@@ -6,6 +6,7 @@ mod export;
 mod filter;
 pub mod log;
 pub mod pages;
+mod places;
 mod query;
 pub mod record;
 mod views;

@@ -7,9 +7,10 @@ use brevet_api::rest::event::{Actor as EventActor, ActorKind, Event, EventQuery,
 use brevet_core::escape::terminal;
 use brevet_core::id::{ComputerId, EventId, GrantId, Incarnation, PersonId, PolicyId, RequestId, SessionId};
 use brevet_core::time::Timestamp;
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, Order as Sorted, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, Order as Sorted, QueryFilter as _, QueryOrder as _};
 
 use super::filter::{chosen, in_reach, with_text};
+use super::places::{nth, places};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Json, Path, Query};
@@ -56,23 +57,19 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQue
     let chosen_by = EventQuery { limit: None, cursor: None, order: Some(order), ..query.clone() };
     let slice = Slice::chosen_by(query.limit, query.cursor.as_deref(), &chosen_by)?;
     let mut condition = chosen(&app, &actor, Action::ReadEvents, &query).await?;
-    if let Some(after) = &slice.after {
-        let seq: i64 = after.parse().map_err(|_| Failure::new(Code::Malformed).because("the cursor is not one of ours"))?;
-        condition = condition.add(match order {
-            Order::Newest => event::Column::Seq.lt(seq),
-            Order::Oldest => event::Column::Seq.gt(seq),
-        });
-    }
+    let wrong = |_| Failure::new(Code::Malformed).because("the cursor is not one of ours");
+    let after: Option<i64> = slice.after.as_deref().map(str::parse).transpose().map_err(wrong)?;
     let mut looked_until = None;
     if let Some(text) = with_text(&query)? {
-        looked_until = nth(&app, &condition, order, LOOKED_THROUGH).await?;
+        looked_until = nth(&app, &condition, order, after, LOOKED_THROUGH).await?;
         let within = looked_until.map(|seq| match order {
             Order::Newest => event::Column::Seq.gte(seq),
             Order::Oldest => event::Column::Seq.lte(seq),
         });
         condition = condition.add_option(within).add(text);
     }
-    let select = event::Entity::find().filter(condition).order_by(event::Column::Seq, sorted(order));
+    let places = places(&app, &condition, order, after, slice.ask()).await?;
+    let select = event::Entity::find().filter(event::Column::Seq.is_in(places)).order_by(event::Column::Seq, sorted(order));
     let found = bounded(&app.store.pool, select, slice.limit, &LARGE).await?;
     let mut page = slice.filling(found.more);
     for row in found.rows {
@@ -90,13 +87,6 @@ const fn sorted(order: Order) -> Sorted {
         Order::Newest => Sorted::Desc,
         Order::Oldest => Sorted::Asc,
     }
-}
-
-/// The place of the nth event, where there are so many.
-async fn nth(app: &App, condition: &Condition, order: Order, n: u64) -> Outcome<Option<i64>> {
-    let select = event::Entity::find().filter(condition.clone()).select_only().column(event::Column::Seq);
-    let select = select.order_by(event::Column::Seq, sorted(order)).offset(n.saturating_sub(1)).limit(1);
-    Ok(select.into_tuple().one(&app.store.pool).await?)
 }
 
 async fn one(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Event>> {

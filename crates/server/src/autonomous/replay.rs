@@ -21,6 +21,7 @@ use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, Q
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::definitions::check::alone;
+use crate::definitions::current::current;
 use crate::definitions::write::errors_or_ok;
 use crate::definitions::{Content, Snapshot};
 use crate::documents::concern::Concern;
@@ -59,7 +60,7 @@ async fn replay(State(app): State<App>, actor: Actor, Body(body): Body<Replay>) 
     let rule = AutonomousRule { enabled: true, shadow: false, ..body.rule };
     let content = Content::Autonomous(Box::new(rule.clone()));
     errors_or_ok(alone(&content, "rule."))?;
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(&app).await?;
     let from = app.clock.now().minus(Length::from_hours(u64::from(days).saturating_mul(24)));
     let names = names(&app, &actor, &rule, &all).await?;
     let (found, whole) = requests(&app, &actor, from, &names).await?;

@@ -11,6 +11,7 @@ use brevet_core::words;
 
 use super::check::{alone, dangling};
 use super::content::{Content, Snapshot};
+use super::current::current;
 use super::mistakes::{self, Known, Together};
 use super::near::Advice;
 use super::sight::Sight;
@@ -41,7 +42,7 @@ async fn check(State(app): State<App>, actor: Actor, Body(body): Body<Check>) ->
         Written::Policy(policy) => Content::Policy(policy),
         Written::Autonomous(rule) => Content::Autonomous(rule),
     };
-    let mut all = Snapshot::load(&app.store.pool).await?;
+    let mut all = Snapshot::clone(&*current(&app).await?);
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let mut errors = alone(&content, "");
     errors.extend(dangling(&content, &all, "", &Advice::default()));

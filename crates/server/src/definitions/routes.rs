@@ -177,7 +177,7 @@ fn naming<'a>(old: &'a Definition, all: &'a Snapshot) -> impl Iterator<Item = &'
 /// # Errors
 /// `not_found`.
 pub async fn uses(app: &App, actor: &Actor, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<Use>> {
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(app).await?;
     let found = find(&all, actor, kind, reference)?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);
     let named = naming(found, &all).filter(|definition| sight.sees(definition, &all));

@@ -14,9 +14,16 @@ pub use routes::routes;
 pub use show::shown;
 
 use brevet_api::rest::grant::{GrantOrigin, GrantState};
+use sea_orm::sea_query::{Expr, SimpleExpr};
 
 /// States from which a grant can still move.
 pub const OPEN: [&str; 2] = ["issued", "active"];
+
+/// The condition that one is, as its index says it: with values that are bound later, a database does not know the two for the same.
+#[must_use]
+pub fn is_open() -> SimpleExpr {
+    Expr::cust("\"grant\".\"state\" IN ('issued', 'active')")
+}
 
 /// The state of a name; only our own names are ever stored.
 #[must_use]

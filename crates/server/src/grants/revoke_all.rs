@@ -5,7 +5,7 @@ use brevet_api::rest::grant::{GrantState, Revoke, RevokeAll, RevokeResult, Revok
 use brevet_core::id::GrantId;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
 
-use super::OPEN;
+use super::is_open;
 use super::revoke::revoke;
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -43,7 +43,7 @@ async fn named(app: &App, actor: &Actor, body: &RevokeAll) -> Outcome<Condition>
     if body.user.is_none() && body.computer.is_none() && body.policy.is_none() {
         return Err(Failure::field("user", "say whose: a user, a computer or a policy, or several of them"));
     }
-    let mut named = Condition::all().add(grant::Column::State.is_in(OPEN));
+    let mut named = Condition::all().add(is_open());
     for action in [Action::ReadGrants, Action::Revoke] {
         named = named.add(actor.reach(action).within(grant::Column::Computer));
     }

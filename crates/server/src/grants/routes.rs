@@ -7,7 +7,7 @@ use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::show::all_shown;
-use super::{OPEN, extend, origin_named, revoke, revoke_all, shown, state_named};
+use super::{OPEN, extend, is_open, origin_named, revoke, revoke_all, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
@@ -66,7 +66,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQue
         select = select.filter(grant::Column::State.eq(state));
     }
     match query.open {
-        Some(true) => select = select.filter(grant::Column::State.is_in(OPEN)),
+        Some(true) => select = select.filter(is_open()),
         Some(false) => select = select.filter(grant::Column::State.is_not_in(OPEN)),
         None => {}
     }

@@ -6,6 +6,7 @@ use brevet_api::rest::grant::{Delivery, DeliveryState, GrantItem, GrantOrigin, G
 use brevet_core::document::Kind;
 use brevet_core::id::{GrantId, RequestId};
 use brevet_core::time::{Length, Timestamp};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 
 use super::{origin_named, state_named};
@@ -86,6 +87,8 @@ fn item(row: grant::Model, beside: &Beside) -> Outcome<GrantItem> {
 async fn deliveries<C: ConnectionTrait>(connection: &C, grants: impl Iterator<Item = &String>) -> Outcome<HashMap<String, Vec<Delivery>>> {
     let rows = sequence::Entity::find()
         .filter(sequence::Column::Subject.is_in(grants))
+        // As its index says it: a database does not conclude it from the ids.
+        .filter(Expr::cust("\"sequence\".\"subject\" <> ''"))
         .order_by_asc(sequence::Column::Epoch)
         .order_by_asc(sequence::Column::Seq)
         .all(connection)

@@ -7,10 +7,12 @@ use axum::http::Method;
 use brevet_api::rest::check::{PolicyStanding, StandingQuery};
 use brevet_api::rest::{Code, Page};
 use brevet_core::policy::Scope;
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _};
 
 use crate::access::{Action, Actor, Reach};
 use crate::app::App;
+use crate::definitions::current::current;
 use crate::definitions::write::signed;
 use crate::definitions::{Content, Definition, Kind, Sight, Snapshot};
 use crate::documents::sequence::unsigned;
@@ -40,44 +42,51 @@ async fn standing(State(app): State<App>, actor: Actor, Query(query): Query<Stan
     if wanted.len() > MOST {
         return Err(Failure::new(Code::Malformed).because(format!("at most {MOST} policies at once")));
     }
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let seen = all.0.iter().filter(|definition| definition.content.kind() == Kind::Policy && wanted.contains(definition.id.as_str()));
     let seen: Vec<&Definition> = seen.filter(|definition| sight.sees(definition, &all)).collect();
     let reach = actor.reach(Action::ReadComputers);
-    let names: HashSet<String> = computer::Entity::find()
-        .select_only()
-        .column(computer::Column::Name)
-        .filter(computer::Column::State.eq("enrolled"))
-        .filter(reach.within(computer::Column::Id))
-        .into_tuple::<String>()
-        .all(&app.store.pool)
-        .await?
-        .into_iter()
-        .collect();
+    let meant: Vec<Option<HashSet<&str>>> = seen.iter().map(|definition| meant(definition, &all)).collect();
+    let enrolled = enrolled(&app, &reach, &meant).await?;
     let mut said = if seen.is_empty() { Said::new() } else { said(&app, &seen, &reach).await? };
-    let items = seen.iter().map(|definition| {
+    let items = seen.iter().zip(&meant).map(|(definition, meant)| {
         let (applied, refused, because) = said.remove(definition.id.as_str()).unwrap_or_default();
-        PolicyStanding { policy: definition.id.clone(), computers: concerned(definition, &names, &all), applied, refused, because }
+        let computers = match meant {
+            None => enrolled.len(),
+            Some(meant) => meant.iter().filter(|name| enrolled.contains(**name)).count(),
+        };
+        let computers = u64::try_from(computers).unwrap_or(u64::MAX);
+        PolicyStanding { policy: definition.id.clone(), computers, applied, refused, because }
     });
     Ok(Json(Page { items: items.collect(), next: None }))
 }
 
-/// Of these computers, how many a policy is for.
-fn concerned(definition: &Definition, names: &HashSet<String>, all: &Snapshot) -> u64 {
-    let Content::Policy(policy) = &definition.content else { return 0 };
-    let count = match &policy.computers {
-        Scope::All => names.len(),
-        Scope::Named(entries) => {
-            let members = |entry: &String| match entry.strip_prefix("group:") {
-                Some(group) => all.group(group).and_then(|group| group.computers.clone()).unwrap_or_default(),
-                None => vec![entry.clone()],
-            };
-            let meant: HashSet<String> = entries.iter().flat_map(members).filter(|name| names.contains(name)).collect();
-            meant.len()
-        }
+/// Names of the computers that a policy is for, whether they are there or not; `None` for every one.
+fn meant<'a>(definition: &'a Definition, all: &'a Snapshot) -> Option<HashSet<&'a str>> {
+    let Content::Policy(policy) = &definition.content else { return Some(HashSet::new()) };
+    let Scope::Named(entries) = &policy.computers else { return None };
+    let members = |entry: &'a String| match entry.strip_prefix("group:") {
+        Some(group) => all.group(group).and_then(|group| group.computers.as_deref()).unwrap_or_default(),
+        None => std::slice::from_ref(entry),
     };
-    u64::try_from(count).unwrap_or(u64::MAX)
+    Some(entries.iter().flat_map(members).map(String::as_str).collect())
+}
+
+/// More names are not asked for one by one.
+const FEW: usize = 1000;
+
+/// Names of enrolled computers within reach: of those that are meant, or of all where these are many.
+async fn enrolled(app: &App, reach: &Reach, meant: &[Option<HashSet<&str>>]) -> Outcome<HashSet<String>> {
+    use computer::Column as K;
+    let of_few: Option<HashSet<&str>> = meant.iter().try_fold(HashSet::new(), |mut together, names| {
+        together.extend(names.as_ref()?);
+        (together.len() <= FEW).then_some(together)
+    });
+    let few = of_few.map(|names| K::Name.is_in(names));
+    let there = computer::Entity::find().select_only().column(K::Name).filter(K::State.eq("enrolled")).filter(reach.within(K::Id));
+    let names = there.filter(Condition::all().add_option(few)).into_tuple::<String>().all(&app.store.pool).await?;
+    Ok(names.into_iter().collect())
 }
 
 type Said = BTreeMap<String, (u64, u64, Option<String>)>;
@@ -88,13 +97,14 @@ async fn said(app: &App, seen: &[&Definition], reach: &Reach) -> Outcome<Said> {
     let now = seen.iter().fold(Condition::any(), |any, definition| {
         any.add(Condition::all().add(C::Policy.eq(&definition.id)).add(C::Version.eq(signed(definition.version))))
     });
-    let enrolled = computer::Entity::find()
+    // WHY so: by a list of the computers that are enrolled, SQLite goes through everything that each of them holds.
+    let away = computer::Entity::find()
         .select_only()
         .column(computer::Column::Id)
-        .filter(computer::Column::State.eq("enrolled"))
-        .filter(reach.within(computer::Column::Id))
+        .filter(Expr::col((computer::Entity, computer::Column::Id)).equals((policy_state::Entity, C::Computer)))
+        .filter(computer::Column::State.ne("enrolled"))
         .into_query();
-    let of_them = policy_state::Entity::find().filter(now).filter(C::Computer.in_subquery(enrolled));
+    let of_them = policy_state::Entity::find().filter(now).filter(Expr::exists(away).not()).filter(reach.within(C::Computer));
     let counts: Vec<(String, String, i64)> = of_them
         .clone()
         .select_only()

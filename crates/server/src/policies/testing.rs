@@ -14,7 +14,8 @@ use brevet_core::user::{Member, User};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
-use crate::definitions::{Content, Sight, Snapshot};
+use crate::definitions::current::current;
+use crate::definitions::{Content, Sight};
 use crate::documents::concern::Concern;
 use crate::documents::publish::policy_document;
 use crate::http::extract::{Body, Json};
@@ -36,7 +37,7 @@ pub fn routes(table: Routes) -> Routes {
 }
 
 async fn test(State(app): State<App>, actor: Actor, Body(body): Body<Test>) -> Outcome<Json<Tested>> {
-    let all = Snapshot::load(&app.store.pool).await?;
+    let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     if !sight.has_computer(&body.computer) {
         return Err(Failure::field("computer", "your role is narrowed to some computer groups, and this computer is not within them"));

@@ -29,6 +29,7 @@ mod m0111_lists;
 mod m0111_standing;
 mod m0120_views;
 mod m0130_log;
+mod m0140_few;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0111_standing::Standing),
             Box::new(m0120_views::Views),
             Box::new(m0130_log::Log),
+            Box::new(m0140_few::Few),
         ];
         std::iter::once(first).chain(later).collect()
     }
@@ -150,8 +152,8 @@ impl Store {
     pub async fn analyse(&self) -> Result<(), DbErr> {
         if !self.shared() {
             let _writer = self.writer.lock().await;
-            // All tables that changed much since the last time, by a bounded sample of each.
-            self.pool.execute_unprepared("PRAGMA optimize = 0x10002").await?;
+            // All tables that changed much since the last time (0x10000), by a bounded sample of each (0x10).
+            self.pool.execute_unprepared("PRAGMA optimize = 0x10012").await?;
         }
         Ok(())
     }

@@ -4,8 +4,10 @@ use brevet_core::id::{GrantId, SessionId};
 use brevet_core::record::{Body, LaunchRefused, Outcome, SessionEnded};
 use brevet_core::user::User;
 use brevet_server::audit::words;
-use brevet_server::store::entities::event;
-use sea_orm::{ActiveValue::NotSet, ActiveValue::Set, EntityTrait as _};
+use brevet_server::store::entities::{definition, definition_change, event};
+use sea_orm::{
+    ActiveValue::NotSet, ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
 use serde_json::{Value, json};
 
 use crate::agent::random10;
@@ -193,6 +195,34 @@ async fn pages_neither_repeat_nor_skip_while_events_arrive_in_either_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_among_many_are_found_however_far_apart_they_are() {
+    let server = Server::start().await;
+    let begun = server.app.clock.now();
+    for n in 0..5 {
+        server.owner.post("/policies", request_policy(&format!("p-{n}"))).await.ok();
+        put_rows(&server, if n < 3 { 6_000 } else { 100 }, |_| "{}".into()).await;
+    }
+    let made = event::Column::Kind.eq("policy.created");
+    let made: Vec<i64> = event::Entity::find().filter(made).all(&server.app.store.pool).await.unwrap().iter().map(|row| row.seq).collect();
+    assert_eq!(made.len(), 5);
+    for query in ["kind=policy.created", "kind=policy.*", &format!("kind=policy.created,policy.deleted&from={begun}&redacted=false")] {
+        for order in ["oldest", "newest"] {
+            let (mut seqs, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = server.owner.read(&format!("/events?{query}&limit=2&order={order}{cursor}")).await.ok();
+                seqs.extend(page["items"].as_array().unwrap().iter().map(|event| event["seq"].as_i64().unwrap()));
+                let Some(next) = page["next"].as_str() else { break };
+                cursor = format!("&cursor={next}");
+            }
+            if order == "newest" {
+                seqs.reverse();
+            }
+            assert_eq!(seqs, made, "{query} {order}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cursor_belongs_to_its_conditions() {
     let server = Server::start().await;
     put_rows(&server, 10, |_| "{}".into()).await;
@@ -209,6 +239,47 @@ async fn a_cursor_belongs_to_its_conditions() {
     for garbage in ["x", "NDcxMQ", "AAAA", &cursor[1..], &format!("{cursor}AA")] {
         server.owner.read(&format!("/events?user=many&cursor={garbage}")).await.refused("malformed");
     }
+}
+
+/// Versions of a policy beside those that it has, each after another one about computers elsewhere.
+async fn put_versions(server: &Server, policy: &str, count: i64) {
+    let pool = &server.app.store.pool;
+    let there = definition_change::Entity::find().filter(definition_change::Column::Id.eq(policy)).one(pool).await.unwrap().unwrap();
+    let log = event::Entity::find().filter(event::Column::Policy.eq(policy)).filter(event::Column::Kind.eq("policy.created"));
+    let log = log.one(pool).await.unwrap().unwrap();
+    let elsewhere = there.content.clone().unwrap().replace("group:web", "group:db");
+    let versions: Vec<i64> = (2..count + 2).collect();
+    for some in versions.chunks(500) {
+        let change = |version: &i64| {
+            let content = if version % 2 == 0 { Some(elsewhere.clone()) } else { there.content.clone() };
+            let row = definition_change::Model { version: *version, change: "changed".into(), content, ..there.clone() };
+            definition_change::ActiveModel::from(row)
+        };
+        definition_change::Entity::insert_many(some.iter().map(change)).exec_without_returning(pool).await.unwrap();
+        let told = |_: &i64| {
+            let id = brevet_core::id::EventId::new(log.time, random10()).to_string();
+            let mut row = event::ActiveModel::from(event::Model { id, kind: "policy.changed".into(), leaf: None, ..log.clone() });
+            row.seq = NotSet;
+            row
+        };
+        event::Entity::insert_many(some.iter().map(told)).exec_without_returning(pool).await.unwrap();
+    }
+    let version = definition::Column::Version;
+    let now = definition::Entity::update_many().col_expr(version, sea_orm::sea_query::Expr::value(count + 1));
+    now.filter(definition::Column::Id.eq(policy)).exec(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_narrowed_role_sees_events_of_a_policy_that_was_elsewhere_eleven_thousand_times() {
+    let two = two().await;
+    let auditor = two.narrowed("auditor").await;
+    let policy = two.server.owner.read("/policies/p-web").await.ok()["id"].as_str().unwrap().to_owned();
+    // The last version is about a computer of theirs. A statement of as many values as there are bounds would be refused.
+    put_versions(&two.server, &policy, 22_000).await;
+    let log = event::Entity::find().filter(event::Column::Policy.eq(&policy)).filter(event::Column::Kind.eq("policy.changed"));
+    let log = log.order_by_desc(event::Column::Seq).limit(2).all(&two.server.app.store.pool).await.unwrap();
+    auditor.read(&format!("/events/{}", log[0].id)).await.ok();
+    auditor.read(&format!("/events/{}", log[1].id)).await.refused("not_found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
