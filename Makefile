@@ -56,6 +56,7 @@ check: packages
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; else echo "not run: cargo deny (install it with: cargo install --locked cargo-deny)"; fi
 
 bench: packages
+	@sh packaging/debian-packages.sh bench
 	@$(CARGO) build --quiet --release $(PROGRAMS) --package xtask
 	@$(STATIC_CLIENT)
 	@$(CARGO) build --quiet --release --manifest-path bench/Cargo.toml --target-dir "$(TARGET)/bench"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that are missing: those that building and the demo need, and with the argument "test" those of the tests
-# (sudo and OpenDoas are there to show that an attack works on them).
+# (sudo and OpenDoas are there to show that an attack works on them), with "bench" those of the benchmarks.
 set -eu
 wanted="gcc libc6-dev passwd util-linux bsdutils procps libpam-modules libpam0g"
 if [ "${1:-}" = test ]; then
@@ -9,6 +9,7 @@ if [ "${1:-}" = test ]; then
     command -v node >/dev/null || wanted="$wanted nodejs"
     command -v npm >/dev/null || wanted="$wanted npm"
 fi
+[ "${1:-}" != bench ] || wanted="$wanted sqlite3"
 missing=
 for package in $wanted; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"

@@ -53,8 +53,8 @@ impl Bench {
         if self.wants("server") {
             say("calls of a server with 10,000 computers");
             match server::measure(&self.programs) {
-                Ok((part, missing)) => {
-                    report.part(Ok(vec![part]));
+                Ok((parts, missing)) => {
+                    report.part(Ok(parts));
                     missing.into_iter().for_each(|error| report.part(Err(error)));
                 }
                 Err(error) => report.part(Err(error)),

@@ -22,6 +22,8 @@ pub struct Alone {
     pub token: String,
     /// The file with its authority's certificate.
     pub ca: String,
+    /// The first owner's link to sign in by, once.
+    pub sign_in: String,
     database: Option<String>,
     process: Option<Child>,
 }
@@ -33,12 +35,13 @@ impl Alone {
         fs::create_dir(&folder)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let url = format!("https://localhost:{port}");
-        let (token, ca, process) = (String::new(), String::new(), None);
-        let mut alone = Self { programs: programs.into(), folder, url, token, ca, database: database.map(str::to_owned), process };
+        let [token, ca, sign_in] = [const { String::new() }; 3];
+        let database = database.map(str::to_owned);
+        let mut alone = Self { programs: programs.into(), folder, url, token, ca, sign_in, database, process: None };
         let made =
             program::run(alone.server("bootstrap").arg("--json"), Duration::from_secs(60))?.json().context("brevet-server bootstrap")?;
         let text = |name: &str| made[name].as_str().map(str::to_owned).with_context(|| format!("bootstrap gave no {name}"));
-        (alone.token, alone.ca) = (text("token")?, text("ca")?);
+        (alone.token, alone.ca, alone.sign_in) = (text("token")?, text("ca")?, text("sign_in")?);
         Ok(alone)
     }
 

@@ -34,7 +34,7 @@ pub fn measure(programs: &Path) -> Result<Vec<Part>> {
     let mut rows = Vec::new();
     let row = |what: String, figure: f64, target: f64| {
         let ours = Figures { n: 1, p50: figure, p95: f64::NAN, p99: f64::NAN };
-        Row { what, ours, rate: None, peer: None, ratio: None, target: Some(Target::P50(target)) }
+        Row { what, ours, rate: None, kilobytes: None, peer: None, ratio: None, target: Some(Target::P50(target)) }
     };
     for format in ["jsonl", "csv"] {
         let file = server.folder.join(format!("events.{format}"));

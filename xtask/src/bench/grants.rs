@@ -28,7 +28,15 @@ pub fn measure(stage: &Stage) -> Result<Vec<Part>> {
     let asked = Figures::of(asks)?;
     let row = |what: &str, samples, most| {
         let peer = Some(("brevetctl request show".to_owned(), asked));
-        anyhow::Ok(Row { what: what.into(), ours: Figures::of(samples)?, rate: None, peer, ratio: None, target: Some(Target::P99(most)) })
+        anyhow::Ok(Row {
+            what: what.into(),
+            ours: Figures::of(samples)?,
+            rate: None,
+            kilobytes: None,
+            peer,
+            ratio: None,
+            target: Some(Target::P99(most)),
+        })
     };
     let how = "ms over loopback TLS, from before `brevetctl` starts to the first instruction of the elevated program, and to the death of the last of its four processes (one in a session of its own) with zero grace. The peer is a `brevetctl` that only reads: what starting it, TLS and the server cost alone.";
     let rows = vec![row("approve to running", starts, 150.0)?, row("revoke to tree dead", ends, 300.0)?];

@@ -16,7 +16,7 @@ pub fn measure(brevet: &Installation) -> Result<Vec<Part>> {
         let (count, megabytes) = at_rest(brevet, part)?;
         let what = format!("{part}, {count} process{}", if count == 1 { "" } else { "es together" });
         let ours = Figures { n: count, p50: megabytes, p95: f64::NAN, p99: f64::NAN };
-        anyhow::Ok(Row { what, ours, rate: None, peer: None, ratio: None, target: Some(Target::P50(most)) })
+        anyhow::Ok(Row { what, ours, rate: None, kilobytes: None, peer: None, ratio: None, target: Some(Target::P50(most)) })
     });
     let how = "MB of proportional set size with 10 policies, once it no longer changes; n is the number of processes.";
     Ok(vec![Part { title: "Memory at rest".into(), how: how.into(), rows: rows.into_iter().collect::<Result<_>>()? }])

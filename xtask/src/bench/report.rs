@@ -20,6 +20,8 @@ pub enum Target {
     P99(f64),
     /// Both.
     Both(f64, f64),
+    /// The p95 and the kilobytes over the wire are below these.
+    Page(f64, f64),
 }
 
 /// One thing measured.
@@ -30,6 +32,8 @@ pub struct Row {
     pub ours: Figures,
     /// How often in a second, where it was done as often as it could be.
     pub rate: Option<f64>,
+    /// Kilobytes of a page itself, and with everything that a browser loads for it the first time.
+    pub kilobytes: Option<(f64, f64)>,
     /// The peer's name and figures, from the same run.
     pub peer: Option<(String, Figures)>,
     /// Ours by the peer's, where pairs say it better than the medians.
@@ -53,6 +57,10 @@ impl Row {
             Some(Target::P95(most)) => (format!("p95 < {most}"), self.ours.p95 < most),
             Some(Target::P99(most)) => (format!("p99 < {most}"), self.ours.p99 < most),
             Some(Target::Both(p50, p99)) => (format!("p50 < {p50}, p99 < {p99}"), self.ours.p50 < p50 && self.ours.p99 < p99),
+            Some(Target::Page(p95, most)) => {
+                let first_time = self.kilobytes.map_or(f64::NAN, |(_, with_all)| with_all);
+                (format!("p95 < {p95}, {most} kB"), self.ours.p95 < p95 && first_time < most)
+            }
         };
         (text, if met { "yes" } else { "**no**" })
     }
@@ -140,7 +148,13 @@ fn number(value: f64) -> String {
 }
 
 fn table(part: &Part) -> String {
-    let lines = if part.rows.iter().any(|row| row.rate.is_some()) { in_a_second(part) } else { beside_peers(part) };
+    let lines = if part.rows.iter().any(|row| row.kilobytes.is_some()) {
+        of_pages(part)
+    } else if part.rows.iter().any(|row| row.rate.is_some()) {
+        in_a_second(part)
+    } else {
+        beside_peers(part)
+    };
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -178,6 +192,17 @@ fn in_a_second(part: &Part) -> Vec<Vec<String>> {
         let rate = number(row.rate.unwrap_or(f64::NAN));
         let ours = [number(row.ours.p50), number(row.ours.p95), number(row.ours.p99)];
         lines.push([row.what.clone(), row.ours.n.to_string(), rate].into_iter().chain(ours).chain([target, met.to_owned()]).collect());
+    }
+    lines
+}
+
+fn of_pages(part: &Part) -> Vec<Vec<String>> {
+    let mut lines = vec![["measured", "n", "p50", "p95", "p99", "kB", "kB, first time", "target", "met"].map(str::to_owned).to_vec()];
+    for row in &part.rows {
+        let (target, met) = row.judged();
+        let (alone, with_all) = row.kilobytes.unwrap_or((f64::NAN, f64::NAN));
+        let ours = [row.ours.p50, row.ours.p95, row.ours.p99, alone, with_all].map(number);
+        lines.push([row.what.clone(), row.ours.n.to_string()].into_iter().chain(ours).chain([target, met.to_owned()]).collect());
     }
     lines
 }

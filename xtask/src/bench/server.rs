@@ -1,6 +1,7 @@
 //! The calls that people and programs make most, on a server with ten thousand computers: how many in a second, and how long each takes.
 
 mod load;
+mod pages;
 mod postgres;
 mod seed;
 
@@ -15,6 +16,7 @@ use serde_json::json;
 use super::alone::Alone;
 use super::figures::Figures;
 use super::report::{Part, Row, Target};
+use super::say;
 use load::{CONNECTIONS, Call, Load};
 use seed::{COMPUTERS, EVENTS, OPEN, POLICIES, RIGHTS, Seed, computer_name, policy_name, user_name};
 
@@ -24,53 +26,92 @@ const CONFIG: &str = "lost_after = \"24h\"\n[limits]\ntoken_calls_per_second = 0
 /// What a list page takes at most, in milliseconds.
 const PAGE: f64 = 20.0;
 
-/// On SQLite, and on PostgreSQL where it is there; why it is not stands in the second place.
-pub fn measure(programs: &Path) -> Result<(Part, Option<anyhow::Error>)> {
-    let mut rows = on(programs, "SQLite", None)?;
-    let missing = match postgres::Cluster::start().and_then(|cluster| on(programs, "PostgreSQL", Some(&cluster.url()))) {
-        Ok(more) => {
-            rows.extend(more);
+/// Parts, and why some of what belongs to them is not there.
+pub type Measured = (Vec<Part>, Vec<anyhow::Error>);
+
+/// On SQLite with the pages of the console, and on PostgreSQL where it is there.
+pub fn measure(programs: &Path) -> Result<Measured> {
+    let mut missing = Vec::new();
+    let filled = Filled::new(programs, "SQLite", None)?;
+    // Before the calls that change what is there.
+    let pages = match pages::measure(&filled, &mut missing) {
+        Ok(pages) => Some(pages),
+        Err(error) => {
+            missing.push(error.context("the pages of the console"));
             None
         }
-        Err(error) => Some(error.context("on PostgreSQL")),
     };
+    let mut rows = filled.calls(&mut missing)?;
+    drop(filled);
+    match on_postgres(programs, &mut missing) {
+        Ok(more) => rows.extend(more),
+        Err(error) => missing.push(error.context("on PostgreSQL")),
+    }
     let how = format!(
         "ms for one call, over {CONNECTIONS} connections (HTTP/1.1, TLS 1.3, kept open) from one thread on the same machine, each calling again \
-         as soon as it was answered, for 5 s a row; pages of 50. The database holds {EVENTS} events, {COMPUTERS} computers, {POLICIES} policies, \
-         and {RIGHTS} each of requests ({OPEN} pending), grants ({OPEN} active) and sessions. The server's rate limits are switched off \
+         as soon as it was answered, for 5 s a row (longer where few are answered); pages of 50. The database holds {EVENTS} events, \
+         {COMPUTERS} computers, {POLICIES} policies, and {RIGHTS} each of requests ({OPEN} pending), grants ({OPEN} active) and sessions. The server's rate limits are switched off \
          (`[limits]`, 0 calls a second). PostgreSQL is 15 as Debian delivers it, on the same machine, over a socket. References and filters \
          change with every call."
     );
-    Ok((Part { title: "Calls of the server".into(), how, rows }, missing))
+    let calls = Part { title: "Calls of the server".into(), how, rows };
+    Ok(([calls].into_iter().chain(pages).collect(), missing))
 }
 
-fn on(programs: &Path, database: &str, url: Option<&str>) -> Result<Vec<Row>> {
-    let mut server = Alone::set_up(programs, "server", url)?;
-    server.start(CONFIG)?;
-    let applied = Load::new(&server)?.once(Method::POST, "/apply", Some(&seed::definitions()))?;
-    let now = Timestamp::from_millis(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis().try_into()?);
-    let seed = Seed::new(&applied, now)?;
-    server.stop()?;
-    server.fill(&seed.computers()?)?;
-    server.start(CONFIG)?;
-    let first = first_documents(&Load::new(&server)?)?;
-    server.stop()?;
-    server.fill(&seed.happened()?)?;
-    if url.is_some() {
-        // Its autovacuum does so within minutes.
-        server.fill("VACUUM ANALYZE;")?;
+fn on_postgres(programs: &Path, missing: &mut Vec<anyhow::Error>) -> Result<Vec<Row>> {
+    let cluster = postgres::Cluster::start()?;
+    Filled::new(programs, "PostgreSQL", Some(&cluster.url()))?.calls(missing)
+}
+
+/// A server that serves everything that is measured on.
+pub struct Filled {
+    server: Alone,
+    seed: Seed,
+    database: &'static str,
+    /// How many milliseconds the first documents of all computers took.
+    first: f64,
+}
+
+impl Filled {
+    fn new(programs: &Path, database: &'static str, url: Option<&str>) -> Result<Self> {
+        let mut server = Alone::set_up(programs, "server", url)?;
+        server.start(CONFIG)?;
+        let applied = Load::new(&server)?.once(Method::POST, "/apply", Some(&seed::definitions()))?;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let seed = Seed::new(&applied, Timestamp::from_millis(now.as_millis().try_into()?))?;
+        server.stop()?;
+        server.fill(&seed.computers()?)?;
+        server.start(CONFIG)?;
+        let first = first_documents(&Load::new(&server)?)?;
+        server.stop()?;
+        server.fill(&seed.happened()?)?;
+        if url.is_some() {
+            // Its autovacuum does so within minutes.
+            server.fill("VACUUM ANALYZE;")?;
+        }
+        server.start(CONFIG)?;
+        Ok(Self { server, seed, database, first })
     }
-    server.start(CONFIG)?;
-    let load = Load::new(&server)?;
-    let mut rows = Vec::new();
-    for (call, target) in calls(&seed) {
-        let (ours, rate) = load.run(&call).with_context(|| format!("{} on {database}", call.what))?;
-        rows.push(Row { what: format!("{database}: {}", call.what), ours, rate: Some(rate), peer: None, ratio: None, target });
+
+    /// A row for each call that can be measured.
+    fn calls(&self, missing: &mut Vec<anyhow::Error>) -> Result<Vec<Row>> {
+        let load = Load::new(&self.server)?;
+        let database = self.database;
+        let row = |what: String, ours, rate, target| Row { what, ours, rate: Some(rate), kilobytes: None, peer: None, ratio: None, target };
+        let mut rows = Vec::new();
+        for (call, target) in calls(&self.seed) {
+            match load.run(&call).with_context(|| format!("{} on {database}", call.what)) {
+                Ok((ours, rate)) => {
+                    say(&format!("{database}: {}, p95 {:.1} ms", call.what, ours.p95));
+                    rows.push(row(format!("{database}: {}", call.what), ours, rate, target));
+                }
+                Err(error) => missing.push(error),
+            }
+        }
+        let once = Figures { n: 1, p50: self.first, p95: f64::NAN, p99: f64::NAN };
+        rows.push(row(format!("{database}: a first manifest for {COMPUTERS} computers"), once, f64::NAN, None));
+        Ok(rows)
     }
-    let what = format!("{database}: a first manifest for {COMPUTERS} computers");
-    let once = Figures { n: 1, p50: first, p95: f64::NAN, p99: f64::NAN };
-    rows.push(Row { what, ours: once, rate: Some(f64::NAN), peer: None, ratio: None, target: None });
-    Ok(rows)
 }
 
 /// Has the server make every computer's first manifest, and says how many milliseconds that took.

@@ -24,8 +24,12 @@ pub const POLICIES: usize = 1_000;
 pub const GROUPS: usize = 100;
 /// Requests, grants and sessions, of each so many.
 pub const RIGHTS: usize = 5_000;
-/// Of the requests so many wait, of the grants so many are active.
+/// Of the requests so many wait, of the grants so many are active, and of these every tenth has a session that runs.
 pub const OPEN: usize = 2_000;
+/// Applications that were seen, and by how many users on how many computers all of them together.
+pub const APPLICATIONS: usize = POLICIES;
+/// Rows that count who used them where.
+pub const USES: usize = 20_000;
 
 /// The policies and groups, for `apply`.
 pub fn definitions() -> Value {
@@ -89,13 +93,17 @@ impl Seed {
         RequestId::new(self.at(n, RIGHTS).millis(), random(n))
     }
 
+    /// The same policy for the same number.
+    pub fn policy_id(&self, n: usize) -> &PolicyId {
+        &self.policies[n % POLICIES]
+    }
+
     fn grant(&self, n: usize) -> GrantId {
         GrantId::new(self.at(n, RIGHTS).millis(), random(n))
     }
 
     fn policy(&self, n: usize) -> PolicyRef {
-        let n = n % POLICIES;
-        PolicyRef { id: self.policies[n].clone(), version: 1, name: policy_name(n) }
+        PolicyRef { id: self.policy_id(n).clone(), version: 1, name: policy_name(n % POLICIES) }
     }
 
     /// Ten thousand computers that are enrolled and have told their facts.
@@ -144,10 +152,12 @@ impl Seed {
         Ok(transaction(&[computers, journals]))
     }
 
-    /// Events, requests, grants and sessions.
+    /// Events, requests, grants, sessions and applications.
     pub fn happened(&self) -> Result<String> {
         let applied = "UPDATE policy_state SET state = 'applied';\nUPDATE computer SET held = sent;\n";
-        Ok(format!("{}{applied}", transaction(&[self.events(), self.requests()?, self.grants()?, self.deliveries(), self.sessions()?])))
+        let [applications, uses] = self.applications()?;
+        let rights = [self.events(), self.requests()?, self.grants()?, self.deliveries(), self.sessions()?, applications, uses];
+        Ok(format!("{}{applied}", transaction(&rights)))
     }
 
     fn asked(&self, n: usize) -> Result<Request> {
@@ -267,6 +277,9 @@ impl Seed {
         );
         for n in 0..RIGHTS {
             let at = self.at(n, RIGHTS);
+            let runs = n >= RIGHTS - OPEN && n.is_multiple_of(10);
+            let ends = if runs { self.now.plus(Length::from_hours(24)) } else { at.plus(Length::from_minutes(30)) };
+            let ended = |value: String| if runs { NULL.into() } else { value };
             let record = SessionStarted {
                 session: SessionId::new(at.millis(), random(n)),
                 grant: self.grant(n),
@@ -276,13 +289,13 @@ impl Seed {
                 containment: Containment::Cgroup,
                 terminal: true,
                 reason: Some(format!("because of ticket {n}")),
-                ends: at.plus(Length::from_minutes(30)),
+                ends,
             };
             sessions.row(&[
                 text(&record.session),
                 text(&record.grant),
                 text(&self.computer(n)),
-                text("ended"),
+                text(if runs { "started" } else { "ended" }),
                 text(&record.user.name),
                 text("root"),
                 text(&format!("systemctl restart web-{n}")),
@@ -292,13 +305,37 @@ impl Seed {
                 text("cgroup"),
                 number(at.millis()),
                 number(record.ends.millis()),
-                number(at.millis() + 60_000),
-                text(&json!({ "kind": "exited", "status": 0 })),
-                number(0),
+                ended(number(at.millis() + 60_000)),
+                ended(text(&json!({ "kind": "exited", "status": 0 }))),
+                ended(number(0)),
                 text(&serde_json::to_string(&record)?),
             ]);
         }
         Ok(sessions)
+    }
+
+    /// What was seen, and who used it where.
+    fn applications(&self) -> Result<[Insert; 2]> {
+        let mut applications = Insert::into("application", "id, words, facts");
+        let mut uses = Insert::into("application_use", "application, computer, \"user\", requests, sessions, refused, first, last");
+        for n in 0..APPLICATIONS {
+            let facts = command(n).application;
+            applications.row(&[text(&application(n)), text(&facts.path), text(&serde_json::to_string(&facts)?)]);
+        }
+        for n in 0..USES {
+            let last = self.at(n, USES).millis();
+            uses.row(&[
+                text(&application(n)),
+                text(&self.computer(n / 2)),
+                text(&user_name(n)),
+                number(3),
+                number(2),
+                number(1),
+                number(last - 86_400_000),
+                number(last),
+            ]);
+        }
+        Ok([applications, uses])
     }
 
     /// As `audit::record` writes those of a request, of a launch and of a session: a body of about half a kilobyte, and the ids.
@@ -375,6 +412,11 @@ fn command(n: usize) -> Command {
         target: User { uid: 0, name: "root".into() },
         kept_environment: Vec::new(),
     }
+}
+
+/// What an application is called.
+fn application(n: usize) -> Digest {
+    Digest::of(format!("application {}", n % APPLICATIONS).as_bytes())
 }
 
 /// Ten bytes that are others for each number.
