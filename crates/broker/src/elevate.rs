@@ -11,6 +11,7 @@ mod start;
 
 pub use refusal::Refusal;
 pub use start::Running;
+use start::Tried;
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -34,6 +35,8 @@ use crate::state::weight;
 
 /// Arguments and environment together.
 const MOST_COMMAND: usize = 256 * 1024;
+/// A launch is decided so often, where what allows it changes while somebody types or it is made ready.
+const MOST_DECISIONS: usize = 16;
 const MOST_ENVIRONMENT: usize = 64 * 1024;
 const MOST_VARIABLES: usize = 256;
 const MOST_REASON: usize = 1000;
@@ -68,7 +71,7 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
     let mut attempt = Attempt::examine(broker, connection, account, wanted, directory, content)?;
     // A decision for each thing that may change while somebody types or waits; the last one is made under the lock.
     let mut approved = false;
-    loop {
+    for _ in 0..MOST_DECISIONS {
         match attempt.decide()? {
             Decision::Refuse(refusal) => return Err(attempt.refused(refusal)),
             Decision::Elevate(elevate) => {
@@ -78,7 +81,9 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
                 attempt.say_if_less(&elevate)?;
                 let _room = attempt.spend(&elevate)?;
                 attempt.hold()?;
-                return attempt.start(&standard);
+                if let Tried::Done(started) = attempt.start(&standard, &elevate)? {
+                    return Ok(started);
+                }
             }
             Decision::Ask(_) if approved => {
                 return Err(Refusal::new("no_policy", "the approval does not cover this launch any more"));
@@ -93,6 +98,7 @@ pub fn run(broker: &Broker, connection: &Connection, wanted: Run, descriptors: V
             }
         }
     }
+    Err(Refusal::new("busy", "what allows this kept changing while it was made ready").hint("run the command again"))
 }
 
 /// What `run` would do.

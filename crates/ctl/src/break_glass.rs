@@ -1,8 +1,10 @@
 //! `brevetctl break-glass`: access without approval, its end and its review.
 
 use brevet_api::rest::break_glass::{BreakGlass as Item, BreakGlassQuery, NewReview, OpenBreakGlass};
+use brevet_api::rest::policy::Mistake;
 use brevet_core::application::Rule;
 use brevet_core::time::Length;
+use brevet_core::words;
 use clap::Subcommand;
 
 use crate::cli::Session;
@@ -85,7 +87,11 @@ pub fn run(session: &Session, command: BreakGlass) -> Result<()> {
             let body = OpenBreakGlass { computer, user, application, duration, reason, password: !no_password };
             let item: Item = client.post(&[PATH], &body)?;
             session.output.print(&item, |item| {
-                format!("{} is open until {}; not asked: {}\n", item.id, moment(item.ends), shown(&item.skipped.join(", ")))
+                let skipped = match item.skipped.as_slice() {
+                    [] => "nobody else approves requests there".to_owned(),
+                    skipped => format!("not asked, and told of it: {}", shown(&skipped.join(", "))),
+                };
+                format!("{} is open until {}; {skipped}\n{}", item.id, moment(item.ends), warnings(item))
             })
         }
         BreakGlass::List { state, unreviewed, rows } => {
@@ -139,6 +145,15 @@ fn row(item: &Item) -> Vec<String> {
     ]
 }
 
+fn of_warning(warning: &Mistake) -> String {
+    let hint = warning.hint.as_deref().map(|hint| format!(" ({})", shown(hint))).unwrap_or_default();
+    format!("{}: {}{hint}", shown(&warning.field), shown(&warning.reason))
+}
+
+fn warnings(item: &Item) -> String {
+    item.warnings.iter().map(|warning| format!("warning: {}\n", of_warning(warning))).collect()
+}
+
 fn describe(item: &Item) -> String {
     let review = item.review.as_ref();
     fields(&[
@@ -146,7 +161,7 @@ fn describe(item: &Item) -> String {
         ("state", word(&item.state)),
         ("computer", shown(&item.computer.name)),
         ("user", shown(&item.user)),
-        ("may run", shown(&serde_json::to_string(&item.application).unwrap_or_default())),
+        ("may run", shown(&words::application(&item.application))),
         ("for", item.duration.to_string()),
         ("reason", shown(&item.reason)),
         ("opened by", shown(&item.opened_by_name)),
@@ -155,6 +170,7 @@ fn describe(item: &Item) -> String {
         ("ended", optional_moment(item.ended)),
         ("policy", shown(&item.policy_name)),
         ("not asked", shown(&item.skipped.join(", "))),
+        ("warning", item.warnings.iter().map(of_warning).collect::<Vec<_>>().join("; ")),
         ("reviewed by", review.map_or_else(|| "nobody yet".into(), |review| format!("{} at {}", shown(&review.name), moment(review.time)))),
         ("found", review.map(|review| shown(&review.comment)).unwrap_or_default()),
     ])

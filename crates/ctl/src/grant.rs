@@ -127,6 +127,11 @@ pub fn run(session: &Session, command: Grant) -> Result<()> {
             let id = reference::grant(&client, &grant)?;
             let how = if now { "at once" } else { "after their grace" };
             session.output.confirm(&format!("revoke {id}; what runs under it is ended {how}"))?;
+            let before: GrantItem = client.get(&["grants", &id])?;
+            if let Some(ended) = before.ended.filter(|_| !wait) {
+                let state = word(&before.state);
+                return session.output.print(&before, |it| format!("{} is {state} since {}; nothing was done\n", it.id, moment(ended)));
+            }
             let item: GrantItem = client.post(&["grants", &id, "revoke"], &Revoke { comment, now })?;
             let item = if wait { wait_for_receipt(&client, item, timeout)? } else { item };
             session.output.print(&item, revoked)
@@ -183,7 +188,8 @@ fn row(item: &GrantItem) -> Vec<String> {
         shown(&item.computer.name),
         shown(&item.user),
         item.duration.to_string(),
-        moment(item.ends),
+        // Its time has not begun: how long it is stands beside.
+        if item.activated.is_none() && item.ended.is_none() { "from first use".into() } else { moment(item.ends) },
         shown(&item.policy.name),
         shown(&item.command),
     ]

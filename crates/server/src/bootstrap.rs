@@ -11,6 +11,7 @@ use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _};
 use crate::access::Scopes;
 use crate::agents::tokens::Nonces;
 use crate::app::{App, Hub, Inner};
+use crate::audit::log;
 use crate::audit::{By, NewEvent, record};
 use crate::clock::{self, Clock};
 use crate::config::Config;
@@ -206,6 +207,10 @@ async fn assembled(store: Store, data: &Path, url: String, config: Config) -> Re
         return Err(OpenError::NoAuthority(data.join("tls")));
     }
     let authority = Authority::open(data)?;
+    // Events of an older version, whose places the migration gave.
+    if log::Kept::in_data(data).is_new() {
+        log::adopt(&store.pool, &keys.issuer).await.map_err(|error| OpenError::Step(format!("{error:?}")))?;
+    }
     Ok(assemble((store, data), keys, Clock::default(), (id, root), url, authority, config)?)
 }
 
@@ -232,7 +237,7 @@ fn assemble(
         hub: Hub::default(),
         limits: Limits::default(),
         redaction: crate::retention::Hourly::default(),
-        log: crate::audit::log::Kept::in_data(data),
+        log: log::Kept::in_data(data),
         nonces,
         replica: crate::replicas::Replica::new()?,
         outbox: Outbox::default(),

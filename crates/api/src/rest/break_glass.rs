@@ -6,6 +6,7 @@ use brevet_core::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::computer::ComputerRef;
+use super::policy::Mistake;
 
 /// Access that was opened without approval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +52,9 @@ pub struct BreakGlass {
     pub ended: Option<Timestamp>,
     /// Everybody who approves requests of that computer and was not asked.
     pub skipped: Vec<String>,
+    /// While it is open, of one alone: what in it will perhaps not do what is meant, such as a user whom nobody knows, or a deny.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Mistake>,
     /// The review; until there is one it stays open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,

@@ -25,9 +25,6 @@ use crate::{fault, launcher, sessions};
 
 /// Sessions of one user that may run at a time.
 const MOST_SESSIONS: usize = 64;
-/// Grants that other launches may use up before this one, one after the other, until it is refused.
-const MOST_GRANTS_TRIED: usize = 8;
-
 /// A session that was started: from here on its supervisor speaks to the client.
 #[derive(Debug)]
 #[must_use]
@@ -56,28 +53,25 @@ enum Supervisor {
 }
 
 /// What came of making a launch ready.
-enum Tried {
+pub(super) enum Tried {
     /// It started; without a session the client has been told why not.
     Done(Option<Running>),
-    /// The grant was used up meanwhile and another one allows the same: nothing was recorded, nothing has run.
-    ByAnother,
+    /// What allows it is not what was proved and justified for: nothing was recorded, nothing has run, and it is decided anew.
+    Anew,
 }
 
 impl Attempt<'_> {
-    /// Starts the program; `Ok` also when it could not be executed, because the client has then been told.
-    pub(super) fn start(&self, standard: &Standard) -> Result<Option<Running>, Refusal> {
-        for _ in 0..MOST_GRANTS_TRIED {
-            if let Tried::Done(started) = self.try_start(standard)? {
-                return Ok(started);
-            }
-        }
-        Err(Refusal::new("busy", "other launches of yours kept using up what allows this one").hint("run the command again"))
-    }
-
-    fn try_start(&self, standard: &Standard) -> Result<Tried, Refusal> {
+    /// Starts the program; done also when it could not be executed, because the client has then been told. `met` is the decision whose
+    /// conditions (password, reason) the person has met.
+    ///
+    /// INVARIANT: under any other one nothing starts: each wants its own.
+    pub(super) fn start(&self, standard: &Standard, met: &Elevate) -> Result<Tried, Refusal> {
         let (mut right, session, now) = {
             let mut ledger = self.broker.ledger();
             let right = self.right(&mut ledger, None)?;
+            if !wants_the_same(met, &right.elevate) {
+                return Ok(Tried::Anew);
+            }
             let now = ledger.now();
             let (millis, random) = id_parts(now.wall)?;
             (right, SessionId::new(millis, random), now)
@@ -99,8 +93,9 @@ impl Attempt<'_> {
                 let refusal = Refusal::new("changed", "the file was changed after it was looked at").hint("run the command again");
                 return Err(refusal.under(&right.elevate.policy).about(&self.examined.facts));
             }
+            // Another launch used the grant up, and there is another one.
             if again.grant != right.grant {
-                return Ok(Tried::ByAnother);
+                return Ok(Tried::Anew);
             }
             // INVARIANT: the record is on disk before anything elevated starts.
             let now = ledger.now();
@@ -169,7 +164,8 @@ impl Attempt<'_> {
         }
         let same = |before: &Right| {
             let another = before.origin.is_none() && origin.is_none() && before.grant != grant;
-            before.elevate.policy == elevate.policy && (another || before.grant == grant && before.command == command)
+            before.elevate.policy == elevate.policy
+                && (another || before.origin == origin && before.grant == grant && before.command == command)
         };
         if !before.is_none_or(same) {
             return Err(Refusal::new("no_policy", "the right to run this changed meanwhile").hint("run the command again"));
@@ -421,6 +417,17 @@ impl Attempt<'_> {
         drop(self.connection.tell(&Tell::Ended(ended)));
         Ok(None)
     }
+}
+
+/// Whether who met the one's conditions has met the other's: of the same version of the same policy, and by the same way. Which grant it
+/// is does not matter, since grants of one policy want the same.
+fn wants_the_same(met: &Elevate, now: &Elevate) -> bool {
+    let way = |by: &By| match by {
+        By::Grant(_) => 0,
+        By::Automatic => 1,
+        By::Justify => 2,
+    };
+    met.policy == now.policy && met.authentication == now.authentication && way(&met.by) == way(&now.by)
 }
 
 fn starts_validity(ledger: &Ledger, elevate: &Elevate, uid: u32, now: &Now) -> Option<ValidityStarted> {

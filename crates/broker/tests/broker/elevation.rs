@@ -262,6 +262,35 @@ fn justify_wants_a_reason_and_records_it() {
     assert_eq!(reason, "disk full");
 }
 
+#[test]
+fn a_policy_that_changes_while_somebody_types_wants_what_it_wants_now() {
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    user.set_password("correct horse");
+    let policy = id();
+    let toml = |more: &str| format!("mode = \"justify\"\napplications = [{{ file = \"/usr/bin/true\" }}]\n{more}");
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 1, &toml("authentication = \"none\"")))]);
+    let interactive = || brevet_api::broker::Run { interactive: true, ..run(&["true"]) };
+    let mut client = Client::start(&computer, &user, interactive());
+    assert!(matches!(client.next(), brevet_api::broker::Tell::NeedReason(_)));
+    agent.enforce(&[(policy.clone(), computer.policy(&policy, 2, &toml("authentication = \"password\"")))]);
+    let reason = || brevet_api::broker::Reply::Reason { reason: "disk full".into(), duration: None, ticket: None };
+    client.reply(&reason());
+    client.password("correct horse");
+    assert!(matches!(client.next(), brevet_api::broker::Tell::Authenticate { .. }), "the password that is wanted now");
+    client.expect_success();
+    // Who cannot be asked is refused, and nothing has run.
+    let mut client = Client::start(&computer, &user, interactive());
+    client.password("correct horse");
+    assert!(matches!(client.next(), brevet_api::broker::Tell::Authenticate { .. }));
+    assert!(matches!(client.next(), brevet_api::broker::Tell::NeedReason(_)));
+    agent.enforce(&[]);
+    client.reply(&reason());
+    assert_eq!(client.expect_refused().code, "no_policy");
+}
+
 /// A supervisor that waits, once there is one.
 fn waiting_supervisor(computer: &Computer) -> i32 {
     let mut found = None;

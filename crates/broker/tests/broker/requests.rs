@@ -101,6 +101,36 @@ fn launches_approved_together_each_use_one_of_their_grants() {
 }
 
 #[test]
+fn launches_beyond_their_grants_want_the_password_that_another_policy_asks_for() {
+    let (computer, user) = started();
+    user.set_password("correct horse");
+    let agent = Agent::connect(&computer);
+    let program = computer.program("tool", "#!/bin/sh\nexit 0\n");
+    let once = "[policy.request]\nbinds = \"application\"\nuses = \"once\"";
+    let asks = may_ask(&computer, &agent, &program, once);
+    let document = computer.policy(&asks, 1, &format!("mode = \"request\"\napplications = [{{ file = \"{program}\" }}]\n{once}"));
+    let requests = ["a", "b"].map(|argument| {
+        let client = Client::start(&computer, &user, asking(&[&program, argument]));
+        let id = client.expect_pending().request;
+        client.leave();
+        agent.wait_record("the request", |body| match body {
+            Body::RequestCreated(request) if request.id == id => Some((**request).clone()),
+            _ => None,
+        })
+    });
+    for request in &requests {
+        agent.issue(&computer.grant_for(request, "5m"));
+    }
+    let runs = id();
+    let toml = format!("mode = \"automatic\"\nauthentication = \"password\"\napplications = [{{ file = \"{program}\" }}]");
+    agent.enforce(&[(asks, document), (runs.clone(), computer.policy(&runs, 1, &toml))]);
+    agent.wait_state("both grants", |state| state.seq >= 4);
+    let clients: Vec<Client> = (0..8).map(|_| Client::start(&computer, &user, run(&[&program, "c"]))).collect();
+    let ran = clients.iter().filter(|client| matches!(client.next(), Tell::Started(_))).count();
+    assert_eq!(ran, 2, "one for each grant, and nobody else without the password");
+}
+
+#[test]
 fn a_decline_is_told_with_its_comment() {
     let (computer, user) = started();
     let agent = Agent::connect(&computer);

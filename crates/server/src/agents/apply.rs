@@ -185,7 +185,9 @@ impl Seen<'_> {
                 grants::activated(self.change, computer, &it).await?;
             }
             Body::GrantEnded(it) => {
-                self.of_grant(&it.grant, &it.detail).await?;
+                let how = grants::reason_name(it.reason);
+                let what = if it.detail.is_empty() { how.to_owned() } else { format!("{how} ({})", it.detail) };
+                self.of_grant(&it.grant, &what).await?;
                 let moved = grants::ended(self.change, computer, &it, self.header.time).await?;
                 // One `grant.revoked` for one revocation: the person's. What the computer says of an end that is known keeps its own kind.
                 if moved {

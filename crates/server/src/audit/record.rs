@@ -116,7 +116,7 @@ pub(super) async fn record_at(change: &Change, by: By<'_>, new: NewEvent) -> Out
         salt: None,
         content_hash: String::new(),
     };
-    change.log.append(change.tx(), &mut row).await?;
+    change.log.append(change.tx(), &change.app.keys.issuer, &mut row).await?;
     let row = event::ActiveModel { seq: NotSet, ..row.into_active_model().reset_all() };
     let row = event::Entity::insert(row).exec_with_returning(change.tx()).await?;
     change.recorded();

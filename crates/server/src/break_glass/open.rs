@@ -8,7 +8,7 @@ use brevet_core::time::Length;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde::Serialize;
 
-use super::review::shown;
+use super::review::{shown, warned};
 use crate::access::reach::groups_of;
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -87,6 +87,7 @@ pub(super) async fn open(app: &App, actor: &Actor, body: OpenBreakGlass) -> Outc
     record(&change, By::Person(actor), event).await?;
     let row = break_glass::Entity::find_by_id(id.as_str()).one(change.tx()).await?;
     let item = shown(row.ok_or_else(|| Failure::internal("a break-glass is gone"))?)?;
+    let item = warned(change.tx(), actor, item, change.now).await?;
     change.commit().await?;
     Ok(item)
 }

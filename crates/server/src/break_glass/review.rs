@@ -3,6 +3,7 @@
 use brevet_api::rest::Code;
 use brevet_api::rest::break_glass::{BreakGlass, BreakGlassState, NewReview, Review};
 use brevet_api::rest::computer::ComputerRef;
+use brevet_api::rest::policy::Mistake;
 use brevet_core::id::{BreakGlassId, ComputerId, PersonId, PolicyId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
@@ -13,6 +14,8 @@ use crate::access::reach::beyond;
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
+use crate::definitions::mistakes::{Known, Together};
+use crate::definitions::{Sight, Snapshot};
 use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
 use crate::people::store::same_os_user;
@@ -61,8 +64,29 @@ pub fn shown(row: break_glass::Model) -> Outcome<BreakGlass> {
         ends: Timestamp::from_millis(row.ends),
         ended: row.ended.map(Timestamp::from_millis),
         skipped: serde_json::from_str::<Vec<Skipped>>(&row.skipped)?.into_iter().map(|one| one.name).collect(),
+        warnings: Vec::new(),
         review,
     })
+}
+
+/// One, with what in it will perhaps not do what is meant, where it is open.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn warned<C: ConnectionTrait>(connection: &C, actor: &Actor, item: BreakGlass, now: Timestamp) -> Outcome<BreakGlass> {
+    if item.state != BreakGlassState::Open {
+        return Ok(item);
+    }
+    let all = Snapshot::load(connection).await?;
+    let Some(policy) = all.0.iter().find(|one| one.id == item.policy.as_str()) else { return Ok(item) };
+    let known = Known::load(connection, &all).await?;
+    let warnings = Together::new(&all, &known, &Sight::new(actor, Action::ReadPolicy, &all)).of(&policy.content, now);
+    let field = |field: &str| match field.split('[').next() {
+        Some("users") => "user".to_owned(),
+        Some("computers") => "computer".to_owned(),
+        _ => field.to_owned(),
+    };
+    Ok(BreakGlass { warnings: warnings.into_iter().map(|one| Mistake { field: field(&one.field), ..one }).collect(), ..item })
 }
 
 /// Another person says what they found.

@@ -7,7 +7,7 @@ use brevet_api::rest::break_glass::{BreakGlass, BreakGlassQuery, NewReview, Open
 use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 
-use super::review::{find, shown};
+use super::review::{find, shown, warned};
 use super::{open, over, review};
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -86,7 +86,8 @@ async fn create(State(app): State<App>, actor: Actor, Body(body): Body<OpenBreak
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<BreakGlass>> {
-    shown(find(&app.store.pool, &actor, &id).await?).map(Json)
+    let item = shown(find(&app.store.pool, &actor, &id).await?)?;
+    warned(&app.store.pool, &actor, item, app.clock.now()).await.map(Json)
 }
 
 async fn end(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<BreakGlass>> {

@@ -18,8 +18,8 @@ use crate::http::failure::{Failure, Outcome};
 const SHORTEST: usize = 8;
 /// Longer than anybody types, and a bound for what a stranger has us hash.
 pub(super) const LONGEST_BYTES: usize = 1024;
-/// So much of it is held against what is tried first; the rest only makes it better.
-const LOOKED_AT: usize = 64;
+/// So much of it is held against what is tried first; the rest only makes it better. How long that takes grows steeply with it.
+const LOOKED_AT: usize = 24;
 /// What needs fewer guesses is among what is tried first.
 const FEWEST_GUESSES: u64 = 100_000_000;
 /// 19 MiB, twice over: what OWASP and RFC 9106 have for servers with little memory to spare for each.
@@ -32,7 +32,7 @@ fn normal(text: &str) -> String {
 }
 
 /// Why a text is no password for this person.
-pub(super) fn refuse_weak(app: &App, name: &str, text: &str) -> Outcome<()> {
+pub(super) async fn refuse_weak(app: &App, name: &str, text: &str) -> Outcome<()> {
     let refuse = |why: &str| Err(Failure::field("password", why));
     let text = normal(text);
     if text.len() > LONGEST_BYTES {
@@ -42,11 +42,18 @@ pub(super) fn refuse_weak(app: &App, name: &str, text: &str) -> Outcome<()> {
         return refuse("at least 8 characters; several words that only you put together are easy to keep");
     }
     let begin: String = text.chars().take(LOOKED_AT).collect();
-    let host = app.url.trim_start_matches("https://");
-    let mut known: Vec<&str> = vec![name, "brevet", host];
-    known.extend(name.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 2));
-    known.extend(host.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 2));
-    if zxcvbn::zxcvbn(&begin, &known).guesses() < FEWEST_GUESSES {
+    let host = app.url.trim_start_matches("https://").to_owned();
+    let parts = |text: &str| -> Vec<String> {
+        text.split(|c: char| !c.is_alphanumeric()).filter(|part| part.len() > 2).map(str::to_owned).collect()
+    };
+    let known: Vec<String> = [vec![name.to_owned(), "brevet".into()], parts(name), parts(&host), vec![host]].concat();
+    let _turn = app.sign_in.hashing.acquire().await.map_err(Failure::internal)?;
+    // WHY not here: nothing else is answered by a thread that counts.
+    let guesses = tokio::task::spawn_blocking(move || {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        zxcvbn::zxcvbn(&begin, &known).guesses()
+    });
+    if guesses.await.map_err(Failure::internal)? < FEWEST_GUESSES {
         return refuse("it is among those that somebody would try first: a common word or password, a name, a date, or a simple row");
     }
     Ok(())

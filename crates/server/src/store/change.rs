@@ -117,7 +117,7 @@ impl Change {
             self.tell_others().await?;
         }
         let Self { tx, app, woken, filling, log, .. } = self;
-        log.write(&tx).await?;
+        log.write(&tx, &app.keys.issuer).await?;
         super::once::mark(&tx).await?;
         tx.commit().await?;
         for computer in &woken {

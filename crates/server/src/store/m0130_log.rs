@@ -31,7 +31,7 @@ impl MigrationTrait for Log {
         }
         let mut end = Table::create();
         end.table(Alias::new("event_log")).primary_key(Index::create().col(Alias::new("id")));
-        for column in [big_integer("id"), big_integer("size"), text("wholes")] {
+        for column in [big_integer("id"), big_integer("size"), text("wholes"), string_null("seal")] {
             end.col(column);
         }
         manager.create_table(end).await?;
@@ -153,6 +153,7 @@ async fn fill(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .exec(connection)
                 .await?;
         }
-        log::write(connection, before, &tree, &nodes).await?;
+        // The first that the server signs is after this: see `log::adopt`.
+        log::write(connection, before, &tree, &nodes, None).await?;
     }
 }

@@ -3,6 +3,7 @@
 use brevet_api::rest::event_log::{EventProof, LogCheckpoint, LogPage};
 use brevet_core::audit_log::{Header, leaf};
 use brevet_core::digest::Digest;
+use brevet_core::document::Key;
 use brevet_core::journal::Record;
 use brevet_core::merkle::{Tree, root_by};
 use brevet_server::audit::{By, NewEvent, log, record};
@@ -210,7 +211,67 @@ async fn events_of_before_get_their_places_when_the_server_is_updated() {
     let records: Vec<Record> = rows.iter().map(|row| log::record_of(row).unwrap()).collect();
     assert!(rows.iter().zip(0..).all(|(row, place)| row.leaf == Some(place)));
     assert!(records.iter().all(Record::body_is_intact) && records[4].body.is_none());
-    assert_eq!(log::end(&store.pool).await.unwrap(), tree(&records));
+    let key = Key::from_seed(&[7; 32]);
+    assert_eq!(log::end(&store.pool, &key).await.unwrap(), log::End { tree: tree(&records), sealed: false });
+    log::adopt(&store.pool, &key).await.unwrap();
+    assert!(log::end(&store.pool, &key).await.unwrap().sealed);
+    assert!(!log::end(&store.pool, &Key::from_seed(&[8; 32])).await.unwrap().sealed);
     assert_eq!(event_log_node::Entity::find().count(&store.pool).await.unwrap(), 2);
     store.pool.close().await.unwrap();
+}
+
+/// Whoever has the database alone: takes the text of one event, tells of a redaction that never was, and brings the end of the log up to
+/// that; then an event that is in no log; then another epoch. Each is noticed, also after the server wrote on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_added_past_the_server() {
+    use sea_orm::{ActiveModelTrait as _, ActiveValue::NotSet, ActiveValue::Set, IntoActiveModel as _};
+    let server = Server::start().await;
+    many(&server, 20).await;
+    checkpoint(&server.owner).await;
+    let pool = &server.app.store.pool;
+    let rows = event::Entity::find().order_by_asc(event::Column::Seq).all(pool).await.unwrap();
+    let last = rows.last().unwrap();
+    let mut forged = event::Model { id: format!("{}u", &last.id[..29]), leaf: last.leaf.map(|leaf| leaf + 1), ..last.clone() };
+    (forged.kind, forged.body) = ("event.redacted".into(), json!({ "events": 1 }).to_string());
+    let record = log::sealed(&forged, &[1; 32]).unwrap();
+    (forged.salt, forged.content_hash) = (record.salt.clone(), record.body_hash.to_string());
+    event::ActiveModel { seq: NotSet, ..forged.into_active_model().reset_all() }.insert(pool).await.unwrap();
+    let mut records: Vec<Record> = rows.iter().map(|row| log::record_of(row).unwrap()).collect();
+    records.push(record);
+    let grown = tree(&records);
+    event_log::Entity::update_many()
+        .col_expr(event_log::Column::Size, Expr::value(i64::try_from(grown.size()).unwrap()))
+        .col_expr(event_log::Column::Wholes, Expr::value(serde_json::to_string(grown.wholes()).unwrap()))
+        .exec(pool)
+        .await
+        .unwrap();
+    server.owner.read("/event-log").await.refused("log_broken");
+    pool.execute_unprepared("UPDATE instance SET epoch = epoch + 1").await.unwrap();
+    server.owner.read("/event-log/checkpoint").await.refused("log_broken");
+    many(&server, 1).await;
+    server.owner.read("/event-log/checkpoint").await.refused("log_broken");
+    // An event that is in no log at all.
+    let server = Server::start().await;
+    many(&server, 2).await;
+    let pool = &server.app.store.pool;
+    let row = event::Entity::find().one(pool).await.unwrap().unwrap();
+    let id = format!("{}u", &row.id[..29]);
+    let stray = event::ActiveModel { seq: NotSet, id: Set(id.clone()), leaf: Set(None), ..row.into_active_model().reset_all() };
+    stray.insert(pool).await.unwrap();
+    server.owner.read("/event-log").await.refused("log_broken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_verify_at_once_keep_nobody_out() {
+    let server = Server::start().await;
+    many(&server, 300).await;
+    let asked = (0..40).map(|number| {
+        let (owner, path) = (server.owner.clone(), if number % 2 == 0 { "/event-log/checkpoint" } else { "/event-log?limit=5" });
+        tokio::spawn(async move { owner.read(path).await.ok() })
+    });
+    let asked: Vec<_> = asked.collect();
+    server.owner.read("/computers").await.ok();
+    for one in asked {
+        one.await.unwrap();
+    }
 }

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use brevet_api::rest::Code;
 use brevet_core::audit_log::{Checkpoint, SignedCheckpoint};
 use brevet_core::time::Length;
-use sea_orm::{ConnectionTrait, EntityTrait as _};
+use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use tokio::sync::Mutex;
 
-use super::{end, nodes};
+use super::{End, end, nodes};
 use crate::app::App;
 use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
-use crate::store::entities::instance;
+use crate::store::entities::{event, instance};
 
 /// What this server signed last, beside the database and not in it: whoever can change the one cannot change the other.
 pub struct Kept {
@@ -32,6 +32,12 @@ impl Kept {
         Self { file: data.join("event-log.json"), last: Mutex::default(), due: AtomicI64::new(0), broken: AtomicBool::new(false) }
     }
 
+    /// Whether nothing was ever signed beside this database.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        !self.file.exists()
+    }
+
     fn read(&self) -> Outcome<Option<SignedCheckpoint>> {
         match std::fs::read(&self.file) {
             Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
@@ -48,45 +54,74 @@ impl Kept {
     }
 }
 
-/// What the log is at the moment of this connection's snapshot, signed.
+/// What the log is, signed, and the snapshot that it is of.
 ///
 /// # Errors
-/// When the database does not answer, or what it has does not continue what was signed before.
-pub async fn sign<C: ConnectionTrait>(app: &App, snapshot: &C) -> Outcome<SignedCheckpoint> {
-    let tree = end(snapshot).await?;
-    let row = instance::Entity::find().one(snapshot).await?.ok_or_else(|| Failure::internal("no instance"))?;
+/// When the database does not answer; `log_broken` where what it has is not the server's own, or does not continue what was signed before.
+pub async fn sign(app: &App) -> Outcome<(DatabaseTransaction, SignedCheckpoint)> {
+    // WHY before the snapshot, and nothing but that connection after it: whoever waits here holds none that others need.
     let mut last = app.log.last.lock().await;
+    let snapshot = app.store.snapshot().await?;
+    let End { tree, sealed } = end(&snapshot, &app.keys.issuer).await?;
+    let row = instance::Entity::find().one(&snapshot).await?.ok_or_else(|| Failure::internal("no instance"))?;
     if last.is_none() {
         *last = app.log.read()?;
     }
     let epoch = unsigned(row.epoch);
     let it = Checkpoint { instance: app.instance.clone(), epoch, size: tree.size(), root: tree.root(), time: app.clock.now() };
-    if let Some(SignedCheckpoint { checkpoint: before, .. }) = &*last
-        && before.epoch == epoch
-        && before.instance == it.instance
-    {
-        // A snapshot may be older than what was signed last.
-        let now = if before.size > it.size { end(&app.store.pool).await?.size() } else { it.size };
-        let same = before.size <= now
-            && match nodes::root_at(&app.store.pool, before.size).await {
-                Ok(root) => root == before.root,
-                Err(failure) if failure.code == Code::LogBroken => false,
-                Err(failure) => return Err(failure),
-            };
-        app.log.broken.store(!same, Ordering::Relaxed);
-        if !same {
-            tracing::error!(size = before.size, root = %before.root, "the log in the database is not the one that was signed before");
-            return Err(Failure::new(Code::LogBroken)
-                .because(format!("this server signed a log of {} events with the root {}, and the database has another one", before.size, before.root))
-                .hint("somebody changed the database, or put it back without `brevet-server restore`: find out who did, and keep a copy of it"));
+    let before = last.as_ref().map(|last| &last.checkpoint).filter(|before| before.instance == it.instance);
+    let broken = if !sealed {
+        Some("the end of the log in the database was not written by a server with this key".to_owned())
+    } else if !is_whole(&snapshot, &it).await? {
+        Some("the database has events that are not in the log, or lacks some that are".to_owned())
+    } else {
+        match before {
+            Some(before) if !continues(&snapshot, before, &it).await? => Some(format!(
+                "this server signed a log of {} events with the root {} in epoch {}, and the database has another one",
+                before.size, before.root, before.epoch
+            )),
+            _ => None,
         }
+    };
+    app.log.broken.store(broken.is_some(), Ordering::Relaxed);
+    if let Some(why) = broken {
+        tracing::error!(why, "the audit log in the database is not the one that was signed");
+        let hint = "somebody changed the database, or put it back without `brevet-server restore`: find out who did, and keep a copy of it";
+        return Err(Failure::new(Code::LogBroken).because(why).hint(hint));
     }
     let signed = SignedCheckpoint::sign(it, &app.keys.issuer);
     if last.as_ref().is_none_or(|last| last.checkpoint.epoch != epoch || last.checkpoint.size < signed.checkpoint.size) {
         app.log.write(&signed)?;
         *last = Some(signed.clone());
     }
-    Ok(signed)
+    Ok((snapshot, signed))
+}
+
+/// Whether each event has a place and the last one has the last: that there are no gaps between shows to whoever reads them all.
+async fn is_whole<C: ConnectionTrait>(snapshot: &C, it: &Checkpoint) -> Outcome<bool> {
+    use event::Column as C;
+    let without =
+        event::Entity::find().filter(Condition::any().add(C::Leaf.is_null()).add(C::Leaf.lt(0))).select_only().column(C::Seq).limit(1);
+    if without.into_tuple::<i64>().one(snapshot).await?.is_some() {
+        return Ok(false);
+    }
+    let last = event::Entity::find().select_only().column_as(C::Leaf.max(), "last").into_tuple::<Option<i64>>().one(snapshot).await?;
+    Ok(last.flatten().map_or(0, |last| unsigned(last).saturating_add(1)) == it.size)
+}
+
+/// Whether what was signed before is the beginning of this. In a later epoch a part of it may be gone: the backup did not have it.
+async fn continues<C: ConnectionTrait>(snapshot: &C, before: &Checkpoint, it: &Checkpoint) -> Outcome<bool> {
+    if before.epoch != it.epoch {
+        return Ok(before.epoch < it.epoch);
+    }
+    if before.size > it.size {
+        return Ok(false);
+    }
+    match nodes::root_at(snapshot, before.size).await {
+        Ok(root) => Ok(root == before.root),
+        Err(failure) if failure.code == Code::LogBroken => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 const PAUSE: Length = Length::from_hours(1);
@@ -101,8 +136,7 @@ pub async fn hourly(app: &App) -> Outcome<()> {
     if now.millis() < app.log.due.load(Ordering::Relaxed) {
         return Ok(());
     }
-    let snapshot = app.store.snapshot().await?;
-    match sign(app, &snapshot).await {
+    match sign(app).await {
         Err(failure) if failure.code != Code::LogBroken => return Err(failure),
         _ => app.log.due.store(now.plus(PAUSE).millis(), Ordering::Relaxed),
     }

@@ -2,15 +2,19 @@
 //! end stands in a row of its own.
 //!
 //! INVARIANT: leaves have the order of the events and no gaps, since there is one writer at a time and a change writes all or nothing.
-//! Nodes are kept on every eighth level; what lies between is computed from those below. Nothing computed is kept of an event but the hash of
+//! The end is signed, so that who writes past the server cannot add anything either: what was written by another is seen, said, and from
+//! then on nothing is signed. Nodes are kept on every eighth level; what lies between is computed from those below. Nothing computed is kept of an event but the hash of
 //! its text, so that a row that somebody changed is another leaf.
 
 mod checkpoint;
 mod nodes;
 mod routes;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use brevet_core::audit_log::{Header, leaf, text};
-use brevet_core::digest::Digest;
+use brevet_core::digest::{Digest, Fields};
+use brevet_core::document::Key;
 use brevet_core::journal::Record;
 use brevet_core::merkle::{Place, Tree};
 use brevet_core::time::Timestamp;
@@ -94,6 +98,8 @@ struct Grown {
     before: u64,
     tree: Tree,
     nodes: Vec<(Place, Digest)>,
+    /// Whether the end was the server's own; what grows from another one is not signed either.
+    sealed: bool,
 }
 
 impl Growing {
@@ -101,14 +107,14 @@ impl Growing {
     ///
     /// # Errors
     /// When the database does not answer, or there is no randomness.
-    pub async fn append(&self, tx: &Tx, row: &mut event::Model) -> Outcome<()> {
+    pub async fn append(&self, tx: &Tx, key: &Key, row: &mut event::Model) -> Outcome<()> {
         let record = sealed(row, &crate::clock::random()?)?;
         let mut grown = self.0.lock().await;
         let grown = match &mut *grown {
             Some(grown) => grown,
             none => {
-                let tree = end(tx).await?;
-                none.insert(Grown { before: tree.size(), tree, nodes: Vec::new() })
+                let End { tree, sealed } = end(tx, key).await?;
+                none.insert(Grown { before: tree.size(), tree, nodes: Vec::new(), sealed })
             }
         };
         row.leaf = Some(i64::try_from(grown.tree.size()).map_err(Failure::internal)?);
@@ -123,39 +129,87 @@ impl Growing {
     ///
     /// # Errors
     /// When the database does not take it, or another writer was there meanwhile.
-    pub async fn write(&self, tx: &Tx) -> Result<(), DbErr> {
+    pub async fn write(&self, tx: &Tx, key: &Key) -> Result<(), DbErr> {
         match &*self.0.lock().await {
-            Some(grown) => write(tx, grown.before, &grown.tree, &grown.nodes).await,
+            Some(grown) => write(tx, grown.before, &grown.tree, &grown.nodes, Some(key).filter(|_| grown.sealed)).await,
             None => Ok(()),
         }
     }
 }
 
-/// The growing end.
+/// The growing end as it stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The tree.
+    pub tree: Tree,
+    /// Whether the server itself wrote it, by its signature.
+    pub sealed: bool,
+}
+
+/// Reads the growing end.
 ///
 /// # Errors
 /// When the database does not answer, or what it has is no end.
-pub async fn end<C: ConnectionTrait>(connection: &C) -> Outcome<Tree> {
-    let Some(row) = event_log::Entity::find_by_id(ONLY).one(connection).await? else { return Ok(Tree::default()) };
+pub async fn end<C: ConnectionTrait>(connection: &C, key: &Key) -> Outcome<End> {
+    let Some(row) = event_log::Entity::find_by_id(ONLY).one(connection).await? else {
+        return Ok(End { tree: Tree::default(), sealed: true });
+    };
     let wholes: Vec<Digest> = serde_json::from_str(&row.wholes)?;
     let size = u64::try_from(row.size).map_err(Failure::internal)?;
-    Tree::kept(size, wholes).ok_or_else(|| Failure::internal("the end of the log is damaged"))
+    let tree = Tree::kept(size, wholes).ok_or_else(|| Failure::internal("the end of the log is damaged"))?;
+    let signature = row.seal.and_then(|seal| STANDARD.decode(seal).ok());
+    let sealed = signature.is_some_and(|signature| key.public().verifies(&message(&tree), &signature));
+    Ok(End { tree, sealed })
+}
+
+/// What is signed of the end.
+fn message(tree: &Tree) -> [u8; 32] {
+    let fields = Fields::new("brevet event log end 1").number(tree.size());
+    *tree.wholes().iter().fold(fields, |fields, whole| fields.bytes(whole.as_bytes())).finish().as_bytes()
+}
+
+fn seal(tree: &Tree, key: &Key) -> String {
+    STANDARD.encode(key.sign(&message(tree)))
+}
+
+/// Signs an end that the migration made, once: where nothing was ever signed beside this database.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn adopt<C: ConnectionTrait>(connection: &C, key: &Key) -> Outcome<()> {
+    let End { tree, sealed } = end(connection, key).await?;
+    if !sealed {
+        event_log::Entity::update_many()
+            .col_expr(event_log::Column::Seal, Expr::value(seal(&tree, key)))
+            .filter(event_log::Column::Seal.is_null())
+            .exec(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Replaces the growing end and adds nodes.
 ///
 /// # Errors
 /// When the database does not take it, or the end is not where it was.
-pub async fn write<C: ConnectionTrait>(connection: &C, before: u64, tree: &Tree, nodes: &[(Place, Digest)]) -> Result<(), DbErr> {
+pub async fn write<C: ConnectionTrait>(
+    connection: &C,
+    before: u64,
+    tree: &Tree,
+    nodes: &[(Place, Digest)],
+    key: Option<&Key>,
+) -> Result<(), DbErr> {
+    let sealed = key.map(|key| seal(tree, key));
     let number = |number: u64| i64::try_from(number).map_err(|_| DbErr::Custom("the log has too many events".into()));
     let wholes = serde_json::to_string(tree.wholes()).map_err(|error| DbErr::Custom(error.to_string()))?;
     if before == 0 {
-        let first = event_log::ActiveModel { id: Set(ONLY), size: Set(number(tree.size())?), wholes: Set(wholes) };
+        let first = event_log::ActiveModel { id: Set(ONLY), size: Set(number(tree.size())?), wholes: Set(wholes), seal: Set(sealed) };
         event_log::Entity::insert(first).exec_without_returning(connection).await?;
     } else {
         let done = event_log::Entity::update_many()
             .col_expr(event_log::Column::Size, Expr::value(number(tree.size())?))
             .col_expr(event_log::Column::Wholes, Expr::value(wholes))
+            .col_expr(event_log::Column::Seal, Expr::value(sealed))
             .filter(event_log::Column::Id.eq(ONLY))
             .filter(event_log::Column::Size.eq(number(before)?))
             .exec(connection)

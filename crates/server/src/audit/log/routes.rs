@@ -49,8 +49,8 @@ pub fn routes(routes: Routes) -> Routes {
 }
 
 async fn checkpoint(State(app): State<App>, _actor: Actor) -> Outcome<Json<LogCheckpoint>> {
-    let snapshot = app.store.snapshot().await?;
-    Ok(Json(LogCheckpoint { signed: sign(&app, &snapshot).await?, key: app.keys.issuer.public() }))
+    let (_, signed) = sign(&app).await?;
+    Ok(Json(LogCheckpoint { signed, key: app.keys.issuer.public() }))
 }
 
 async fn page(State(app): State<App>, actor: Actor, Query(query): Query<LogQuery>) -> Outcome<Json<LogPage>> {
@@ -66,8 +66,7 @@ async fn page(State(app): State<App>, actor: Actor, Query(query): Query<LogQuery
     let from = query.from.unwrap_or(0);
     let first = i64::try_from(from).map_err(|_| Failure::new(Code::Malformed).because("no log has so many events"))?;
     // WHY: the log grows while it is read, and a checkpoint of another moment than the events would not fit them.
-    let snapshot = app.store.snapshot().await?;
-    let signed = sign(&app, &snapshot).await?;
+    let (snapshot, signed) = sign(&app).await?;
     let select = event::Entity::find().filter(event::Column::Leaf.gte(first)).order_by_asc(event::Column::Leaf);
     let found = bounded(&snapshot, select, u64::from(limit), &[event::Column::Summary, event::Column::Body]).await?;
     let records = found.rows.iter().map(record_of).collect::<Outcome<Vec<_>>>()?;
@@ -77,11 +76,10 @@ async fn page(State(app): State<App>, actor: Actor, Query(query): Query<LogQuery
 
 async fn proof(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<EventProof>> {
     let reach = in_reach(&app, &actor, Action::ReadEvents).await?;
-    let snapshot = app.store.snapshot().await?;
+    let (snapshot, signed) = sign(&app).await?;
     let found = event::Entity::find().filter(event::Column::Id.eq(&id)).filter(reach).one(&snapshot).await?;
     let row = found.ok_or_else(|| Failure::not_found("event", &id))?;
-    let place = unsigned(row.leaf.ok_or_else(|| Failure::internal("an event without a place in the log"))?);
-    let signed = sign(&app, &snapshot).await?;
+    let place = unsigned(row.leaf.ok_or_else(|| Failure::new(Code::LogBroken).because("the event has no place in the log"))?);
     let path = nodes::path(&snapshot, place, signed.checkpoint.size).await?;
     Ok(Json(EventProof { place, record: record_of(&row)?, path, signed, key: app.keys.issuer.public() }))
 }

@@ -23,7 +23,7 @@ pub(super) async fn set(visitor: Visitor, Posted(fields): Posted<Fields>) -> Out
     if let Some(response) = too_late(&visitor).await? {
         return Ok(response);
     }
-    if let Err(why) = check(&visitor, &fields) {
+    if let Err(why) = check(&visitor, &fields).await {
         return shown(&visitor, Form { password: Some(why), ..Form::default() }).await;
     }
     let hash = password::keep(&visitor.app, &fields.password).await?;
@@ -45,9 +45,9 @@ pub(super) async fn set(visitor: Visitor, Posted(fields): Posted<Fields>) -> Out
     done("password-set")
 }
 
-fn check(visitor: &Visitor, fields: &Fields) -> Outcome<()> {
+async fn check(visitor: &Visitor, fields: &Fields) -> Outcome<()> {
     if fields.password != fields.again {
         return Err(Failure::field("again", "the two are not the same"));
     }
-    password::refuse_weak(&visitor.app, &visitor.actor.name, &fields.password)
+    password::refuse_weak(&visitor.app, &visitor.actor.name, &fields.password).await
 }

@@ -64,6 +64,8 @@ pub mod event_log {
         pub size: i64,
         #[sea_orm(column_type = "Text")]
         pub wholes: String,
+        /// The server's signature over it; none where it was not the server that wrote.
+        pub seal: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
