@@ -127,8 +127,8 @@ pub fn run(session: &Session, command: Grant) -> Result<()> {
             let id = reference::grant(&client, &grant)?;
             let how = if now { "at once" } else { "after their grace" };
             session.output.confirm(&format!("revoke {id}; what runs under it is ended {how}"))?;
-            let before: GrantItem = client.get(&["grants", &id])?;
-            if let Some(ended) = before.ended.filter(|_| !wait) {
+            let before: Option<GrantItem> = if wait { None } else { Some(client.get(&["grants", &id])?) };
+            if let Some((before, ended)) = before.and_then(|before| before.ended.map(|ended| (before, ended))) {
                 let state = word(&before.state);
                 return session.output.print(&before, |it| format!("{} is {state} since {}; nothing was done\n", it.id, moment(ended)));
             }

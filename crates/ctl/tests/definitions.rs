@@ -217,7 +217,7 @@ fn access_without_approval_is_opened_listed_and_reviewed() {
     api.on("POST break-glass", 201, &item);
     let open = ["break-glass", "open", "--computer", "web-1", "--user", "alice", "--for", "30m", "--reason", "down"];
     let said = api.ok(&[&open[..], &["--file", "/usr/bin/systemctl"]].concat());
-    assert!(said.contains("is open until") && said.contains("not asked: Carol"), "{said}");
+    assert!(said.contains("is open until") && said.contains("not asked, and told of it: Carol"), "{said}");
     let sent = api.calls().pop().unwrap().body;
     assert_eq!(
         (&sent["application"], &sent["password"], &sent["for"]),

@@ -61,7 +61,7 @@ pub struct Inner {
     /// What is counted at the sign-in.
     pub sign_in: crate::sign_in::State,
     /// Room for pages that are kept up to date.
-    pub live: Arc<tokio::sync::Semaphore>,
+    pub live: Arc<crate::console::Live>,
     /// Becomes true when the server is to stop.
     pub stopping: watch::Sender<bool>,
 }

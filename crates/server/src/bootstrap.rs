@@ -142,7 +142,7 @@ async fn first_owner(app: &App, data: &Path, envelope: &Envelope) -> Outcome<Mad
     trust::Entity::insert(row).exec_without_returning(change.tx()).await?;
     let roles = vec![Role::Owner, Role::Approver];
     let person = people::create(&change, "owner", (&roles, &Scopes::default()), true).await?;
-    let (secret, _) = people::sign_in_link(&change, &person).await?;
+    let (secret, _) = people::sign_in_link(&change, &person, None).await?;
     let new = tokens::New {
         name: "bootstrap".into(),
         person: person.clone(),
@@ -242,7 +242,7 @@ fn assemble(
         replica: crate::replicas::Replica::new()?,
         outbox: Outbox::default(),
         sign_in: crate::sign_in::State::default(),
-        live: std::sync::Arc::new(tokio::sync::Semaphore::new(crate::console::MOST_LIVE)),
+        live: std::sync::Arc::default(),
         stopping: tokio::sync::watch::channel(false).0,
     }))
 }

@@ -22,11 +22,15 @@ fn the_journal_on_the_server_verifies_and_a_changed_copy_does_not() {
     let file = stage.brevet.state.join("proof.json");
     let file = file.to_str().unwrap();
     stage.ctl(&["event", "proof", event, "-o", file]);
-    let proved = stage.ctl(&["event", "verify", "--proof", file]).stdout;
+    let pins = stage.brevet.state.join("pins");
+    let pins = pins.to_str().unwrap();
+    stage.ctl(&["event", "verify", "--write-pins", pins]);
+    assert_eq!(stage.brevet.ctl(&["event", "verify", "--proof", file]).unwrap().code(), 2, "whose key?");
+    let proved = stage.ctl(&["event", "verify", "--proof", file, "--pins", pins]).stdout;
     assert!(proved.contains(event) && proved.contains("is verified"), "{proved}");
     let text = fs::read_to_string(file).unwrap();
     fs::write(file, text.replace("session.ended", "session.begun")).unwrap();
-    assert_ne!(stage.brevet.ctl(&["event", "verify", "--proof", file]).unwrap().code(), 0);
+    assert_ne!(stage.brevet.ctl(&["event", "verify", "--proof", file, "--pins", pins]).unwrap().code(), 0);
     stage.finish();
 }
 

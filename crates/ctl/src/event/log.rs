@@ -216,7 +216,6 @@ struct Proved {
     root: String,
     key: String,
     public_key: String,
-    pinned: bool,
 }
 
 /// Verifies that a log has an event, by what `event proof` wrote.
@@ -224,6 +223,11 @@ struct Proved {
 /// # Errors
 /// When the file cannot be read, or proves nothing.
 pub fn proof(session: &Session, file: &Path, pins: &Pins) -> Result<()> {
+    let known: Vec<&PinnedKey> = pins.log().map(|pin| &pin.key).into_iter().chain(pins.key()).collect();
+    if known.is_empty() {
+        let why = "whose key should have signed it? anybody can sign with one of their own: give --key, or --pins with a line @log; event verify prints the key";
+        return Err(CtlError::Usage(why.into()));
+    }
     let text = input::named(file, input::LARGE).map_err(|source| io("read", file, source))?;
     let wrong = |why: String| CtlError::Verification(format!("{}: {why}", file.display()));
     let proof: EventProof = serde_json::from_str(&text).map_err(|error| wrong(format!("not a proof: {error}")))?;
@@ -231,8 +235,7 @@ pub fn proof(session: &Session, file: &Path, pins: &Pins) -> Result<()> {
     if !proof.signed.verifies(&proof.key) {
         return Err(wrong("the signature of the checkpoint is not the server's".into()));
     }
-    let known: Vec<&PinnedKey> = pins.log().map(|pin| &pin.key).into_iter().chain(pins.key()).collect();
-    if !known.is_empty() && !known.iter().any(|known| known.is(&proof.key)) {
+    if !known.iter().any(|known| known.is(&proof.key)) {
         return Err(wrong(format!("it is signed by key {}, which is not the one that is known from elsewhere", proof.key.id())));
     }
     if !proof.record.body_is_intact() {
@@ -250,15 +253,13 @@ pub fn proof(session: &Session, file: &Path, pins: &Pins) -> Result<()> {
         root: it.root.to_string(),
         key: proof.key.id(),
         public_key: proof.key.clone().into(),
-        pinned: !known.is_empty(),
         event: header,
     };
     session.output.print(&proved, |proved| {
-        let known = if proved.pinned { "known from elsewhere" } else { "as the file has it" };
         let event = shown(&proof.record.header);
         let text = proof.record.body.as_deref().map_or_else(|| "redacted".into(), shown);
         format!(
-            "event {} of the log's {} is verified\n  {event}\n  {text}\n  root {} signed by key {}, {known}\n",
+            "event {} of the log's {} is verified\n  {event}\n  {text}\n  root {} signed by key {}, known from elsewhere\n",
             proved.place, proved.events, proved.root, proved.key
         )
     })

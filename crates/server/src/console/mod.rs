@@ -28,11 +28,9 @@ use crate::http::failure::{Failure, Outcome};
 
 pub(crate) use assets::VERSION;
 pub(crate) use failed::nowhere;
+pub use live::Live;
 pub(crate) use shell::{Place, Shell};
 pub(crate) use visitor::{ForVisitor, Made, Visitor, part, query};
-
-/// So many pages are kept up to date at once; others say so and are as they were when they were opened.
-pub(crate) const MOST_LIVE: usize = 2_000;
 
 /// Every page; `inside` are the routes of `/api/v1`.
 pub fn routes(app: &App, inside: Router) -> Router<App> {

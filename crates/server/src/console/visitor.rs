@@ -31,7 +31,7 @@ const MOST: usize = 32 << 20;
 #[derive(Clone)]
 pub(crate) struct ForVisitor {
     actor: Actor,
-    session: Digest,
+    pub session: Digest,
 }
 
 impl ForVisitor {
@@ -56,7 +56,7 @@ pub(crate) struct Visitor {
     pub actor: Actor,
     /// Where they are signed in.
     pub signed: console_session::Model,
-    session: Digest,
+    pub session: Digest,
     inside: Router,
     theme: &'static str,
     /// Whether they still have to set up what they sign in with.

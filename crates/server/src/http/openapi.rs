@@ -49,12 +49,16 @@ pub(super) fn document(operations: &[Operation], url: &str) -> String {
     document.to_string()
 }
 
-/// The types' numbers that are never negative reach further than those that the format for 64 bits has.
+/// The types' numbers that are never negative reach further than the formats say that are for both signs.
 fn unsigned(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            if fields.get("format") == Some(&json!("int64")) && fields.get("minimum") == Some(&json!(0)) {
-                fields.insert("format".into(), json!("uint64"));
+            if fields.get("minimum") == Some(&json!(0)) {
+                for (signed, unsigned) in [("int64", "uint64"), ("int32", "uint32")] {
+                    if fields.get("format") == Some(&json!(signed)) {
+                        fields.insert("format".into(), json!(unsigned));
+                    }
+                }
             }
             fields.values_mut().for_each(unsigned);
         }

@@ -330,7 +330,7 @@ async fn sign_in(State(app): State<App>, actor: Actor, Path(reference): Path<Str
     let change = Change::begin(&app).await?;
     let row = here(store::find(change.tx(), &reference).await?)?;
     let person = PersonId::parse(&row.id)?;
-    let (secret, expires) = store::sign_in_link(&change, &person).await?;
+    let (secret, expires) = store::sign_in_link(&change, &person, Some(&actor.person)).await?;
     let link = format!("{}/sign-in/{secret}", app.url);
     let said = serde_json::json!({ "expires": expires });
     finish(change, &actor, "person.sign_in_link_made", format!("a sign-in link for {:?} was made", row.name), &said, &row.id).await?;

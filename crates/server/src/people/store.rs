@@ -164,11 +164,11 @@ pub async fn same_os_user<C: ConnectionTrait>(connection: &C, one: &str, other: 
     Ok(one.iter().any(|a| other.iter().any(|b| same(a, b))))
 }
 
-/// A link that signs in once: its secret.
+/// A link that signs in once: its secret. `shown_to` sees it, and so could use it; under four eyes that is whoever confirms.
 ///
 /// # Errors
 /// When the database does not take it.
-pub async fn sign_in_link(change: &Change, person: &PersonId) -> Outcome<(String, Timestamp)> {
+pub async fn sign_in_link(change: &Change, person: &PersonId, shown_to: Option<&PersonId>) -> Outcome<(String, Timestamp)> {
     let secret = clock::secret()?;
     let expires = change.now.plus(LINK_LIVES);
     sign_in::Entity::delete_many().filter(sign_in::Column::Expires.lt(change.now.millis())).exec(change.tx()).await?;
@@ -178,7 +178,7 @@ pub async fn sign_in_link(change: &Change, person: &PersonId) -> Outcome<(String
         expires: Set(expires.millis()),
         used: Set(false),
         // Whoever confirmed it as a second person was shown it.
-        made_by: Set(crate::proposals::confirming().map(|person| person.to_string())),
+        made_by: Set(crate::proposals::confirming().as_ref().or(shown_to).filter(|who| *who != person).map(ToString::to_string)),
     };
     sign_in::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok((secret, expires))
@@ -196,7 +196,7 @@ pub async fn recovery_link(app: &App, base: &str, reference: &str) -> Outcome<Si
         return Err(Failure::new(Code::WrongState).because(words).hint("choose an owner who is enabled: brevetctl person list"));
     }
     let person = PersonId::parse(&row.id)?;
-    let (secret, expires) = sign_in_link(&change, &person).await?;
+    let (secret, expires) = sign_in_link(&change, &person, None).await?;
     let said = serde_json::json!({ "expires": expires });
     let words = format!("a sign-in link for {:?} was made on the server", row.name);
     let mut event = NewEvent::new("person.recovery_link_made", words, &said)?;

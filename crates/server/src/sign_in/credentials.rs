@@ -1,11 +1,12 @@
 //! What a person can sign in with: as it is shown, and taking it away.
 
-use brevet_api::rest::sign_in::{Credential, Credentials, Identity, Passkey};
+use brevet_api::rest::sign_in::{Credential, Credentials, Identity, Passkey, Way};
 use brevet_core::id::{PasskeyId, PersonId};
 use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};
 
+use crate::console::Visitor;
 use crate::http::failure::Outcome;
 use crate::store::Change;
 use crate::store::entities::{passkey, person_app, person_identity, person_password, recovery_code};
@@ -130,4 +131,15 @@ pub async fn guarded<C: ConnectionTrait>(connection: &C) -> Outcome<Vec<Guarded>
         all.push(Guarded { key: format!("identity {}", row.person), person: row.person, kind: "identity", content });
     }
     Ok(all)
+}
+
+/// Who else knows what somebody sets up in this sign-in. By a link that one other person made while one alone could make it, the person
+/// whose link it is comes to be there at all: what they set up is their own. The link itself stays the other's for as long as that sign-in
+/// lasts, with every token made in it.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn knower<C: ConnectionTrait>(connection: &C, visitor: &Visitor) -> Outcome<Option<String>> {
+    let invited = visitor.signed.way == Way::Link.name() && !crate::settings::four_eyes(connection).await?;
+    Ok(visitor.actor.known_by.as_ref().filter(|_| !invited).map(ToString::to_string))
 }

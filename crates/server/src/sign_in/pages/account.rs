@@ -71,6 +71,7 @@ fn is_fresh(visitor: &Visitor, has: &Credentials) -> bool {
 
 /// Leads whoever signed in too long ago to the door and back; `None` where they may go on.
 pub(super) async fn too_late(visitor: &Visitor) -> Outcome<Option<Response>> {
+    visitor.app.limits.admit_token(&visitor.app.config.limits, visitor.session)?;
     let has = credentials::of(&visitor.app.store.pool, visitor.actor.person.as_str()).await?;
     let again = || Redirect::to("/sign-in?why=again&next=%2Faccount").into_response();
     Ok((!is_fresh(visitor, &has)).then(again))

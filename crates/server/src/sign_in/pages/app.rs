@@ -15,7 +15,7 @@ use crate::console::{Place, Shell, Visitor, page};
 use crate::http::failure::{Failure, Outcome};
 use crate::sign_in::routes::said;
 use crate::sign_in::steps::{self, Kind, Step};
-use crate::sign_in::{code, recovery, where_signed_in};
+use crate::sign_in::{code, credentials, recovery, where_signed_in};
 use crate::store::Change;
 use crate::store::entities::person_app;
 
@@ -87,7 +87,7 @@ pub(super) async fn confirm(visitor: Visitor, Posted(typed): Posted<Typed>) -> O
         return done("too-late");
     }
     person_app::Entity::delete_by_id(&row.id).exec(change.tx()).await?;
-    let known_by = visitor.actor.known_by.as_ref().map(ToString::to_string);
+    let known_by = credentials::knower(change.tx(), &visitor).await?;
     let new = person_app::ActiveModel {
         person: Set(row.id.clone()),
         salt: Set(step.state),
@@ -114,7 +114,7 @@ pub(super) async fn recovery_codes(visitor: Visitor) -> Outcome<Response> {
     if person_app::Entity::find_by_id(&row.id).one(change.tx()).await?.is_none() {
         return Err(Failure::new(brevet_api::rest::Code::WrongState).because("recovery codes come with an authenticator app"));
     }
-    let known_by = visitor.actor.known_by.as_ref().map(ToString::to_string);
+    let known_by = credentials::knower(change.tx(), &visitor).await?;
     let codes = recovery::make(&change, &row.id, known_by.as_deref()).await?;
     let words = format!("{:?} made new recovery codes", row.name);
     let body = serde_json::json!({ "known_by": known_by });

@@ -14,6 +14,7 @@ use crate::clock;
 use crate::console::Visitor;
 use crate::http::extract::{Json, Path};
 use crate::http::failure::{Failure, Outcome};
+use crate::sign_in::credentials;
 use crate::sign_in::passkey;
 use crate::sign_in::routes::said;
 use crate::sign_in::steps::{self, Kind, Step};
@@ -76,7 +77,7 @@ async fn added(visitor: &Visitor, new: &New) -> Outcome<Response> {
         return Err(Failure::new(Code::Invalid).because("this passkey is known already"));
     }
     let id = clock::id(PasskeyId::new, change.now)?;
-    let known_by = visitor.actor.known_by.as_ref().map(ToString::to_string);
+    let known_by = credentials::knower(change.tx(), visitor).await?;
     let kept = row::ActiveModel {
         id: Set(id.to_string()),
         credential: Set(credential),

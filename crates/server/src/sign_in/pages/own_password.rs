@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::account::{Form, done, own_row, shown, too_late};
 use crate::console::Visitor;
 use crate::http::failure::{Failure, Outcome};
+use crate::sign_in::credentials;
 use crate::sign_in::routes::said;
 use crate::sign_in::{password, where_signed_in};
 use crate::store::Change;
@@ -30,16 +31,17 @@ pub(super) async fn set(visitor: Visitor, Posted(fields): Posted<Fields>) -> Out
     let change = Change::begin(&visitor.app).await?;
     let row = own_row(&change, &visitor.actor.person).await?;
     person_password::Entity::delete_by_id(&row.id).exec(change.tx()).await?;
+    let known_by = credentials::knower(change.tx(), &visitor).await?;
     let new = person_password::ActiveModel {
         person: Set(row.id.clone()),
         hash: Set(hash),
         since: Set(change.now.millis()),
         // Whoever else could have signed in here could have set it.
-        known_by: Set(visitor.actor.known_by.as_ref().map(ToString::to_string)),
+        known_by: Set(known_by.clone()),
     };
     person_password::Entity::insert(new).exec_without_returning(change.tx()).await?;
     let ended = where_signed_in::end_all(&change, &row.id, Some(&visitor.signed.id)).await?;
-    let body = serde_json::json!({ "ended": ended, "known_by": visitor.actor.known_by });
+    let body = serde_json::json!({ "ended": ended, "known_by": known_by });
     said(&change, &visitor.actor, ("person.password_set", format!("{:?} set a password", row.name)), &body, &row).await?;
     change.commit().await?;
     done("password-set")
