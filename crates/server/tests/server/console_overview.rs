@@ -196,6 +196,11 @@ async fn break_glass_is_opened_ended_and_reviewed_by_another_person() {
     assert!(owner.get("/break-glass?show=open").await.ok().contains(&path));
     let text = owner.get(&path).await.ok();
     assert!(text.contains("End it now") && !text.contains("Review it</button>"), "{text}");
+    // Its policy says so in words, and is changed by nothing but the break-glass.
+    let policy = format!("/policies/{}", server.owner.read(&path).await.ok()["policy"].as_str().unwrap());
+    assert!(text.contains(&format!("href=\"{policy}\"")) && text.contains("apt") && !text.contains("&#34;product&#34;"), "{text}");
+    let text = owner.get(&policy).await.ok();
+    assert!(text.contains(&format!("href=\"{path}\"")) && !text.contains(&format!("{policy}/edit")), "{text}");
     assert_eq!(owner.post(&format!("{path}/end"), [("x", "")]).await.location, format!("{path}?said=ended"));
     let own = owner.post(&format!("{path}/review"), [("comment", "all mine")]).await;
     assert_eq!((own.status, server.owner.read(&path).await.ok()["review"].is_null()), (StatusCode::UNPROCESSABLE_ENTITY, true));

@@ -380,6 +380,8 @@ async fn lists_and_groups_have_forms_and_say_who_names_them() {
         let uses = server.owner.read(&format!("/{kind}/{name}/uses")).await.ok();
         assert_eq!((&uses["items"][0]["kind"], uses["items"].as_array().unwrap().len()), (&json!("policy"), 1));
         assert!(browser.get(&format!("/{kind}")).await.text.contains(name));
+        assert!(browser.get("/policies").await.text.contains(&format!("href=\"/{kind}\"")), "{kind} are found from the policies");
+        assert_eq!(page.contains("<h2 class=\"card-title\">Members</h2>"), kind == "groups");
     }
     server.owner.delete("/policies/%3Cb%3Enames%20both").await.ok();
     let id = server.owner.read("/lists/L").await.ok()["id"].as_str().unwrap().to_owned();
