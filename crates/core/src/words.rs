@@ -102,7 +102,7 @@ pub fn validity(policy: &Policy) -> String {
         Validity::Always => String::new(),
         Validity::Fixed { duration, from: FixedFrom::Delivery } => format!("for {duration} from when the computer has the policy"),
         Validity::Fixed { duration, from: FixedFrom::FirstUse } => format!("for {duration} from each user's first use"),
-        Validity::Window { start, end } => format!("from {start} until {end}"),
+        Validity::Window { start, end } => format!("from {} until {}", minute(*start), minute(*end)),
         Validity::Recurring { days, start, end, zone } => {
             let (start, end) = (String::from(*start), String::from(*end));
             format!("{} {start}\u{2013}{end} {}", weekdays(days), escape::terminal(zone.as_bytes()))
@@ -126,6 +126,12 @@ pub fn usable(policy: &Policy, fixed: Fixed, standing: &Standing) -> String {
         }
         (Holds::For(left), _) => format!("now, until {}", moment(standing.wall.plus(Length::from_seconds(left / 1000)))),
     }
+}
+
+/// A moment to the minute before it.
+fn minute(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
 }
 
 /// A moment to the second.

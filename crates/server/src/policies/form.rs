@@ -284,19 +284,21 @@ fn rights() -> Section {
     let containment = [
         ("cgroup", "Control group: ends daemons and what was forked"),
         ("pid_namespace", "Own process namespace: sees no other processes, all of it ends"),
-        ("confined", "Confined: the same with fewer rights"),
+        ("confined", "Confined: the same with fewer rights; no computer of this version enforces it"),
     ];
-    let children = [("allow", "Any program"), ("listed", "Those listed"), ("deny", "None")];
+    // What no computer of this version enforces says so: a policy with it is refused.
+    let children =
+        [("allow", "Any program"), ("listed", "Those listed (enforced by no computer yet)"), ("deny", "None (enforced by no computer yet)")];
     let at_expiry = [("terminate", "It is ended"), ("let_finish", "It may finish")];
     let controls = vec![
-        Control::text("elevation.run_as", "Runs as", "root, another account, or self with capabilities."),
+        Control::text("elevation.run_as", "Runs as", "root, or another account. (self with capabilities is enforced by no computer of this version.)"),
         Control::lines("elevation.capabilities", "Capabilities", "For self, one a line, such as CAP_NET_ADMIN.")
             .when("elevation.run_as=self"),
         Control::lines("elevation.keep_environment", "Environment to keep", "Names of variables that are passed on, one a line."),
         Control::choice("elevation.containment", "Containment", "What the end of a session reaches.", &containment),
         Control::choice("elevation.children", "It may start", "", &children),
         Control::rules("elevation.children_listed", "Programs it may start", "").when("elevation.children=listed"),
-        Control::switch("elevation.record", "Record the terminal", ""),
+        Control::switch("elevation.record", "Record the terminal", "No computer of this version does; the policy would be refused."),
         Control::choice("elevation.at_expiry", "When time is over", "A revocation always ends it.", &at_expiry),
         Control::text("elevation.finish_within", "Finishes within", "The hard maximum after the end, like 1h.")
             .when("elevation.at_expiry=let_finish"),

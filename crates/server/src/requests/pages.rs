@@ -16,7 +16,7 @@ use crate::app::App;
 pub fn pages() -> Router<App> {
     Router::new()
         .route("/requests", get(list::list))
-        .route("/requests/decide", post(bulk::decide))
+        .route("/requests/decide", post(bulk::decide).get(bulk::again))
         .route("/requests/{id}", get(show::show))
         .route("/requests/{id}/approve", post(decide::approve))
         .route("/requests/{id}/decline", post(decide::decline))

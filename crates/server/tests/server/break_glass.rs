@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::agent::Agent;
 use crate::support::{Server, request_policy};
+use crate::web::Browser;
 
 fn body() -> Value {
     json!({
@@ -146,4 +147,30 @@ async fn its_policy_is_changed_by_nothing_else_and_is_no_part_of_a_directory() {
     server.person("second", &["owner"], false).await;
     server.owner.put("/settings/four_eyes", json!({ "value": "on" })).await.ok();
     assert_eq!(server.owner.post("/break-glass", body()).await.ok()["state"], "open");
+}
+
+/// Whoever makes a link for somebody else could use it: until that person signs in by what is theirs, it is no second person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_by_the_openers_own_link_is_no_other_person() {
+    let server = Server::start().await;
+    Agent::enrol(&server, "web-1").await;
+    server.owner.post("/persons", json!({ "name": "bob", "roles": ["owner", "approver"] })).await.ok();
+    server.owner.put("/persons/bob/no-os-user", json!({ "no_os_user": true })).await.ok();
+    let opened = server.owner.post("/break-glass", body()).await.ok();
+    let path = format!("/break-glass/{}", opened["id"].as_str().unwrap());
+    server.owner.call(Method::POST, &format!("{path}/end"), None, None).await.ok();
+    let review = format!("{path}/review");
+    let bob = Browser::linked(&server, "bob").await;
+    bob.post(&review, [("comment", "all mine")]).await.is(422).shows("whoever opened it made this token or sign-in");
+    let link = server.owner.call(Method::POST, "/persons/bob/sign-in", None, None).await.ok();
+    let token = server.own_token_by(link["sign_in"].as_str().unwrap()).await;
+    token.post(&review, json!({ "comment": "all mine" })).await.refused("own_review");
+    // By what he set up himself he is.
+    bob.set_password("seven quiet otters juggle").await.leads("/account?said=password-set");
+    let (_, codes) = bob.set_up_app(&server).await;
+    assert!(server.owner.read("/persons/bob/credentials").await.ok()["app"]["known_by"].is_null());
+    let own = Browser::new(&server);
+    own.name_and_password("bob", "seven quiet otters juggle").await;
+    own.post("/sign-in/second", [("code", codes[0].as_str())]).await;
+    own.post(&review, [("comment", "read the sessions")]).await.leads(&format!("{path}?said=reviewed"));
 }

@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::Form as Posted;
 use axum::http::Method;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use brevet_api::rest::request::{Approve, Decision, Decline, RequestItem};
 use brevet_core::request::RequestState;
 
@@ -114,4 +114,9 @@ async fn one(visitor: &Visitor, id: &str, code: &str, fields: &Fields) -> Outcom
         Err(why) => (false, why.words(), visitor.find(&format!("/requests/{}", part(id))).await?),
     };
     Ok(Done { id: id.to_owned(), code: code.to_owned(), made, words, now })
+}
+
+/// Its result is shown once: whoever loads it anew comes to what waits.
+pub(super) async fn again() -> Redirect {
+    Redirect::to("/requests")
 }
