@@ -129,7 +129,7 @@ test("active access: a session appears, is extended, and ends with its receipt, 
   await page.getByLabel("Kill at once").check();
   await page.getByRole("button", { name: "End the grant" }).click();
   await page.getByText("Revoked. The receipt appears here").waitFor();
-  await page.getByText(/[1-9]\d* processes ended/).first().waitFor();
+  await page.getByText(/[1-9]\d* process(es)? ended/).first().waitFor();
   const ended = await asked.child.ended;
   assert.notEqual(ended.code, 0);
   await accessible(page);

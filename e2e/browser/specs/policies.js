@@ -110,7 +110,7 @@ test("everything that a policy gave, and everything of a user, is taken away fro
   assert.notEqual((await running.child.ended).code, 0);
   await until("the receipt", async () => (await ctl("grant", "show", running.grant)).deliveries.some((one) => one.state === "confirmed"));
   await page.goto(`${stage.server}/grants/${running.grant}`);
-  await page.getByText(/[1-9]\d* processes ended/).first().waitFor();
+  await page.getByText(/[1-9]\d* process(es)? ended/).first().waitFor();
   await page.getByText("maintenance <b>now</b>").first().waitFor();
   // A user, by the page that shows first what would end.
   running = await starts("--", "/usr/bin/sleep", "601");
