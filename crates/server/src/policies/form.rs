@@ -287,11 +287,18 @@ fn rights() -> Section {
         ("confined", "Confined: the same with fewer rights; no computer of this version enforces it"),
     ];
     // What no computer of this version enforces says so: a policy with it is refused.
-    let children =
-        [("allow", "Any program"), ("listed", "Those listed (enforced by no computer yet)"), ("deny", "None (enforced by no computer yet)")];
+    let children = [
+        ("allow", "Any program"),
+        ("listed", "Those listed (enforced by no computer yet)"),
+        ("deny", "None (enforced by no computer yet)"),
+    ];
     let at_expiry = [("terminate", "It is ended"), ("let_finish", "It may finish")];
     let controls = vec![
-        Control::text("elevation.run_as", "Runs as", "root, or another account. (self with capabilities is enforced by no computer of this version.)"),
+        Control::text(
+            "elevation.run_as",
+            "Runs as",
+            "root, or another account. (self with capabilities is enforced by no computer of this version.)",
+        ),
         Control::lines("elevation.capabilities", "Capabilities", "For self, one a line, such as CAP_NET_ADMIN.")
             .when("elevation.run_as=self"),
         Control::lines("elevation.keep_environment", "Environment to keep", "Names of variables that are passed on, one a line."),

@@ -167,7 +167,7 @@ async fn a_log_that_was_put_back_or_written_anew_is_not_signed_also_after_a_rest
     let server = Server::start().await;
     many(&server, 20).await;
     let signed = checkpoint(&server.owner).await.signed.checkpoint;
-    let (token, pool) = (server.owner.token.clone(), server.app.store.pool.clone());
+    let (token, pool, database) = (server.owner.token.clone(), server.app.store.pool.clone(), server.database.clone());
     // Ten events less, and everything about them as if they never were.
     let (size, least) = (signed.size - 10, i64::try_from(signed.size - 10).unwrap());
     let records = verified(&server.owner, 1000).await;
@@ -182,7 +182,7 @@ async fn a_log_that_was_put_back_or_written_anew_is_not_signed_also_after_a_rest
         .unwrap();
     server.owner.read("/event-log/checkpoint").await.refused("log_broken");
     let data = server.stop().await;
-    let server = Server::again(data, None, &token).await;
+    let server = Server::again(data, database.as_deref(), &token).await;
     server.owner.read("/event-log/checkpoint").await.refused("log_broken");
     // Others instead of them: as long as before, with another root.
     many(&server, 15).await;

@@ -203,7 +203,8 @@ async fn few_among_many_are_found_however_far_apart_they_are() {
         put_rows(&server, if n < 3 { 6_000 } else { 100 }, |_| "{}".into()).await;
     }
     let made = event::Column::Kind.eq("policy.created");
-    let made: Vec<i64> = event::Entity::find().filter(made).all(&server.app.store.pool).await.unwrap().iter().map(|row| row.seq).collect();
+    let made = event::Entity::find().filter(made).order_by_asc(event::Column::Seq).all(&server.app.store.pool).await.unwrap();
+    let made: Vec<i64> = made.iter().map(|row| row.seq).collect();
     assert_eq!(made.len(), 5);
     for query in ["kind=policy.created", "kind=policy.*", &format!("kind=policy.created,policy.deleted&from={begun}&redacted=false")] {
         for order in ["oldest", "newest"] {
