@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    brevet_sys::memory::in_one_place();
     let command = brevet_server::cli::Cli::parse();
     // What calls others (webhooks, the provider of single sign-on) has no TLS without it.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -10,6 +10,7 @@ mod clone;
 pub mod error;
 pub mod exec;
 pub mod fdpass;
+pub mod memory;
 pub mod mount;
 pub mod nss;
 pub mod open;
