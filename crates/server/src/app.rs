@@ -9,14 +9,13 @@ use brevet_core::id::{ComputerId, InstanceId};
 use tokio::sync::watch;
 
 use crate::agents::tokens::Nonces;
-use crate::clock::Clock;
+use crate::clock::{Clock, Hourly};
 use crate::config::Config;
 use crate::definitions::current::Kept;
 use crate::http::limits::Limits;
 use crate::keys::Keys;
 use crate::notification::outbox::Outbox;
 use crate::replicas::Replica;
-use crate::retention::Hourly;
 use crate::store::Store;
 use crate::tls::Authority;
 

@@ -236,7 +236,7 @@ fn assemble(
         definitions: Kept::default(),
         hub: Hub::default(),
         limits: Limits::default(),
-        redaction: crate::retention::Hourly::default(),
+        redaction: clock::Hourly::default(),
         log: log::Kept::in_data(data),
         nonces,
         replica: crate::replicas::Replica::new()?,

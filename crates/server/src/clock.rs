@@ -29,6 +29,23 @@ impl Clock {
     }
 }
 
+/// When something is done again: at each beginning, then every hour.
+#[derive(Debug, Default)]
+pub struct Hourly(AtomicI64);
+
+impl Hourly {
+    /// Whether it is time.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        now.millis() >= self.0.load(Ordering::Relaxed)
+    }
+
+    /// It was done.
+    pub fn done(&self, now: Timestamp) {
+        self.0.store(now.plus(Length::from_hours(1)).millis(), Ordering::Relaxed);
+    }
+}
+
 /// The kernel gave no random bytes; nothing can go on without them.
 #[derive(Debug, thiserror::Error)]
 #[error("the kernel gives no random bytes")]

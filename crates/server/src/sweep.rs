@@ -55,7 +55,7 @@ fn warn(app: &App, said: &mut BTreeSet<&'static str>) {
 /// When the database does not answer.
 pub async fn once(app: &App) -> Outcome<()> {
     crate::computers::presence::still_here(app).await?;
-    crate::audit::log::hourly(app).await?;
+    crate::audit::log::hourly(app).await;
     let Some(_turn) = Turn::take(&app.store, Job::Sweep).await? else { return Ok(()) };
     crate::replicas::forget(app).await?;
     lapse(app).await?;

@@ -1,7 +1,6 @@
 //! A computer's journal as it was received, so that anybody can verify it without believing the server.
 
 use axum::extract::State;
-use brevet_api::rest::Code;
 use brevet_api::rest::computer::{ComputerRef, JournalPage, JournalQuery};
 use brevet_core::digest::Digest;
 use brevet_core::document::PublicKey;
@@ -15,7 +14,7 @@ use crate::definitions::write::signed;
 use crate::documents::sequence::unsigned;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::bounded;
+use crate::http::page::{at_most, bounded};
 use crate::store::entities::{journal, journal_record};
 
 const DEFAULT: u32 = 500;
@@ -27,10 +26,7 @@ pub(super) async fn page(
     Path(reference): Path<String>,
     Query(query): Query<JournalQuery>,
 ) -> Outcome<Json<JournalPage>> {
-    let limit = query.limit.unwrap_or(DEFAULT);
-    if limit == 0 || limit > MOST {
-        return Err(Failure::new(Code::Malformed).because(format!("limit must be from 1 to {MOST}")));
-    }
+    let limit = at_most(query.limit, DEFAULT, MOST)?;
     // WHY: a journal grows while it is read, and a head of another moment than the records would not verify.
     let snapshot = app.store.snapshot().await?;
     let row = actor.reach(Action::ReadJournal).computer(&snapshot, &reference).await?;

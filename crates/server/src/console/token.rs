@@ -28,7 +28,7 @@ pub(super) async fn make(visitor: Visitor) -> Outcome<Response> {
     if !actor.may(Action::OwnTokens) {
         return Err(Failure::new(brevet_api::rest::Code::Forbidden));
     }
-    app.limits.admit_token(&app.config.limits, visitor.session)?;
+    visitor.admit()?;
     let change = Change::begin(app).await?;
     let new = New {
         name: "made in the console".into(),

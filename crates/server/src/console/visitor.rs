@@ -31,7 +31,7 @@ const MOST: usize = 32 << 20;
 #[derive(Clone)]
 pub(crate) struct ForVisitor {
     actor: Actor,
-    pub session: Digest,
+    session: Digest,
 }
 
 impl ForVisitor {
@@ -74,6 +74,14 @@ pub(crate) enum Made<T> {
 }
 
 impl Visitor {
+    /// Counts what a page does itself as a call, which those of the routes inside are by their guard.
+    ///
+    /// # Errors
+    /// `rate_limited`, with when to try again.
+    pub(crate) fn admit(&self) -> Outcome<()> {
+        self.app.limits.admit_token(&self.app.config.limits, self.session)
+    }
+
     /// Reads by a route, `path` from `/api/v1` on.
     pub async fn read<T: DeserializeOwned>(&self, path: &str) -> Outcome<T> {
         Ok(self.read_tagged(path).await?.1)

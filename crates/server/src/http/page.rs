@@ -18,6 +18,18 @@ const MOST: u32 = 500;
 /// What the items of a page, and the rows that are read for it, have together, unless the first alone has more.
 const MOST_BYTES: usize = 2 << 20;
 
+/// How many are asked for.
+///
+/// # Errors
+/// `malformed` where that is none, or more than one may.
+pub fn at_most(limit: Option<u32>, usual: u32, most: u32) -> Outcome<u32> {
+    let limit = limit.unwrap_or(usual);
+    if limit == 0 || limit > most {
+        return Err(Failure::new(Code::Malformed).because(format!("limit must be from 1 to {most}")));
+    }
+    Ok(limit)
+}
+
 /// How many, and after which key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice {
@@ -50,10 +62,7 @@ impl Slice {
     }
 
     fn read(limit: Option<u32>, cursor: Option<&str>, belongs: String) -> Outcome<Self> {
-        let limit = limit.unwrap_or(DEFAULT);
-        if limit == 0 || limit > MOST {
-            return Err(Failure::new(Code::Malformed).because(format!("limit must be from 1 to {MOST}")));
-        }
+        let limit = at_most(limit, DEFAULT, MOST)?;
         let wrong =
             || Failure::new(Code::Malformed).because("the cursor is not one of ours, or belongs to a list chosen by something else");
         let key = |cursor: &str| {

@@ -11,4 +11,4 @@ pub mod pages;
 mod redact;
 
 pub use holds::routes;
-pub use redact::{Hourly, SHORTEST, hourly, sweep};
+pub use redact::{SHORTEST, hourly, sweep};

@@ -1,7 +1,6 @@
 //! Taking text away, so much at a time that nobody waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::extract::State;
 use brevet_api::rest::event::{Redact, Redacted};
@@ -35,20 +34,14 @@ const STEPS: usize = 10;
 /// What tells of redaction and of holds is kept whole.
 const KEPT: [&str; 3] = ["event.redacted", "hold.created", "hold.released"];
 
-/// When the sweep looks for old text again: at each beginning, then every hour.
-#[derive(Debug, Default)]
-pub struct Hourly(AtomicI64);
-
-const PAUSE: Length = Length::from_hours(1);
-
 /// A step of the sweep, where it is time; while something is left, it is.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn hourly(app: &App) -> Outcome<()> {
     let now = app.clock.now();
-    if now.millis() >= app.redaction.0.load(Ordering::Relaxed) && !sweep(app).await? {
-        app.redaction.0.store(now.plus(PAUSE).millis(), Ordering::Relaxed);
+    if app.redaction.is_due(now) && !sweep(app).await? {
+        app.redaction.done(now);
     }
     Ok(())
 }

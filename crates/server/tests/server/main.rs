@@ -19,6 +19,8 @@ mod console_applications;
 #[cfg(test)]
 mod console_events;
 #[cfg(test)]
+mod console_large;
+#[cfg(test)]
 mod console_overview;
 #[cfg(test)]
 mod console_passkey;
@@ -30,8 +32,6 @@ mod console_settings;
 mod console_sign_in;
 #[cfg(test)]
 mod console_single;
-#[cfg(test)]
-mod console_speed;
 #[cfg(test)]
 mod current;
 #[cfg(test)]

@@ -1,16 +1,16 @@
 //! The server's word on what the log is. It signs nothing that does not continue what it signed before.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use brevet_api::rest::Code;
 use brevet_core::audit_log::{Checkpoint, SignedCheckpoint};
-use brevet_core::time::Length;
 use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use tokio::sync::Mutex;
 
 use super::{End, end, nodes};
 use crate::app::App;
+use crate::clock::Hourly;
 use crate::documents::sequence::unsigned;
 use crate::http::failure::{Failure, Outcome};
 use crate::store::entities::{event, instance};
@@ -19,8 +19,8 @@ use crate::store::entities::{event, instance};
 pub struct Kept {
     file: PathBuf,
     last: Mutex<Option<SignedCheckpoint>>,
-    /// When it is looked at again, in milliseconds.
-    due: AtomicI64,
+    /// When it is looked at again.
+    again: Hourly,
     /// Whether the database has another log than the one that was signed.
     pub broken: AtomicBool,
 }
@@ -29,7 +29,7 @@ impl Kept {
     /// In the data directory.
     #[must_use]
     pub fn in_data(data: &Path) -> Self {
-        Self { file: data.join("event-log.json"), last: Mutex::default(), due: AtomicI64::new(0), broken: AtomicBool::new(false) }
+        Self { file: data.join("event-log.json"), last: Mutex::default(), again: Hourly::default(), broken: AtomicBool::new(false) }
     }
 
     /// Whether nothing was ever signed beside this database.
@@ -124,21 +124,15 @@ async fn continues<C: ConnectionTrait>(snapshot: &C, before: &Checkpoint, it: &C
     }
 }
 
-const PAUSE: Length = Length::from_hours(1);
-
-/// Signs at each beginning and then every hour, so that what is changed later is noticed. That it was is said, and stops nothing: rights
-/// must end also then.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn hourly(app: &App) -> Outcome<()> {
+/// Signs at each beginning and then every hour, so that what is changed later is noticed. What fails here, or is noticed, is said and
+/// stops nothing else of the sweep: requests must lapse also where the log is broken, or its file cannot be written.
+pub async fn hourly(app: &App) {
     let now = app.clock.now();
-    if now.millis() < app.log.due.load(Ordering::Relaxed) {
-        return Ok(());
+    if !app.log.again.is_due(now) {
+        return;
     }
     match sign(app).await {
-        Err(failure) if failure.code != Code::LogBroken => return Err(failure),
-        _ => app.log.due.store(now.plus(PAUSE).millis(), Ordering::Relaxed),
+        Err(failure) if failure.code != Code::LogBroken => tracing::error!(?failure, "the audit log cannot be signed"),
+        _ => app.log.again.done(now),
     }
-    Ok(())
 }

@@ -3,8 +3,10 @@
 //!
 //! INVARIANT: leaves have the order of the events and no gaps, since there is one writer at a time and a change writes all or nothing.
 //! The end is signed, so that who writes past the server cannot add anything either: what was written by another is seen, said, and from
-//! then on nothing is signed. Nodes are kept on every eighth level; what lies between is computed from those below. Nothing computed is kept of an event but the hash of
-//! its text, so that a row that somebody changed is another leaf.
+//! then on nothing is signed.
+//!
+//! Nodes are kept on every eighth level; what lies between is computed from those below. Nothing computed is kept of an event but the hash
+//! of its text, so that a row that somebody changed is another leaf.
 
 mod checkpoint;
 mod nodes;
@@ -12,6 +14,7 @@ mod routes;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use brevet_api::rest::Code;
 use brevet_core::audit_log::{Header, leaf, text};
 use brevet_core::digest::{Digest, Fields};
 use brevet_core::document::Key;
@@ -52,9 +55,10 @@ pub fn sealed(row: &event::Model, salt: &[u8; 32]) -> Result<Record, serde_json:
 /// The record of an event that stands in the log; of one that was redacted without its text.
 ///
 /// # Errors
-/// When it was written in no way that is ours.
+/// `log_broken` where it was written in no way that is ours.
 pub fn record_of(row: &event::Model) -> Outcome<Record> {
-    let body_hash = Digest::parse(&row.content_hash).map_err(Failure::internal)?;
+    let wrong = |_| Failure::new(Code::LogBroken).because(format!("event {} has no hash of its text", row.id));
+    let body_hash = Digest::parse(&row.content_hash).map_err(wrong)?;
     let body = if row.redacted.is_none() { Some(content(row)?) } else { None };
     Ok(Record { header: header(row)?, salt: row.salt.clone(), body, body_hash })
 }

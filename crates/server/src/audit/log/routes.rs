@@ -15,7 +15,7 @@ use crate::audit::filter::in_reach;
 use crate::documents::sequence::unsigned;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::bounded;
+use crate::http::page::{at_most, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::store::entities::event;
 
@@ -59,10 +59,7 @@ async fn page(State(app): State<App>, actor: Actor, Query(query): Query<LogQuery
             Failure::new(Code::Forbidden).because("the log is one tree over all computers, and your role is narrowed to some of them");
         return Err(whole.hint("GET /api/v1/events/{id}/proof proves that it has an event that you may see"));
     }
-    let limit = query.limit.unwrap_or(DEFAULT);
-    if limit == 0 || limit > MOST {
-        return Err(Failure::new(Code::Malformed).because(format!("limit must be from 1 to {MOST}")));
-    }
+    let limit = at_most(query.limit, DEFAULT, MOST)?;
     let from = query.from.unwrap_or(0);
     let first = i64::try_from(from).map_err(|_| Failure::new(Code::Malformed).because("no log has so many events"))?;
     // WHY: the log grows while it is read, and a checkpoint of another moment than the events would not fit them.

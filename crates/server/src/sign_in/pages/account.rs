@@ -69,9 +69,9 @@ fn is_fresh(visitor: &Visitor, has: &Credentials) -> bool {
     !has.suffice() || visitor.app.clock.now().minus(FRESH).millis() <= since
 }
 
-/// Leads whoever signed in too long ago to the door and back; `None` where they may go on.
+/// Before any change: not more often than a call, and whoever signed in too long ago is led to the door and back; `None` where they may go on.
 pub(super) async fn too_late(visitor: &Visitor) -> Outcome<Option<Response>> {
-    visitor.app.limits.admit_token(&visitor.app.config.limits, visitor.session)?;
+    visitor.admit()?;
     let has = credentials::of(&visitor.app.store.pool, visitor.actor.person.as_str()).await?;
     let again = || Redirect::to("/sign-in?why=again&next=%2Faccount").into_response();
     Ok((!is_fresh(visitor, &has)).then(again))

@@ -1,6 +1,4 @@
-//! The console's first pages with 100,000 events, 10,000 computers and 1,000 policies in SQLite: whole, small enough, and quick.
-
-use std::time::{Duration, Instant};
+//! The console's first pages with 100,000 events, 10,000 computers and 1,000 policies in SQLite: whole, and small enough. How quick they are `make bench` measures.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use serde_json::json;
@@ -30,7 +28,7 @@ async fn multiply(server: &Server, (table, times): (&str, u32), otherwise: &[(&s
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_estate_is_shown_at_once() {
+async fn a_large_estate_is_shown_whole_on_small_pages() {
     let server = Server::on(None, config()).await;
     let policy = server.owner.post("/policies", request_policy("p")).await.ok();
     let more: Vec<_> = (1..1_000).map(|n| request_policy(&format!("p-{n}"))).collect();
@@ -72,19 +70,8 @@ async fn a_large_estate_is_shown_at_once() {
         ["/", "/requests", "/requests?state=", "/access", "/computers", "/computers?state=silent", "/break-glass", "/proposals", &computer];
     let of_one = [format!("/requests/{waiting}"), format!("/grants/{grant}")];
     for path in pages.into_iter().map(str::to_owned).chain(of_one) {
-        let mut quickest = Duration::MAX;
-        let mut size = 0;
-        for _ in 0..3 {
-            let began = Instant::now();
-            let text = owner.get(&path).await.ok();
-            quickest = quickest.min(began.elapsed());
-            size = text.len();
-        }
-        eprintln!("{path}: {quickest:?}, {size} bytes");
+        let size = owner.get(&path).await.ok().len();
         assert!(size < 300_000, "{path} has {size} bytes");
-        // What is not optimised, or measured while others compile, tells only of what is far off.
-        let most = if cfg!(debug_assertions) { 5_000 } else { 100 };
-        assert!(quickest < Duration::from_millis(most), "{path} took {quickest:?}");
     }
     let overview = owner.get("/").await.ok();
     assert!(overview.contains("All that wait") && overview.contains("All that are silent") && overview.contains("All active access"));
