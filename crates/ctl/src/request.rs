@@ -1,6 +1,5 @@
 //! `brevetctl request`: what somebody asked for, and the decision.
 
-use brevet_api::rest::event::Order;
 use brevet_api::rest::request::{Approve, Decision, Decline, RequestItem, RequestQuery};
 use brevet_core::application::{Fact, Facts};
 use brevet_core::escape;
@@ -80,8 +79,8 @@ pub fn run(session: &Session, command: Request) -> Result<()> {
     let client = session.client()?;
     match command {
         Request::List { state, computer, user, policy, oldest_first, rows, watch } => {
-            let order = oldest_first.then_some(Order::Oldest);
-            let query = RequestQuery { state, computer, user, policy, order, ..RequestQuery::default() };
+            let sort = oldest_first.then(|| "created".to_owned());
+            let query = RequestQuery { state, computer, user, policy, sort, ..RequestQuery::default() };
             rows.watch(session, &watch, (&["requests"], &query), &COLUMNS)
         }
         Request::Show { request, watch } => {

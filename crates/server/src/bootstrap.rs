@@ -179,12 +179,12 @@ pub async fn open(data: &Path, url: String, database: Option<&str>, config: Conf
     assembled(Store::open(data, database).await?, data, url, config).await
 }
 
-/// Opens a database in a directory of its own, with the keys and the authority of `data`.
+/// Opens what is in a database that stands elsewhere, with the keys and the authority of `data`. Who opened the database closes it.
 ///
 /// # Errors
 /// As `open`.
-pub async fn open_from(database: &Path, data: &Path) -> Result<App, OpenError> {
-    assembled(Store::open(database, None).await?, data, String::new(), Config::default()).await
+pub async fn open_from(store: Store, data: &Path) -> Result<App, OpenError> {
+    assembled(store, data, String::new(), Config::default()).await
 }
 
 async fn assembled(store: Store, data: &Path, url: String, config: Config) -> Result<App, OpenError> {

@@ -175,10 +175,13 @@ async fn into_postgres(wanted: &Restore<'_>, database: &str, say: Say<'_>) -> Re
             done.set_aside = Some(format!("schema {aside}"));
         }
         let from = Store::open(&staging, None).await?;
-        let snapshot = from.snapshot().await?;
-        target.fill(&snapshot, say).await?;
-        drop(snapshot);
+        let filled = async {
+            let snapshot = from.snapshot().await?;
+            Ok::<_, RestoreError>(target.fill(&snapshot, say).await?)
+        };
+        let filled = filled.await;
         from.pool.close().await?;
+        filled?;
         target.commit().await.map_err(RestoreError::Postgres)?;
         Ok(done)
     };
@@ -214,11 +217,19 @@ async fn begin(wanted: &Restore<'_>, staging: &Path) -> Result<NewEpoch, Restore
     let copy = staging.join("brevet.db");
     std::fs::copy(wanted.from, &copy).map_err(file(wanted.from))?;
     std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o600)).map_err(file(&copy))?;
-    let app = bootstrap::open_from(staging, wanted.data).await?;
-    let root = root(wanted.data, wanted.root_key, &app.root)?;
-    let done = new_epoch(&app, &root).await?;
-    app.store.pool.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-    app.store.pool.clone().close().await?;
+    // Closed also where the new epoch cannot begin: whoever closes a database late takes its files from under the next one there.
+    let store = Store::open(staging, None).await?;
+    let pool = store.pool.clone();
+    let done = async {
+        let app = bootstrap::open_from(store, wanted.data).await?;
+        let done = new_epoch(&app, &root(wanted.data, wanted.root_key, &app.root)?).await?;
+        app.store.pool.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        Ok::<_, RestoreError>(done)
+    };
+    let done = done.await;
+    let closed = pool.close().await;
+    let done = done?;
+    closed?;
     std::fs::File::open(&copy).and_then(|it| it.sync_all()).map_err(file(&copy))?;
     Ok(done)
 }

@@ -91,6 +91,13 @@ pub struct HoldQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
+    /// The order: one of the list's names, or one after `-` for the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<String>,
+    /// Part of the name, in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(max_length = 200))]
+    pub name: Option<String>,
     /// Only those that hold (true), or only those that were released (false).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,

@@ -7,7 +7,7 @@
 //!   404 `not_found`: there is none, or you may not know.
 //! - An error is `application/problem+json` (`error::Problem`): a stable `code`, a `request_id`, `errors` for each wrong field.
 //! - A list is `{"items": [...], "next": CURSOR or absent}`; `?limit=` (1 to 500, default 50) and `?cursor=` (the `next` of the page
-//!   before, opaque). A page with large items ends earlier, at about 2 MiB; only the absence of `next` says that it is the last. Unknown query parameters are refused. Requests, grants, sessions and events come newest first (requests and events with `order=oldest` the other way round), everything else by name.
+//!   before, opaque). A page with large items ends earlier, at about 2 MiB; only the absence of `next` says that it is the last. Unknown query parameters are refused. `?sort=NAME` orders it by one of the names that its description lists, `?sort=-NAME` the other way round; text in any case, and what is equal by id. Events stand in the order in which they were recorded, newest first, with `order=oldest` the other way round. A cursor belongs to its order: with another it is 400 `malformed`.
 //! - `{ref}` in a path is an id or a name (percent-encoded). An id is tried first.
 //! - What `apply` takes (policies, lists, groups, autonomous rules) has in JSON the fields that it has in TOML, beside
 //!   `id`, `version`, `created` and `changed` (`policy::Stored`). A `PUT` or `POST` body is the TOML form alone, without those four.

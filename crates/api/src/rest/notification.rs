@@ -152,6 +152,9 @@ pub struct NotificationQuery {
     /// As in `PageQuery`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// The order: one of the list's names, or one after `-` for the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<String>,
     /// A target's id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,

@@ -115,6 +115,9 @@ pub struct ProposalQuery {
     /// As in `PageQuery`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// The order: one of the list's names, or one after `-` for the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<String>,
     /// `open`, `confirmed`, `rejected`, `withdrawn` or `stale`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,

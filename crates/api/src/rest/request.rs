@@ -6,7 +6,6 @@ use brevet_core::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::computer::ComputerRef;
-use super::event::Order;
 
 /// A request: in words for a table, and in full for whoever decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,6 +112,9 @@ pub struct RequestQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(pattern = "^[A-Za-z0-9_-]*$", max_length = 1000))]
     pub cursor: Option<String>,
+    /// The order: one of the list's names, or one after `-` for the other way round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<String>,
     /// `pending`, `approved`, `auto_approved`, `declined`, `withdrawn` or `lapsed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(inline, value_type = Option<brevet_core::request::RequestState>))]
@@ -126,10 +128,6 @@ pub struct RequestQuery {
     /// A policy's id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// `newest` first where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", param(inline))]
-    pub order: Option<Order>,
 }
 
 /// Body of `approve`.

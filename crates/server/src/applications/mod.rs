@@ -8,23 +8,19 @@ use axum::http::Method;
 use brevet_api::rest::application::{Application, ApplicationQuery, Seen};
 use brevet_api::rest::{Code, Page};
 use brevet_core::time::Timestamp;
-use sea_orm::sea_query::{Expr, LikeExpr, SimpleExpr};
-use sea_orm::{
-    ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, FromQueryResult, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-};
+use sea_orm::sea_query::{Expr, Query as Select, SelectStatement, SimpleExpr};
+use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, FromQueryResult, QueryFilter as _, QuerySelect as _};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::documents::sequence::unsigned;
 use crate::http::extract::{Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::filter::has_part;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::entities::application_use::Column as U;
 use crate::store::entities::{application, application_use};
-
-/// Longer texts would find nothing either.
-const MOST_TEXT: usize = 200;
 
 /// This feature's routes.
 pub fn routes(table: Routes) -> Routes {
@@ -33,9 +29,10 @@ pub fn routes(table: Routes) -> Routes {
             Method::GET,
             "/applications",
             Action::ReadEvents,
-            doc("What users ran, asked for or were refused, last seen first")
+            doc("What users ran, asked for or were refused")
                 .answer::<Application>(200)
                 .page(&[])
+                .sorted_by(SORTED, "-last")
                 .filters::<ApplicationQuery>()
                 .fails(&[Code::NotFound]),
             list,
@@ -56,6 +53,9 @@ struct Counted {
     last: i64,
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["last", "first", "path", "requests", "sessions", "refused", "users", "computers"];
+
 /// What the sums are, of rows of one application.
 fn sums() -> [(&'static str, SimpleExpr); 7] {
     let sum = |column: &str| Expr::cust(format!("CAST(SUM(\"application_use\".\"{column}\") AS BIGINT)"));
@@ -71,15 +71,12 @@ fn sums() -> [(&'static str, SimpleExpr); 7] {
 }
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ApplicationQuery>) -> Outcome<Json<Page<Application>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    let order = sort::chosen(SORTED, query.sort.as_deref(), "-last")?;
     refuse_unknown::<Seen>("seen", query.seen.as_deref())?;
     let reach = actor.reach(Action::ReadEvents);
     let mut chosen = Condition::all().add(reach.within(U::Computer));
     if let Some(text) = &query.text {
-        if text.is_empty() || text.chars().count() > MOST_TEXT {
-            return Err(Failure::new(Code::Malformed).because(format!("text must have from 1 to {MOST_TEXT} characters")));
-        }
-        chosen = chosen.add(U::Application.in_subquery(with_text(text)));
+        chosen = chosen.add(U::Application.in_subquery(with_text(text)?));
     }
     if let Some(user) = &query.user {
         chosen = chosen.add(U::User.eq(user));
@@ -93,11 +90,16 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Applicat
         Some("refused") => chosen.add(U::Refused.gt(0)),
         _ => chosen,
     };
-    let after = slice.after.as_deref().map(place).transpose()?;
-    let found = slice.page(lately(&app, chosen.clone(), after, slice.ask()).await?, |(id, last)| format!("{last:020}/{id}"));
+    let grouped = application_use::Entity::find().select_only().filter(chosen.clone()).group_by(U::Application);
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), order, U::Application, |name| Some(by(name)))?.grouped();
+    let select = sorting.of(grouped.clone()).column(U::Application).limit(sorting.slice.ask());
+    let ids: Vec<String> = select.into_tuple().all(&app.store.pool).await?;
+    let found = sorting.cut(&app.store.pool, grouped, ids, Clone::clone).await?;
     // Only what is shown is counted.
-    let counted = counted(&app, chosen.add(U::Application.is_in(found.items.into_iter().map(|(id, _)| id)))).await?;
-    Ok(Json(Page { items: shown(&app, counted).await?, next: found.next }))
+    let counted = counted(&app, chosen.add(U::Application.is_in(&found.items))).await?;
+    let mut items = shown(&app, counted).await?;
+    items.sort_by_cached_key(|item| found.items.iter().position(|id| *id == item.id));
+    Ok(Json(Page { items, next: found.next }))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Application>> {
@@ -106,32 +108,26 @@ async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> O
     found.into_iter().next().map(Json).ok_or_else(|| Failure::not_found("application", &id))
 }
 
-/// Where a page ended: when it was last seen, and which it was.
-fn place(after: &str) -> Outcome<(i64, String)> {
-    let wrong = || Failure::new(Code::Malformed).because("the cursor is not one of ours");
-    let (last, id) = after.split_once('/').ok_or_else(wrong)?;
-    Ok((last.parse().map_err(|_| wrong())?, id.to_owned()))
-}
-
-/// Those that were seen last, each with when.
-async fn lately(app: &App, chosen: Condition, after: Option<(i64, String)>, limit: u64) -> Outcome<Vec<(String, i64)>> {
-    let mut select = application_use::Entity::find().select_only().column(U::Application).filter(chosen).group_by(U::Application);
-    select = select.column_as(U::Last.max(), "last");
-    if let Some((last, id)) = after {
-        let same = Condition::all().add(U::Last.max().eq(last)).add(U::Application.lt(id));
-        select = select.having(Condition::any().add(U::Last.max().lt(last)).add(same));
+/// What a group of uses is ordered by.
+fn by(name: &str) -> Key {
+    match sums().into_iter().find(|(sum, _)| *sum == name) {
+        Some((_, sum)) => Key::number(sum),
+        None => Key::text_of(
+            Select::select()
+                .column(application::Column::Words)
+                .from(application::Entity)
+                .and_where(Expr::col(application::Column::Id.as_column_ref()).eq(Expr::col(U::Application.as_column_ref())))
+                .take(),
+        ),
     }
-    let select = select.order_by_desc(U::Last.max()).order_by_desc(U::Application).limit(limit);
-    Ok(select.into_tuple().all(&app.store.pool).await?)
 }
 
-/// Counted, those that were seen last first.
+/// Counted, in no order.
 async fn counted(app: &App, chosen: Condition) -> Outcome<Vec<Counted>> {
     let mut select = application_use::Entity::find().select_only().column(U::Application).filter(chosen).group_by(U::Application);
     for (name, sum) in sums() {
         select = select.column_as(sum, name);
     }
-    let select = select.order_by_desc(U::Last.max()).order_by_desc(U::Application);
     Ok(select.into_model().all(&app.store.pool).await?)
 }
 
@@ -158,8 +154,7 @@ async fn shown(app: &App, counted: Vec<Counted>) -> Outcome<Vec<Application>> {
 }
 
 /// Ids of those with a text in path, package or vendor.
-fn with_text(text: &str) -> sea_orm::sea_query::SelectStatement {
-    let literally = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let like = Expr::col(application::Column::Words).like(LikeExpr::new(format!("%{literally}%")).escape('\\'));
-    sea_orm::sea_query::Query::select().column(application::Column::Id).from(application::Entity).and_where(like).to_owned()
+fn with_text(text: &str) -> Outcome<SelectStatement> {
+    let has = has_part(application::Column::Words, text)?;
+    Ok(Select::select().column(application::Column::Id).from(application::Entity).and_where(has).take())
 }

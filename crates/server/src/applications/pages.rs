@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::access::Action;
 use crate::app::App;
-use crate::console::{Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::Outcome;
 
@@ -20,6 +20,18 @@ use crate::http::failure::Outcome;
 pub fn pages() -> Router<App> {
     Router::new().route("/applications", get(list)).route("/applications/{id}", get(show))
 }
+
+/// What the list can be ordered by.
+const ORDERS: &[By] = &[
+    By::moment("last", "Last seen"),
+    By::moment("first", "First seen"),
+    By::text("path", "Application"),
+    By::number("sessions", "Ran"),
+    By::number("requests", "Asked for"),
+    By::number("refused", "Refused"),
+    By::number("users", "Users"),
+    By::number("computers", "Computers"),
+];
 
 /// How something was seen, as the filter has it.
 const SEEN: [(&str, &str); 4] = [("", "in any way"), ("sessions", "ran"), ("requests", "was asked for"), ("refused", "was refused")];
@@ -31,6 +43,7 @@ struct Chosen {
     user: String,
     computer: String,
     seen: String,
+    sort: String,
     cursor: String,
 }
 
@@ -41,18 +54,26 @@ struct List {
     seen: Vec<(&'static str, &'static str, bool)>,
     chosen: Chosen,
     kept: String,
+    filtered: bool,
+    sorting: Sorting,
+    wrong: Option<String>,
     page: Page<Application>,
 }
 
 async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
     let filters = [("text", chosen.text.as_str()), ("user", &chosen.user), ("computer", &chosen.computer), ("seen", &chosen.seen)];
-    let kept = query(filters);
-    let asked = query(filters.into_iter().chain([("cursor", chosen.cursor.as_str())]));
-    let found = visitor.read(&format!("/applications{asked}")).await?;
+    let order = ("sort", chosen.sort.as_str());
+    let kept = query(filters.into_iter().chain([order]));
+    let asked = query(filters.into_iter().chain([order, ("cursor", chosen.cursor.as_str())]));
+    let (found, wrong) = visitor.chosen(&format!("/applications{asked}")).await?;
+    let sorting = Sorting::new("/applications", ORDERS, (&chosen.sort, "-last"), &filters);
     page(&List {
         shell: visitor.shell(Place::Applications, "Applications"),
         seen: SEEN.into_iter().map(|(value, words)| (value, words, value == chosen.seen)).collect(),
+        filtered: !query(filters).is_empty(),
         kept,
+        sorting,
+        wrong,
         chosen,
         page: found,
     })

@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use brevet_api::rest::break_glass::{BreakGlass, BreakGlassQuery, NewReview, OpenBreakGlass};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::review::{find, shown, warned};
 use super::{open, over, review};
@@ -13,8 +13,8 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::entities::break_glass;
 
 /// This feature's routes.
@@ -25,7 +25,11 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/break-glass",
             read,
-            doc("Access that was opened without approval, newest first").answer::<BreakGlass>(200).page(&[]).filters::<BreakGlassQuery>(),
+            doc("Access that was opened without approval, newest first")
+                .answer::<BreakGlass>(200)
+                .page(&[])
+                .sorted_by(SORTED, "-opened")
+                .filters::<BreakGlassQuery>(),
             list,
         )
         .on(
@@ -59,10 +63,21 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["opened", "user", "computer", "opener", "state"];
+
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<BreakGlassQuery>) -> Outcome<Json<Page<BreakGlass>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    use break_glass::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-opened")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "user" => Some(Key::column(C::User)),
+        "computer" => Some(Key::column(C::ComputerName)),
+        "opener" => Some(Key::column(C::OpenedByName)),
+        "state" => Some(Key::column(C::State)),
+        _ => None,
+    })?;
     let reach = actor.reach(Action::ReadBreakGlass).within(break_glass::Column::Computer);
-    let mut select = break_glass::Entity::find().filter(reach).order_by_desc(break_glass::Column::Id).limit(slice.ask());
+    let mut select = break_glass::Entity::find().filter(reach);
     if let Some(state) = &query.state {
         if !["open", "ended"].contains(&state.as_str()) {
             return Err(Failure::new(Code::Malformed).because(format!("there is no state {state:?}")));
@@ -74,10 +89,8 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<BreakGla
         Some(false) => select = select.filter(break_glass::Column::Reviewed.is_null()),
         None => {}
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(break_glass::Column::Id.lt(after));
-    }
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
+    let rows = sorting.of(select.clone()).limit(sorting.slice.ask()).all(&app.store.pool).await?;
+    let page = sorting.cut(&app.store.pool, select, rows, |row| row.id.clone()).await?;
     Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
 }
 

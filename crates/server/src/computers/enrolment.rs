@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brevet_api::agent::{ENROLMENT_PREFIX, EnrolmentToken as TokenContent};
 use brevet_api::rest::computer::{EnrolmentToken, EnrolmentTokenCreated, NewEnrolmentToken};
-use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::page::NamedQuery;
 use brevet_api::rest::{Code, Page};
 use brevet_core::id::EnrolmentTokenId;
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
@@ -22,9 +22,10 @@ use crate::definitions::current::{current, within};
 use crate::definitions::{Sight, Snapshot};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::filter::has_part;
 use crate::http::routes::{Routes, doc};
 use crate::http::signed_in::hash;
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::Change;
 use crate::store::entities::enrolment_token;
 
@@ -39,7 +40,11 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/enrolment-tokens",
             Action::ReadEnrolment,
-            doc("Enrolment tokens, newest first").answer::<EnrolmentToken>(200).page(&[]).filters::<PageQuery>(),
+            doc("Enrolment tokens, newest first")
+                .answer::<EnrolmentToken>(200)
+                .page(&[])
+                .sorted_by(SORTED, "-created")
+                .filters::<NamedQuery>(),
             list,
         )
         .on(
@@ -59,20 +64,32 @@ pub fn routes(routes: Routes) -> Routes {
         .on(Method::DELETE, "/enrolment-tokens/{id}", Action::ChangeEnrolment, doc("Revoke it").fails(&[Code::WrongState]), revoke)
 }
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<EnrolmentToken>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = enrolment_token::Entity::find().order_by_desc(enrolment_token::Column::Id).limit(slice.ask());
-    if let Some(after) = &slice.after {
-        select = select.filter(enrolment_token::Column::Id.lt(after));
+/// What the list can be ordered by.
+const SORTED: Names = &["created", "name", "used", "expires"];
+
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<EnrolmentToken>>> {
+    use enrolment_token::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "name" => Some(Key::column(C::Name)),
+        "expires" => Some(Key::column(C::Expires)),
+        "used" => Some(Key::column(C::Used)),
+        _ => None,
+    })?;
+    let mut select = enrolment_token::Entity::find();
+    if let Some(part) = &query.name {
+        select = select.filter(has_part(C::Name, part)?);
     }
     let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadEnrolment, &all);
     let rows = match sight.is_whole() {
-        true => select.all(&app.store.pool).await?,
+        true => sorting.of(select.clone()).limit(sorting.slice.ask()).all(&app.store.pool).await?,
         // Which groups a token names is in its text: those of others are left out here, before the page is cut.
-        false => select.limit(None::<u64>).all(&app.store.pool).await?.into_iter().filter(|row| lies_within(&sight, &row.groups)).collect(),
+        false => {
+            sorting.of(select.clone()).all(&app.store.pool).await?.into_iter().filter(|row| lies_within(&sight, &row.groups)).collect()
+        }
     };
-    let page = slice.page(rows, |row| row.id.clone());
+    let page = sorting.cut(&app.store.pool, select, rows, |row| row.id.clone()).await?;
     Ok(Json(Page { items: page.items.into_iter().map(shown).collect::<Outcome<_>>()?, next: page.next }))
 }
 

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use brevet_api::rest::Page;
+use brevet_api::rest::page::NamedQuery;
 use brevet_api::rest::policy::{OnComputer, PolicyState};
 use brevet_core::id::ComputerId;
 use brevet_core::time::Timestamp;
 use sea_orm::sea_query::{Alias, Expr, OnConflict};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, FromQueryResult, JoinType, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _,
+    QuerySelect as _,
 };
 
 use crate::access::Reach;
@@ -17,7 +18,8 @@ use crate::app::App;
 use crate::definitions::write::signed;
 use crate::documents::sequence::unsigned;
 use crate::http::failure::Outcome;
-use crate::http::page::Slice;
+use crate::http::filter::has_part;
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::Change;
 use crate::store::entities::{computer, policy_state};
 
@@ -90,7 +92,6 @@ pub fn state_named(name: &str) -> PolicyState {
 struct Here {
     computer: String,
     name: String,
-    name_key: String,
     state: String,
     version: i64,
     field: Option<String>,
@@ -98,29 +99,42 @@ struct Here {
     since: i64,
 }
 
-/// Where a policy stands on every computer that ever heard of it and is still there, by the computer's name.
+/// What the list of where a policy stands can be ordered by.
+pub const SORTED: Names = &["name", "state", "version", "since"];
+
+/// Where a policy stands on every computer that ever heard of it and is still there.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_policy(app: &App, policy: &str, reach: &Reach, slice: &Slice) -> Outcome<Page<OnComputer>> {
+pub async fn of_policy(app: &App, policy: &str, reach: &Reach, query: &NamedQuery) -> Outcome<Page<OnComputer>> {
     use policy_state::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "name")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Computer, |name| {
+        Some(match name {
+            "state" => Key::column(C::State),
+            "version" => Key::column(C::Version),
+            "since" => Key::column(C::Since),
+            _ => Key::column(computer::Column::NameKey),
+        })
+    })?;
     let machine = policy_state::Entity::belongs_to(computer::Entity).from(C::Computer).to(computer::Column::Id).into();
-    let after = slice.after.as_ref().map(|after| computer::Column::NameKey.gt(after));
-    let rows = policy_state::Entity::find()
-        .select_only()
-        .columns([C::Computer, C::State, C::Version, C::Field, C::Reason, C::Since])
-        .columns([computer::Column::Name, computer::Column::NameKey])
+    let part = query.name.as_deref().map(|part| has_part(computer::Column::NameKey, part)).transpose()?;
+    let select = policy_state::Entity::find()
         .join(JoinType::InnerJoin, machine)
         .filter(C::Policy.eq(policy))
         .filter(computer::Column::State.ne("removed"))
         .filter(reach.within(C::Computer))
-        .filter(Condition::all().add_option(after))
-        .order_by_asc(computer::Column::NameKey)
-        .limit(slice.ask())
+        .filter(Condition::all().add_option(part));
+    let rows = sorting
+        .of(select.clone())
+        .select_only()
+        .columns([C::Computer, C::State, C::Version, C::Field, C::Reason, C::Since])
+        .columns([computer::Column::Name])
+        .limit(sorting.slice.ask())
         .into_model::<Here>()
         .all(&app.store.pool)
         .await?;
-    let page = slice.page(rows, |row| row.name_key.clone());
+    let page = sorting.cut(&app.store.pool, select, rows, |row| row.computer.clone()).await?;
     let shown = |row: Here| -> Outcome<OnComputer> {
         Ok(OnComputer {
             id: ComputerId::parse(&row.computer)?,

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use brevet_api::rest::computer::{Because, Computer, ComputerQuery, ComputerState, JournalPage, JournalQuery};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::{find, journal, quarantine, show, shown};
 use crate::access::{Action, Actor};
@@ -15,8 +15,9 @@ use crate::definitions::current::current;
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::filter::has_part;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::Change;
 use crate::store::entities::computer;
 
@@ -28,7 +29,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/computers",
             Action::ReadComputers,
-            doc("Computers, by name").answer::<Computer>(200).page(&[]).filters::<ComputerQuery>(),
+            doc("Computers, by name").answer::<Computer>(200).page(&[]).sorted_by(SORTED, "name").filters::<ComputerQuery>(),
             list,
         )
         .on(Method::GET, one, Action::ReadComputers, doc("One computer, with its policies").answer::<Computer>(200).tagged(), one_computer)
@@ -67,13 +68,25 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["name", "state", "last_contact", "os", "version"];
+
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ComputerQuery>) -> Outcome<Json<Page<Computer>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    use computer::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "name")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| {
+        Some(Key::column(match name {
+            "state" => C::State,
+            "last_contact" => C::LastContact,
+            "os" => C::Os,
+            "version" => C::BrokerVersion,
+            _ => C::NameKey,
+        }))
+    })?;
     let all = current(&app).await?;
     let reach = actor.reach(Action::ReadComputers);
     let sight = Sight::new(&actor, Action::ReadComputers, &all);
     let mut select = computer::Entity::find().filter(reach.within(computer::Column::Id));
-    select = select.order_by_asc(computer::Column::NameKey).limit(slice.ask());
     refuse_unknown::<ComputerState>("state", query.state.as_deref())?;
     select = match &query.state {
         Some(state) => select.filter(computer::Column::State.eq(state)),
@@ -83,10 +96,10 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Computer
         select = select.filter(computer::Column::Lost.eq(lost));
     }
     if let Some(part) = &query.name {
-        select = select.filter(computer::Column::Name.contains(part));
+        select = select.filter(has_part(computer::Column::NameKey, part)?);
     }
     if let Some(part) = &query.os {
-        select = select.filter(computer::Column::Os.contains(part.to_lowercase()));
+        select = select.filter(has_part(computer::Column::Os, part)?);
     }
     if let Some(beginning) = &query.kernel {
         select = select.filter(computer::Column::Kernel.starts_with(beginning));
@@ -94,10 +107,8 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Computer
     if let Some(beginning) = &query.version {
         select = select.filter(computer::Column::BrokerVersion.starts_with(beginning));
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(computer::Column::NameKey.gt(after));
-    }
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.name_key.clone());
+    let rows = sorting.of(select.clone()).limit(sorting.slice.ask()).all(&app.store.pool).await?;
+    let page = sorting.cut(&app.store.pool, select, rows, |row| row.id.clone()).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for mut item in shown(&app, &page.items, &all).await? {
         item.groups.retain(|group| sight.has_group(group));

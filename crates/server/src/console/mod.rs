@@ -12,6 +12,7 @@ mod overview;
 mod said;
 mod shell;
 mod signed_out;
+mod sorting;
 pub(crate) mod theme;
 mod token;
 mod visitor;
@@ -30,6 +31,7 @@ pub(crate) use assets::VERSION;
 pub(crate) use failed::nowhere;
 pub use live::Live;
 pub(crate) use shell::{Place, Shell};
+pub(crate) use sorting::{By, Sorting};
 pub(crate) use visitor::{ForVisitor, Made, Visitor, part, query};
 
 /// Every page; `inside` are the routes of `/api/v1`.

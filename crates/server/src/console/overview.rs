@@ -45,7 +45,7 @@ pub(super) async fn overview(visitor: Visitor) -> Outcome<Response> {
     let kinds = COUNTED.map(|(_, _, kind)| kind).join(",");
     let counts = format!("/events/counts?days=30&kind={kinds}");
     let (requests, grants, glass, proposals, quarantined, silent, rules, counts) = tokio::try_join!(
-        visitor.read("/requests?state=pending&order=oldest&limit=10"),
+        visitor.read("/requests?state=pending&sort=created&limit=10"),
         visitor.read("/grants?open=true&limit=10"),
         visitor.read("/break-glass?reviewed=false&limit=10"),
         visitor.find::<Page<Proposal>>("/proposals?state=open&limit=10"),

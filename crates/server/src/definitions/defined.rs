@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::page::{NamedQuery, PageQuery};
 use brevet_api::rest::policy::{Change as HistoryItem, Use};
 use brevet_api::rest::{Code, Page};
 use serde::de::DeserializeOwned;
@@ -35,7 +35,7 @@ pub trait Defined: DeserializeOwned + Send + Sync + 'static {
 
 /// Reading all of a kind, by name.
 pub fn listed<T: Defined>(table: Routes) -> Routes {
-    let listed = doc("All of them, by name").answer_named(200, T::SCHEMAS.1).page(&[]).filters::<PageQuery>();
+    let listed = doc("All of them").answer_named(200, T::SCHEMAS.1).page(&[]).sorted_by(routes::SORTED, "name").filters::<NamedQuery>();
     table.on(Method::GET, T::PLACES.0, Action::ReadPolicy, listed, list::<T>)
 }
 
@@ -74,9 +74,8 @@ async fn uses_of<T: Defined>(
     Ok(Json(routes::uses(&app, &actor, T::KIND, &reference, &slice).await?))
 }
 
-async fn list<T: Defined>(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Value>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    Ok(Json(routes::list(&app, &actor, T::KIND, &slice, |_| true).await?))
+async fn list<T: Defined>(State(app): State<App>, actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Value>>> {
+    Ok(Json(routes::list(&app, &actor, T::KIND, &query, |_| true).await?))
 }
 
 async fn create<T: Defined>(State(app): State<App>, actor: Actor, Body(body): Body<T>) -> Outcome<Response> {

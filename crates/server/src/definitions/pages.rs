@@ -14,12 +14,16 @@ use serde_json::Value;
 use super::form::Entered;
 use super::formed::Formed;
 use crate::app::App;
-use crate::console::{Made, Visitor};
+use crate::console::{By, Made, Visitor};
 use crate::http::extract::read_body;
 use crate::http::failure::{Failure, Outcome};
 
 /// Any of them, as the API shows it.
 pub(crate) type Any = Stored<String, Value>;
+
+/// What a list of policies, rules, groups or application lists can be ordered by.
+pub(crate) const ORDERS: &[By] =
+    &[By::text("name", "Name"), By::moment("changed", "Changed"), By::moment("created", "Made"), By::number("version", "Version")];
 
 /// The pages that each kind has.
 pub(crate) fn of<T: Formed>(router: Router<App>) -> Router<App> {

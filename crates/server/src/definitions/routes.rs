@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use brevet_api::rest::page::NamedQuery;
 use brevet_api::rest::policy::{Change as HistoryItem, Use};
 use brevet_api::rest::{Code, Page};
 use brevet_core::time::Timestamp;
@@ -20,18 +21,34 @@ use crate::documents::publish;
 use crate::http::extract::Versioned;
 use crate::http::failure::{Failure, Outcome};
 use crate::http::page::Slice;
+use crate::http::sort::{self, At, Names};
 use crate::store::Change;
 use crate::store::entities::{definition, definition_change};
 
-/// A page of one kind, by name.
+/// What a list of definitions can be ordered by.
+pub const SORTED: Names = &["name", "created", "changed", "version"];
+
+/// A page of one kind.
 ///
 /// # Errors
-/// When the database does not answer.
-pub async fn list(app: &App, actor: &Actor, kind: Kind, slice: &Slice, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
+/// `malformed`, or when the database does not answer.
+pub async fn list(app: &App, actor: &Actor, kind: Kind, query: &NamedQuery, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "name")?;
+    let part = query.name.as_deref().map(str::to_lowercase);
+    let keep = |content: &Content| part.as_ref().is_none_or(|part| content.name().to_lowercase().contains(part)) && keep(content);
     let all = current(app).await?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);
     let seen = all.0.iter().filter(|d| d.content.kind() == kind && keep(&d.content) && sight.sees(d, &all));
-    slice.page_shown(seen.collect(), |d| d.content.name().to_owned(), Definition::shown)
+    let at = |d: &&Definition| {
+        let at = match chosen.name {
+            "created" => At::Number(d.created.millis()),
+            "changed" => At::Number(d.changed.millis()),
+            "version" => At::Number(i64::try_from(d.version).unwrap_or(i64::MAX)),
+            _ => At::name(d.content.name()),
+        };
+        (at, d.id.clone())
+    };
+    sort::in_memory((query.limit, query.cursor.as_deref()), chosen, seen, at, Definition::shown)
 }
 
 /// One, by id or name.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::grant::{Extend, GrantItem, GrantQuery, Revoke, RevokeAll, RevokedAll};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::show::all_shown;
 use super::{OPEN, extend, is_open, origin_named, revoke, revoke_all, shown, state_named};
@@ -12,8 +12,9 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::{Slice, bounded};
+use crate::http::page::bounded;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::requests::policy_id;
 use crate::store::entities::grant;
 
@@ -24,7 +25,12 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/grants",
             Action::ReadGrants,
-            doc("Grants, newest first").answer::<GrantItem>(200).page(&[]).filters::<GrantQuery>().fails(&[Code::NotFound]),
+            doc("Grants, newest first")
+                .answer::<GrantItem>(200)
+                .page(&[])
+                .sorted_by(SORTED, "-created")
+                .filters::<GrantQuery>()
+                .fails(&[Code::NotFound]),
             list,
         )
         .on(Method::GET, "/grants/{id}", Action::ReadGrants, doc("One grant").answer::<GrantItem>(200), show)
@@ -56,11 +62,23 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["created", "user", "computer", "policy", "state", "ends"];
+
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQuery>) -> Outcome<Json<Page<GrantItem>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    use grant::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "user" => Some(Key::column(C::User)),
+        "computer" => Some(Key::computer(C::Computer)),
+        "policy" => Some(Key::policy(C::Policy)),
+        "state" => Some(Key::column(C::State)),
+        "ends" => Some(Key::column(C::Ends)),
+        _ => None,
+    })?;
     let pool = &app.store.pool;
     let reach = actor.reach(Action::ReadGrants);
-    let mut select = grant::Entity::find().filter(reach.within(grant::Column::Computer)).order_by_desc(grant::Column::Id);
+    let mut select = grant::Entity::find().filter(reach.within(grant::Column::Computer));
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(grant::Column::State.eq(state));
@@ -83,18 +101,15 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQue
     if let Some(policy) = &query.policy {
         select = select.filter(grant::Column::Policy.eq(policy_id(&app, policy).await?));
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(grant::Column::Id.lt(after));
-    }
     let large = [grant::Column::Command, grant::Column::Reason, grant::Column::Detail, grant::Column::Body];
-    let found = bounded(pool, select, slice.limit, &large).await?;
-    let mut page = slice.filling(found.more);
+    let found = bounded(pool, sorting.of(select.clone()), sorting.slice.limit, &large).await?;
+    let mut page = sorting.slice.filling(found.more);
     for item in all_shown(pool, found.rows).await? {
         if !page.add(item.id.to_string(), item)? {
             break;
         }
     }
-    Ok(Json(page.page()))
+    Ok(Json(sorting.page(pool, select, page).await?))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<GrantItem>> {

@@ -13,9 +13,9 @@ use serde::Deserialize;
 
 use crate::access::Action;
 use crate::app::App;
-use crate::console::{Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::definitions::formed::Formed as _;
-use crate::definitions::pages::of;
+use crate::definitions::pages::{ORDERS, of};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::Outcome;
 
@@ -27,6 +27,8 @@ pub fn pages() -> Router<App> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Chosen {
+    name: String,
+    sort: String,
     cursor: String,
 }
 
@@ -37,15 +39,24 @@ struct All {
     may_change: bool,
     page: Page<StoredGroup>,
     begun: bool,
+    name: String,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
 }
 
 async fn all(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
-    let found = visitor.read(&format!("/groups{}", query([("cursor", chosen.cursor.as_str())]))).await?;
+    let (by, order) = (("name", chosen.name.as_str()), ("sort", chosen.sort.as_str()));
+    let (found, wrong) = visitor.chosen(&format!("/groups{}", query([by, order, ("cursor", &chosen.cursor)]))).await?;
     page(&All {
         shell: visitor.shell(Place::Computers, "Groups"),
         may_change: visitor.may(Action::ChangePolicy),
         page: found,
         begun: !chosen.cursor.is_empty(),
+        kept: query([by, order]),
+        sorting: Sorting::new("/groups", ORDERS, (&chosen.sort, "name"), &[by]),
+        name: chosen.name,
+        wrong,
     })
 }
 

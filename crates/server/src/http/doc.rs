@@ -1,5 +1,6 @@
 //! What is said about a route: the router obeys it (query, `If-Match`, `Idempotency-Key`) and the OpenAPI describes it.
 
+use super::sort::Names;
 use brevet_api::rest::Code;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::{RefOr, schema::Schema};
@@ -23,6 +24,8 @@ pub struct Doc {
     pub streams: &'static [&'static str],
     /// Whether the answer is a page of it.
     pub page: bool,
+    /// What the list can be ordered by, and how it usually is.
+    pub sorted: Option<(Names, &'static str)>,
     /// Whether `Idempotency-Key` is obeyed.
     pub creates: bool,
     /// Whether the answer holds a secret, which is never kept.
@@ -98,6 +101,13 @@ impl Doc {
         self
     }
 
+    /// What the list can be ordered by with `sort`, and how it usually is.
+    #[must_use]
+    pub const fn sorted_by(mut self, names: Names, usual: &'static str) -> Self {
+        self.sorted = Some((names, usual));
+        self
+    }
+
     /// Query parameters by name alone.
     #[must_use]
     pub const fn query(mut self, query: &'static [&'static str]) -> Self {
@@ -168,6 +178,7 @@ impl Doc {
     pub fn query_names(&self) -> Vec<String> {
         let paging: &[&str] = if self.page { &["limit", "cursor"] } else { &[] };
         let mut names: Vec<String> = self.query.iter().map(|parameter| parameter.name.clone()).collect();
+        names.extend(self.sorted.map(|_| "sort".to_owned()));
         names.extend(paging.iter().chain(self.plain_query).map(|name| (*name).to_owned()));
         names.sort_unstable();
         names.dedup();

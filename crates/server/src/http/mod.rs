@@ -6,6 +6,7 @@ mod doc;
 pub mod etag;
 pub mod extract;
 pub mod failure;
+pub mod filter;
 mod guard;
 pub mod limits;
 mod openapi;
@@ -13,6 +14,7 @@ pub mod page;
 mod problems;
 pub mod routes;
 pub mod signed_in;
+pub mod sort;
 mod unread;
 
 use axum::extract::{DefaultBodyLimit, State};

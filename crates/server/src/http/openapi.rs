@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::path::Parameter;
 
 use super::routes::{Doc, Operation};
+use super::sort::both_ways;
 
 /// One example of each body and answer, by the name of its schema.
 const EXAMPLES: &str = include_str!("openapi/examples.json");
@@ -156,8 +157,17 @@ fn query_parameters(doc: &Doc) -> Vec<Value> {
         "cursor" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": 1000 }),
         _ => json!({ "type": "string" }),
     };
-    let shown =
-        |name: String| typed(&name).unwrap_or_else(|| json!({ "name": name, "in": "query", "required": false, "schema": plain(&name) }));
+    let sorted = |name: &str| {
+        let (names, usual) = doc.sorted.filter(|_| name == "sort")?;
+        let schema = json!({ "type": "string", "enum": both_ways(names), "default": usual });
+        let said = "The order; after - the other way round.";
+        Some(json!({ "name": name, "in": "query", "required": false, "description": said, "schema": schema }))
+    };
+    let shown = |name: String| {
+        sorted(&name)
+            .or_else(|| typed(&name))
+            .unwrap_or_else(|| json!({ "name": name, "in": "query", "required": false, "schema": plain(&name) }))
+    };
     doc.query_names().into_iter().map(shown).collect()
 }
 

@@ -209,8 +209,15 @@ impl<T: Serialize> Filling<'_, T> {
     /// The page.
     #[must_use]
     pub fn page(self) -> Page<T> {
-        let next = self.last.filter(|_| self.more).map(|key| self.slice.cursor(&key));
-        Page { items: self.items, next }
+        let slice = self.slice;
+        let (items, last) = self.parts();
+        Page { items, next: last.map(|key| slice.cursor(&key)) }
+    }
+
+    /// Its items, and the key of the last one where there are more.
+    #[must_use]
+    pub fn parts(self) -> (Vec<T>, Option<String>) {
+        (self.items, self.last.filter(|_| self.more))
     }
 }
 

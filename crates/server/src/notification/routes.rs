@@ -3,11 +3,11 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use brevet_api::rest::notification::{NewTarget, Notification, NotificationQuery, Target, TargetCreated, TargetEnabled};
-use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::notification::{NewTarget, Notification, NotificationQuery, Target, TargetCreated, TargetEnabled, TargetKind};
+use brevet_api::rest::page::NamedQuery;
 use brevet_api::rest::{Code, Page};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::targets::{self, notification_shown};
 use super::{TEST, outbox, targets::with_secret, webhook};
@@ -17,8 +17,10 @@ use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::{Slice, bounded};
+use crate::http::filter::has_part;
+use crate::http::page::bounded;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, At, Key, Names, Sorting};
 use crate::store::Change;
 use crate::store::entities::{notification, notification_target as target};
 
@@ -32,7 +34,11 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/notification-targets",
             read,
-            doc("Where notifications go, by name").answer::<Target>(200).page(&[]).filters::<PageQuery>(),
+            doc("Where notifications go, by name")
+                .answer::<Target>(200)
+                .page(&[])
+                .sorted_by(TARGETS_SORTED, "name")
+                .filters::<NamedQuery>(),
             list,
         )
         .on(
@@ -79,6 +85,7 @@ pub fn routes(routes: Routes) -> Routes {
             doc("What was sent and what waits, newest first")
                 .answer::<Notification>(200)
                 .page(&[])
+                .sorted_by(SORTED, "-created")
                 .filters::<NotificationQuery>()
                 .fails(&[Code::NotFound]),
             log,
@@ -92,13 +99,28 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Target>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+/// What the list of targets can be ordered by.
+const TARGETS_SORTED: Names = &["name", "kind"];
+
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Target>>> {
+    let chosen = sort::chosen(TARGETS_SORTED, query.sort.as_deref(), "name")?;
+    let mut select = target::Entity::find();
+    if let Some(part) = &query.name {
+        select = select.filter(has_part(target::Column::Name, part)?);
+    }
     let mut items = Vec::new();
-    for row in target::Entity::find().all(&app.store.pool).await? {
+    for row in select.all(&app.store.pool).await? {
         items.push(targets::shown(&app.store.pool, row, sees_whole(&actor)).await?);
     }
-    Ok(Json(slice.page_of(items, |item: &Target| item.name.clone())))
+    let at = |item: &Target| {
+        let at = match (chosen.name, item.kind) {
+            ("kind", TargetKind::Email) => "email",
+            ("kind", TargetKind::Webhook) => "webhook",
+            _ => &item.name,
+        };
+        (At::name(at), item.name.clone())
+    };
+    sort::in_memory((query.limit, query.cursor.as_deref()), chosen, items, at, Ok).map(Json)
 }
 
 /// Whoever says where it goes knows where it goes.
@@ -216,10 +238,22 @@ async fn test(State(app): State<App>, actor: Actor, Path(reference): Path<String
     Ok(Json(item))
 }
 
+/// What the log can be ordered by.
+const SORTED: Names = &["created", "kind", "target", "state"];
+
 async fn log(State(app): State<App>, _actor: Actor, Query(query): Query<NotificationQuery>) -> Outcome<Json<Page<Notification>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    use notification::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| {
+        Some(match name {
+            "kind" => Key::column(C::Kind),
+            "state" => Key::column(C::State),
+            "target" => Key::target(C::Target),
+            _ => Key::column(C::Seq),
+        })
+    })?;
     let pool = &app.store.pool;
-    let mut select = notification::Entity::find().order_by_desc(notification::Column::Seq);
+    let mut select = notification::Entity::find();
     if let Some(state) = &query.state {
         if !["pending", "sent", "failed", "obsolete"].contains(&state.as_str()) {
             return Err(Failure::new(Code::Malformed).because(format!("there is no state {state:?}")));
@@ -232,21 +266,17 @@ async fn log(State(app): State<App>, _actor: Actor, Query(query): Query<Notifica
     if let Some(reference) = &query.target {
         select = select.filter(notification::Column::Target.eq(targets::find(pool, reference).await?.id));
     }
-    if let Some(after) = &slice.after {
-        let seq: i64 = after.parse().map_err(|_| Failure::new(Code::Malformed).because("the cursor is not one of ours"))?;
-        select = select.filter(notification::Column::Seq.lt(seq));
-    }
     let names: std::collections::HashMap<String, String> =
         target::Entity::find().all(pool).await?.into_iter().map(|row| (row.id, row.name)).collect();
-    let found = bounded(pool, select, slice.limit, &[notification::Column::Body]).await?;
-    let mut page = slice.filling(found.more);
+    let found = bounded(pool, sorting.of(select.clone()), sorting.slice.limit, &[notification::Column::Body]).await?;
+    let mut page = sorting.slice.filling(found.more);
     for row in found.rows {
         let name = names.get(&row.target).cloned().unwrap_or_default();
-        if !page.add(row.seq.to_string(), notification_shown(row, name)?)? {
+        if !page.add(row.id.clone(), notification_shown(row, name)?)? {
             break;
         }
     }
-    Ok(Json(page.page()))
+    Ok(Json(sorting.page(pool, select, page).await?))
 }
 
 async fn retry(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Notification>> {

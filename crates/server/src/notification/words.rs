@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use brevet_api::rest::Page;
 use brevet_api::rest::notification::{NewTemplate, Template};
-use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::page::NamedQuery;
 use brevet_core::time::Timestamp;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
@@ -16,8 +16,8 @@ use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, At, Names};
 use crate::store::Change;
 use crate::store::entities::notification_template as own;
 
@@ -30,7 +30,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/notification-templates",
             read,
-            doc("The words of each kind").answer::<Template>(200).page(&[]).filters::<PageQuery>(),
+            doc("The words of each kind").answer::<Template>(200).page(&[]).sorted_by(SORTED, "kind").filters::<NamedQuery>(),
             list,
         )
         .on(Method::GET, one, read, doc("The words of one kind").answer::<Template>(200).tagged(), show)
@@ -51,13 +51,24 @@ fn template_shown(kind: &str, row: Option<own::Model>) -> Template {
     }
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Template>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+/// What the list can be ordered by.
+const SORTED: Names = &["kind", "changed"];
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Template>>> {
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "kind")?;
     let written = own::Entity::find().all(&app.store.pool).await?;
     let built_in = template::built_in_kinds().filter(|kind| written.iter().all(|row| row.kind != *kind));
     let mut items: Vec<Template> = built_in.map(|kind| template_shown(kind, None)).collect();
     items.extend(written.into_iter().map(|row| template_shown(&row.kind.clone(), Some(row))));
-    Ok(Json(slice.page_of(items, |item| item.id.clone())))
+    if let Some(part) = &query.name {
+        let part = part.to_lowercase();
+        items.retain(|item| item.id.contains(&part));
+    }
+    let at = |item: &Template| match chosen.name {
+        "changed" => (At::Number(item.changed.map_or(i64::MIN, Timestamp::millis)), item.id.clone()),
+        _ => (At::Text(item.id.clone()), item.id.clone()),
+    };
+    sort::in_memory((query.limit, query.cursor.as_deref()), chosen, items, at, Ok).map(Json)
 }
 
 fn check_kind(kind: &str) -> Outcome<()> {

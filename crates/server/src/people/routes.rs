@@ -3,12 +3,11 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person, Role, Roles, SignIn};
+use brevet_api::rest::person::{Enabled, NewPerson, NoOsUser, OsUser, Person, PersonQuery, Role, Roles, SignIn};
 use brevet_api::rest::{Code, Page};
 use brevet_core::id::PersonId;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait};
 use serde::{Deserialize, Serialize};
 
 use super::{scopes, store};
@@ -16,10 +15,11 @@ use crate::access::{Action, Actor, Scopes, roles_from_text, roles_to_text};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{self, Match, Tagged};
-use crate::http::extract::{Body, Json, Path, Query};
+use crate::http::extract::{Body, Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::filter::has_part;
 use crate::http::routes::{Routes as Table, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::settings::four_eyes;
 use crate::store::Change;
 use crate::store::entities::{person, person_os_user};
@@ -32,7 +32,7 @@ pub fn routes(table: Table) -> Table {
             Method::GET,
             "/persons",
             Action::ReadPersons,
-            doc("Persons, by name").answer::<Person>(200).page(&[]).filters::<PageQuery>(),
+            doc("Persons").answer::<Person>(200).page(&[]).sorted_by(SORTED, "name").filters::<PersonQuery>(),
             list,
         )
         .on(
@@ -106,13 +106,34 @@ pub fn routes(table: Table) -> Table {
         )
 }
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Person>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = person::Entity::find().filter(person::Column::Removed.eq(false)).order_by_asc(person::Column::Name).limit(slice.ask());
-    if let Some(after) = &slice.after {
-        select = select.filter(person::Column::Name.gt(after));
+/// What the list can be ordered by.
+const SORTED: Names = &["name", "created"];
+
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<PersonQuery>) -> Outcome<Json<Page<Person>>> {
+    use person::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "name")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "created" => None,
+        _ => Some(Key::column(C::Name)),
+    })?;
+    let mut select = person::Entity::find().filter(C::Removed.eq(false));
+    if let Some(part) = &query.name {
+        select = select.filter(has_part(C::Name, part)?);
     }
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.name.clone());
+    if let Some(user) = &query.user {
+        let linked = person_os_user::Entity::find()
+            .filter(person_os_user::Column::User.eq(user))
+            .select_only()
+            .column(person_os_user::Column::Person);
+        select = select.filter(C::Id.in_subquery(QueryTrait::into_query(linked)));
+    }
+    refuse_unknown::<Role>("role", query.role.as_deref())?;
+    if let Some(role) = &query.role {
+        let roles = Expr::cust("',' || \"person\".\"roles\" || ','");
+        select = select.filter(roles.like(format!("%,{role},%")));
+    }
+    let rows = sorting.of(select.clone()).limit(sorting.slice.ask()).all(&app.store.pool).await?;
+    let page = sorting.cut(&app.store.pool, select, rows, |row| row.id.clone()).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
         items.push(store::shown(&app.store.pool, row).await?);

@@ -7,7 +7,7 @@ pub mod testing;
 
 use axum::extract::State;
 use axum::http::Method;
-use brevet_api::rest::page::PageQuery;
+use brevet_api::rest::page::{NamedQuery, PageQuery};
 use brevet_api::rest::policy::{Mistake, OnComputer, PolicyQuery};
 use brevet_api::rest::{Code, Page};
 use brevet_core::policy::{Mode, Policy, Validity};
@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::access::{Action, Actor};
 use crate::app::App;
+use crate::computers::policies as on_computers;
 use crate::definitions::current::current;
 use crate::definitions::defined::{Defined, kept, remembered};
 use crate::definitions::write::Reason;
@@ -53,7 +54,11 @@ pub fn routes(table: Routes) -> Routes {
             Method::GET,
             "/policies",
             Action::ReadPolicy,
-            doc("All of them, by name").answer_named(200, "StoredPolicy").page(&[]).filters::<PolicyQuery>(),
+            doc("All of them, by name")
+                .answer_named(200, "StoredPolicy")
+                .page(&[])
+                .sorted_by(routes::SORTED, "name")
+                .filters::<PolicyQuery>(),
             list,
         )
         .with(kept::<Policy>)
@@ -94,22 +99,26 @@ pub fn routes(table: Routes) -> Routes {
             Method::GET,
             "/policies/{reference}/computers",
             Action::ReadComputers,
-            doc("Where it stands on each computer").answer::<OnComputer>(200).page(&[]).filters::<PageQuery>(),
+            doc("Where it stands on each computer")
+                .answer::<OnComputer>(200)
+                .page(&[])
+                .sorted_by(on_computers::SORTED, "name")
+                .filters::<NamedQuery>(),
             computers,
         )
 }
 
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PolicyQuery>) -> Outcome<Json<Page<Value>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     refuse_unknown::<Mode>("mode", query.mode.as_deref())?;
-    Ok(Json(routes::list(&app, &actor, Kind::Policy, &slice, |content| matches(content, &query)).await?))
+    let PolicyQuery { limit, cursor, sort, name, .. } = query.clone();
+    let named = NamedQuery { limit, cursor, sort, name };
+    Ok(Json(routes::list(&app, &actor, Kind::Policy, &named, |content| matches(content, &query)).await?))
 }
 
 fn matches(content: &Content, query: &PolicyQuery) -> bool {
     let Content::Policy(policy) = content else { return false };
     let mode = serde_json::to_value(policy.mode).ok();
-    query.name.as_ref().is_none_or(|part| policy.name.to_lowercase().contains(&part.to_lowercase()))
-        && query.mode.as_ref().is_none_or(|wanted| mode.as_ref().and_then(Value::as_str) == Some(wanted))
+    query.mode.as_ref().is_none_or(|wanted| mode.as_ref().and_then(Value::as_str) == Some(wanted))
         && query.enabled.is_none_or(|wanted| policy.enabled == wanted)
 }
 
@@ -161,11 +170,10 @@ async fn computers(
     State(app): State<App>,
     actor: Actor,
     Path(reference): Path<String>,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<NamedQuery>,
 ) -> Outcome<Json<Page<OnComputer>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     let all = current(&app).await?;
     let sight = Sight::new(&actor, Action::ReadPolicy, &all);
     let policy = sight.find(&all, Kind::Policy, &reference).ok_or_else(|| Failure::not_found("policy", &reference))?;
-    Ok(Json(crate::computers::policies::of_policy(&app, &policy.id, &actor.reach(Action::ReadComputers), &slice).await?))
+    Ok(Json(on_computers::of_policy(&app, &policy.id, &actor.reach(Action::ReadComputers), &query).await?))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::proposal::{Close, Confirmed, Proposal, ProposalQuery};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use super::decide;
 use super::store::{find, sees_all, shown, state_named};
@@ -12,8 +12,9 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::{Slice, bounded};
+use crate::http::page::bounded;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::entities::proposal;
 
 /// This feature's routes.
@@ -27,6 +28,7 @@ pub fn routes(routes: Routes) -> Routes {
             doc("Changes that wait for a second person, and what became of others; newest first")
                 .answer::<Proposal>(200)
                 .page(&[])
+                .sorted_by(SORTED, "-created")
                 .filters::<ProposalQuery>(),
             list,
         )
@@ -63,9 +65,18 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["created", "proposer", "state"];
+
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ProposalQuery>) -> Outcome<Json<Page<Proposal>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = proposal::Entity::find().order_by_desc(proposal::Column::Id);
+    use proposal::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "proposer" => Some(Key::column(C::PersonName)),
+        "state" => Some(Key::column(C::State)),
+        _ => None,
+    })?;
+    let mut select = proposal::Entity::find();
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(proposal::Column::State.eq(state));
@@ -73,17 +84,16 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Proposal
     if !sees_all(&actor) {
         select = select.filter(proposal::Column::Person.eq(actor.person.as_str()));
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(proposal::Column::Id.lt(after));
-    }
-    let found = bounded(&app.store.pool, select, slice.limit, &[proposal::Column::Body, proposal::Column::Differences]).await?;
-    let mut page = slice.filling(found.more);
+    let found =
+        bounded(&app.store.pool, sorting.of(select.clone()), sorting.slice.limit, &[proposal::Column::Body, proposal::Column::Differences])
+            .await?;
+    let mut page = sorting.slice.filling(found.more);
     for row in found.rows {
         if !page.add(row.id.clone(), shown(row)?)? {
             break;
         }
     }
-    Ok(Json(page.page()))
+    Ok(Json(sorting.page(&app.store.pool, select, page).await?))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Proposal>> {

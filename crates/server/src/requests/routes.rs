@@ -2,10 +2,9 @@
 
 use axum::extract::State;
 use axum::http::Method;
-use brevet_api::rest::event::Order;
 use brevet_api::rest::request::{Approve, Decline, RequestItem, RequestQuery};
 use brevet_api::rest::{Code, Page};
-use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::show::all_shown;
 use super::{decide, shown, state_named};
@@ -13,8 +12,9 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::{Slice, bounded};
+use crate::http::page::bounded;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::entities::{definition, request};
 
 /// This feature's routes.
@@ -27,6 +27,7 @@ pub fn routes(routes: Routes) -> Routes {
             doc("Requests, newest first unless `order` says otherwise")
                 .answer::<RequestItem>(200)
                 .page(&[])
+                .sorted_by(SORTED, "-created")
                 .filters::<RequestQuery>()
                 .fails(&[Code::NotFound]),
             list,
@@ -52,16 +53,23 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["created", "user", "computer", "policy", "state", "lapses"];
+
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQuery>) -> Outcome<Json<Page<RequestItem>>> {
-    let order = query.order.unwrap_or_default();
-    let slice = Slice::chosen_by(query.limit, query.cursor.as_deref(), &order)?;
+    use request::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "user" => Some(Key::column(C::User)),
+        "computer" => Some(Key::computer(C::Computer)),
+        "policy" => Some(Key::policy(C::Policy)),
+        "state" => Some(Key::column(C::State)),
+        "lapses" => Some(Key::column(C::Lapses)),
+        _ => None,
+    })?;
     let pool = &app.store.pool;
     let reach = actor.reach(Action::ReadRequests);
     let mut select = request::Entity::find().filter(reach.within(request::Column::Computer));
-    select = match order {
-        Order::Newest => select.order_by_desc(request::Column::Id),
-        Order::Oldest => select.order_by_asc(request::Column::Id),
-    };
     if let Some(state) = &query.state {
         state_named(state).ok_or_else(|| Failure::new(Code::Malformed).because(format!("there is no state {state:?}")))?;
         select = select.filter(request::Column::State.eq(state));
@@ -75,20 +83,14 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
     if let Some(policy) = &query.policy {
         select = select.filter(request::Column::Policy.eq(policy_id(&app, policy).await?));
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(match order {
-            Order::Newest => request::Column::Id.lt(after),
-            Order::Oldest => request::Column::Id.gt(after),
-        });
-    }
-    let found = bounded(pool, select, slice.limit, &[request::Column::Body]).await?;
-    let mut page = slice.filling(found.more);
+    let found = bounded(pool, sorting.of(select.clone()), sorting.slice.limit, &[request::Column::Body]).await?;
+    let mut page = sorting.slice.filling(found.more);
     for item in all_shown(pool, found.rows).await? {
         if !page.add(item.id.to_string(), item)? {
             break;
         }
     }
-    Ok(Json(page.page()))
+    Ok(Json(sorting.page(pool, select, page).await?))
 }
 
 /// A policy's id from an id or a name; an unknown name stays as it is and finds nothing.

@@ -10,10 +10,7 @@ use brevet_api::rest::{Code, Page};
 use brevet_core::id::{HoldId, PersonId};
 use brevet_core::time::Timestamp;
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::redact::redact;
 use crate::access::{Action, Actor};
@@ -22,8 +19,9 @@ use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::filter::has_part;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::Change;
 use crate::store::entities::{computer, definition, hold};
 use crate::{clock, people};
@@ -45,7 +43,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/holds",
             Action::ReadHolds,
-            doc("Legal holds, newest first").answer::<Hold>(200).page(&[]).filters::<HoldQuery>(),
+            doc("Legal holds, newest first").answer::<Hold>(200).page(&[]).sorted_by(SORTED, "-created").filters::<HoldQuery>(),
             list,
         )
         .on(
@@ -70,16 +68,26 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["created", "name", "released"];
+
 async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<HoldQuery>) -> Outcome<Json<Page<Hold>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = hold::Entity::find().order_by_desc(hold::Column::Id).limit(slice.ask());
+    use hold::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "name" => Some(Key::column(C::Name)),
+        "released" => Some(Key::column(C::Released)),
+        _ => None,
+    })?;
+    let mut select = hold::Entity::find();
+    if let Some(part) = &query.name {
+        select = select.filter(has_part(C::Name, part)?);
+    }
     if let Some(active) = query.active {
         select = select.filter(if active { hold::Column::Released.is_null() } else { hold::Column::Released.is_not_null() });
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(hold::Column::Id.lt(after));
-    }
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
+    let rows = sorting.of(select.clone()).limit(sorting.slice.ask()).all(&app.store.pool).await?;
+    let page = sorting.cut(&app.store.pool, select, rows, |row| row.id.clone()).await?;
     let items = page.items.into_iter().map(shown).collect::<Outcome<_>>()?;
     Ok(Json(Page { items, next: page.next }))
 }

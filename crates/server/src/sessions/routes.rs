@@ -6,14 +6,15 @@ use brevet_api::rest::session::{SessionItem, SessionQuery, SessionState};
 use brevet_api::rest::{Code, Page};
 use brevet_core::id::{GrantId, SessionId};
 use brevet_core::time::Timestamp;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::{Slice, bounded};
+use crate::http::page::bounded;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::requests::policy_id;
 use crate::requests::show::Computers;
 use crate::store::entities::session;
@@ -25,18 +26,35 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/sessions",
             Action::ReadSessions,
-            doc("Sessions, newest first").answer::<SessionItem>(200).page(&[]).filters::<SessionQuery>().fails(&[Code::NotFound]),
+            doc("Sessions, newest first")
+                .answer::<SessionItem>(200)
+                .page(&[])
+                .sorted_by(SORTED, "-started")
+                .filters::<SessionQuery>()
+                .fails(&[Code::NotFound]),
             list,
         )
         .on(Method::GET, "/sessions/{id}", Action::ReadSessions, doc("One session").answer::<SessionItem>(200), show)
 }
 
+/// What the list can be ordered by.
+const SORTED: Names = &["started", "user", "computer", "policy", "state", "ends"];
+
 async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQuery>) -> Outcome<Json<Page<SessionItem>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
+    use session::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-started")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "user" => Some(Key::column(C::User)),
+        "computer" => Some(Key::computer(C::Computer)),
+        "policy" => Some(Key::policy(C::Policy)),
+        "state" => Some(Key::column(C::State)),
+        "ends" => Some(Key::column(C::Ends)),
+        _ => None,
+    })?;
     let pool = &app.store.pool;
     refuse_unknown::<SessionState>("state", query.state.as_deref())?;
     let reach = actor.reach(Action::ReadSessions);
-    let mut select = session::Entity::find().filter(reach.within(session::Column::Computer)).order_by_desc(session::Column::Id);
+    let mut select = session::Entity::find().filter(reach.within(session::Column::Computer));
     if let Some(name) = &query.computer {
         select = select.filter(session::Column::Computer.eq(reach.computer(pool, name).await?.id));
     }
@@ -50,18 +68,21 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQ
             select = select.filter(column.eq(value));
         }
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(session::Column::Id.lt(after));
-    }
-    let found = bounded(pool, select, slice.limit, &[session::Column::Command, session::Column::Reason, session::Column::Record]).await?;
-    let mut page = slice.filling(found.more);
+    let found = bounded(
+        pool,
+        sorting.of(select.clone()),
+        sorting.slice.limit,
+        &[session::Column::Command, session::Column::Reason, session::Column::Record],
+    )
+    .await?;
+    let mut page = sorting.slice.filling(found.more);
     let computers = Computers::load(pool, found.rows.iter().map(|row| &row.computer)).await?;
     for row in found.rows {
         if !page.add(row.id.clone(), shown(row, &computers)?)? {
             break;
         }
     }
-    Ok(Json(page.page()))
+    Ok(Json(sorting.page(pool, select, page).await?))
 }
 
 async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<SessionItem>> {

@@ -30,6 +30,7 @@ mod m0111_standing;
 mod m0120_views;
 mod m0130_log;
 mod m0140_few;
+mod m0150_names;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0120_views::Views),
             Box::new(m0130_log::Log),
             Box::new(m0140_few::Few),
+            Box::new(m0150_names::Names),
         ];
         std::iter::once(first).chain(later).collect()
     }

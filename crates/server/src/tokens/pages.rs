@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::access::{role_name, role_named};
 use crate::app::App;
-use crate::console::{Made, Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::settings::pages::{Section, Tab, tabs};
@@ -24,9 +24,22 @@ pub fn pages() -> Router<App> {
     Router::new().route("/settings/tokens", get(list).post(make)).route("/settings/tokens/{id}/revoke", post(revoke))
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What the list can be ordered by.
+const ORDERS: &[By] = &[
+    By::moment("created", "Made"),
+    By::text("name", "Name"),
+    By::text("person", "Whose"),
+    By::moment("last_used", "Last used"),
+    By::moment("expires", "Ends"),
+];
+
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
 struct Chosen {
+    name: String,
+    person: String,
+    active: String,
+    sort: String,
     cursor: String,
 }
 
@@ -87,7 +100,10 @@ struct List {
     shell: Shell,
     tabs: Vec<Tab>,
     page: Page<Token>,
-    begun: bool,
+    chosen: Chosen,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
     now: Timestamp,
     owner: bool,
     may_decide: bool,
@@ -101,13 +117,19 @@ async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Respons
 }
 
 async fn listed(visitor: &Visitor, chosen: &Chosen, form: Filled, why: Option<Failure>) -> Outcome<Response> {
-    let found = visitor.read(&format!("/tokens{}", query([("cursor", chosen.cursor.as_str())]))).await?;
+    let by = [("name", chosen.name.as_str()), ("person", &chosen.person), ("active", &chosen.active)];
+    let order = ("sort", chosen.sort.as_str());
+    let asked = query(by.into_iter().chain([order, ("cursor", chosen.cursor.as_str())]));
+    let (found, wrong) = visitor.chosen(&format!("/tokens{asked}")).await?;
     let failed = why.is_some();
     let response = page(&List {
         shell: visitor.shell(Place::Settings, "API tokens"),
         tabs: tabs(visitor, Section::Tokens),
         page: found,
-        begun: !chosen.cursor.is_empty(),
+        chosen: chosen.clone(),
+        kept: query(by.into_iter().chain([order])),
+        sorting: Sorting::new("/settings/tokens", ORDERS, (&chosen.sort, "-created"), &by),
+        wrong,
         now: visitor.app.clock.now(),
         owner: visitor.actor.is(Role::Owner),
         may_decide: visitor.actor.decides,

@@ -3,14 +3,13 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::person::Role;
-use brevet_api::rest::token::{NewToken, Token, TokenCreated};
+use brevet_api::rest::token::{NewToken, Token, TokenCreated, TokenQuery};
 use brevet_api::rest::{Code, Page};
 use brevet_core::id::{PersonId, TokenId};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::store::{self, New};
 use crate::access::{Action, Actor, Scopes, role_name, roles_from_text};
@@ -18,8 +17,9 @@ use crate::app::App;
 use crate::audit::{By, NewEvent, record};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::filter::has_part;
 use crate::http::routes::{Routes, doc};
+use crate::http::sort::{self, Key, Names, Sorting};
 use crate::people::{scopes, store as people};
 use crate::store::Change;
 use crate::store::entities::{person, token};
@@ -34,7 +34,12 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/tokens",
             act,
-            doc("Your tokens, an owner everybody's; newest first").answer::<Token>(200).page(&[]).filters::<PageQuery>(),
+            doc("Your tokens, an owner everybody's")
+                .answer::<Token>(200)
+                .page(&[])
+                .sorted_by(SORTED, "-created")
+                .filters::<TokenQuery>()
+                .fails(&[Code::NotFound]),
             list,
         )
         .on(
@@ -52,16 +57,35 @@ pub fn routes(routes: Routes) -> Routes {
         .on(Method::DELETE, "/tokens/{id}", act, doc("Revoke it").fails(&[Code::WrongState]), revoke)
 }
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PageQuery>) -> Outcome<Json<Page<Token>>> {
-    let slice = Slice::new(query.limit, query.cursor.as_deref())?;
-    let mut select = token::Entity::find().order_by_desc(token::Column::Id).limit(slice.ask());
+/// What the list can be ordered by.
+const SORTED: Names = &["created", "name", "person", "expires", "last_used"];
+
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<TokenQuery>) -> Outcome<Json<Page<Token>>> {
+    use token::Column as C;
+    let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
+    let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
+        "name" => Some(Key::column(C::Name)),
+        "person" => Some(Key::person(C::Person)),
+        "expires" => Some(Key::column(C::Expires)),
+        "last_used" => Some(Key::column(C::LastUsed)),
+        _ => None,
+    })?;
+    let mut select = token::Entity::find();
+    if let Some(part) = &query.name {
+        select = select.filter(has_part(C::Name, part)?);
+    }
+    if let Some(reference) = &query.person {
+        select = select.filter(C::Person.eq(people::find(&app.store.pool, reference).await?.id));
+    }
+    if let Some(active) = query.active {
+        let works = Condition::all().add(C::Revoked.eq(false)).add(C::Expires.gt(app.clock.now().millis()));
+        select = select.filter(if active { works } else { works.not() });
+    }
     if !actor.is(Role::Owner) {
         select = select.filter(token::Column::Person.eq(actor.person.as_str()));
     }
-    if let Some(after) = &slice.after {
-        select = select.filter(token::Column::Id.lt(after));
-    }
-    let page = slice.page(select.all(&app.store.pool).await?, |row| row.id.clone());
+    let rows = sorting.of(select.clone()).limit(sorting.slice.ask()).all(&app.store.pool).await?;
+    let page = sorting.cut(&app.store.pool, select, rows, |row| row.id.clone()).await?;
     let mut items = Vec::with_capacity(page.items.len());
     for row in page.items {
         items.push(shown(&app, row).await?);

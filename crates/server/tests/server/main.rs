@@ -81,6 +81,8 @@ mod scopes;
 #[cfg(test)]
 mod sequence;
 #[cfg(test)]
+mod sorting;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod tears;

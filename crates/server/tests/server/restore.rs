@@ -252,8 +252,10 @@ async fn refuses(database: Option<String>) {
     } else {
         assert!(matches!(there, Err(RestoreError::TablesThere)));
     }
-    assert!(matches!(put_back(&Restore { root_key: None, ..right.clone() }).await, Err(RestoreError::Root(_))));
-    assert!(matches!(put_back(&Restore { root_key: Some(&other), ..right.clone() }).await, Err(RestoreError::OtherRoot(_))));
+    let refused = put_back(&Restore { root_key: None, ..right.clone() }).await;
+    assert!(matches!(refused, Err(RestoreError::Root(_))), "{refused:?}");
+    let refused = put_back(&Restore { root_key: Some(&other), ..right.clone() }).await;
+    assert!(matches!(refused, Err(RestoreError::OtherRoot(_))), "{refused:?}");
     assert!(matches!(put_back(&Restore { from: &damaged, ..right.clone() }).await, Err(RestoreError::Backup(_))));
     assert!(matches!(put_back(&Restore { from: &offline, ..right.clone() }).await, Err(RestoreError::Backup(_))));
     std::fs::rename(&other, elsewhere.path().join("issuer")).unwrap();

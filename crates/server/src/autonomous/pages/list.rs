@@ -9,13 +9,16 @@ use brevet_core::words;
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Place, Shell, Visitor, filters, page, query};
+use crate::console::{Place, Shell, Sorting, Visitor, filters, page, query};
+use crate::definitions::pages::ORDERS;
 use crate::http::extract::Query;
 use crate::http::failure::Outcome;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
+    name: String,
+    sort: String,
     cursor: String,
 }
 
@@ -30,12 +33,17 @@ struct List {
     rows: Vec<(StoredAutonomous, String)>,
     next: Option<String>,
     begun: bool,
+    name: String,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
 }
 
 pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
-    let asked = format!("/autonomous{}", query([("cursor", chosen.cursor.as_str())]));
-    let ((seen, setting), found): ((String, Setting), Page<StoredAutonomous>) =
-        tokio::try_join!(visitor.read_tagged("/settings/autonomous"), visitor.read(&asked))?;
+    let (by, order) = (("name", chosen.name.as_str()), ("sort", chosen.sort.as_str()));
+    let asked = format!("/autonomous{}", query([by, order, ("cursor", &chosen.cursor)]));
+    let ((seen, setting), (found, wrong)): ((String, Setting), (Page<StoredAutonomous>, _)) =
+        tokio::try_join!(visitor.read_tagged("/settings/autonomous"), visitor.chosen(&asked))?;
     let said = |rule: StoredAutonomous| {
         let says = words::autonomous_brief(&rule.content);
         (rule, says)
@@ -49,5 +57,9 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
         rows: found.items.into_iter().map(said).collect(),
         next: found.next,
         begun: !chosen.cursor.is_empty(),
+        kept: query([by, order]),
+        sorting: Sorting::new("/settings/autonomous", ORDERS, (&chosen.sort, "name"), &[by]),
+        name: chosen.name,
+        wrong,
     })
 }

@@ -11,14 +11,24 @@ use brevet_api::rest::grant::GrantItem;
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Made, Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::{Failure, Outcome};
+
+/// What the list can be ordered by.
+const ORDERS: &[By] = &[
+    By::moment("opened", "Opened"),
+    By::text("user", "User"),
+    By::text("computer", "Computer"),
+    By::text("opener", "Opened by"),
+    By::text("state", "State"),
+];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
     show: String,
+    sort: String,
     cursor: String,
 }
 
@@ -29,6 +39,7 @@ struct List {
     may_open: bool,
     chosen: Chosen,
     kept: String,
+    sorting: Sorting,
     page: Page<BreakGlass>,
 }
 
@@ -38,10 +49,12 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
         "review" => ("reviewed", "false"),
         _ => ("state", ""),
     };
-    let found = visitor.read(&format!("/break-glass{}", query([by, ("cursor", chosen.cursor.as_str())]))).await?;
-    let kept = query([("show", chosen.show.as_str())]);
+    let found =
+        visitor.read(&format!("/break-glass{}", query([by, ("sort", chosen.sort.as_str()), ("cursor", chosen.cursor.as_str())]))).await?;
+    let kept = query([("show", chosen.show.as_str()), ("sort", chosen.sort.as_str())]);
+    let sorting = Sorting::new("/break-glass", ORDERS, (&chosen.sort, "-opened"), &[("show", &chosen.show)]);
     let may_open = visitor.may(Action::BreakGlass);
-    page(&List { shell: visitor.shell(Place::Access, "Break-glass"), may_open, chosen, kept, page: found })
+    page(&List { shell: visitor.shell(Place::Access, "Break-glass"), may_open, chosen, kept, sorting, page: found })
 }
 
 #[derive(Template)]

@@ -10,13 +10,19 @@ use brevet_core::time::{Length, Timestamp};
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Made, Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::{Failure, Outcome};
+
+/// What the list can be ordered by.
+const ORDERS: &[By] =
+    &[By::moment("created", "Made"), By::text("name", "Name"), By::number("used", "Used"), By::moment("expires", "Good until")];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct At {
+    name: String,
+    sort: String,
     cursor: String,
 }
 
@@ -42,6 +48,10 @@ struct List {
     shell: Shell,
     may_change: bool,
     begun: bool,
+    by: String,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
     now: Timestamp,
     page: Page<EnrolmentToken>,
     fields: Fields,
@@ -51,17 +61,19 @@ struct List {
 }
 
 impl List {
-    fn wrong(&self, field: &str) -> Option<&str> {
+    fn wrong_at(&self, field: &str) -> Option<&str> {
         self.why.as_ref()?.at(field)
     }
 }
 
 pub(super) async fn list(visitor: Visitor, Query(at): Query<At>) -> Outcome<Response> {
-    shown(&visitor, &at.cursor, Fields::default(), Ok(None)).await
+    shown(&visitor, at, Fields::default(), Ok(None)).await
 }
 
-async fn shown(visitor: &Visitor, cursor: &str, fields: Fields, made: Outcome<Option<EnrolmentTokenCreated>>) -> Outcome<Response> {
-    let found: Page<EnrolmentToken> = visitor.read(&format!("/enrolment-tokens{}", query([("cursor", cursor)]))).await?;
+async fn shown(visitor: &Visitor, at: At, fields: Fields, made: Outcome<Option<EnrolmentTokenCreated>>) -> Outcome<Response> {
+    let (by, order) = (("name", at.name.as_str()), ("sort", at.sort.as_str()));
+    let asked = format!("/enrolment-tokens{}", query([by, order, ("cursor", &at.cursor)]));
+    let (found, wrong): (Page<EnrolmentToken>, _) = visitor.chosen(&asked).await?;
     let (made, why) = match made {
         Ok(made) => (made, None),
         Err(why) => (None, Some(why.at_form()?)),
@@ -70,7 +82,11 @@ async fn shown(visitor: &Visitor, cursor: &str, fields: Fields, made: Outcome<Op
     let mut response = page(&List {
         shell: visitor.shell(Place::Computers, "Enrolment tokens"),
         may_change: visitor.may(Action::ChangeEnrolment),
-        begun: !cursor.is_empty(),
+        begun: !at.cursor.is_empty(),
+        kept: query([by, order]),
+        sorting: Sorting::new("/enrolment-tokens", ORDERS, (&at.sort, "-created"), &[by]),
+        by: at.name,
+        wrong,
         now: visitor.app.clock.now(),
         page: found,
         fields,
@@ -85,9 +101,9 @@ async fn shown(visitor: &Visitor, cursor: &str, fields: Fields, made: Outcome<Op
 
 pub(super) async fn create(visitor: Visitor, Posted(fields): Posted<Fields>) -> Outcome<Response> {
     match make(&visitor, &fields).await {
-        Ok(Made::Now(made)) => shown(&visitor, "", Fields::default(), Ok(Some(made))).await,
+        Ok(Made::Now(made)) => shown(&visitor, At::default(), Fields::default(), Ok(Some(made))).await,
         Ok(Made::Proposed(_)) => Ok(Redirect::to("/enrolment-tokens?said=proposed").into_response()),
-        Err(why) => shown(&visitor, "", fields, Err(at_field(why))).await,
+        Err(why) => shown(&visitor, At::default(), fields, Err(at_field(why))).await,
     }
 }
 

@@ -8,12 +8,21 @@ use brevet_api::rest::session::SessionItem;
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Place, Shell, Visitor, filters, page, query};
+use crate::console::{By, Place, Shell, Sorting, Visitor, filters, page, query};
 use crate::http::extract::Query;
 use crate::http::failure::Outcome;
 
 /// What the filter calls those that are issued or active.
 const OPEN: &str = "open";
+/// What the list of grants can be ordered by.
+const ORDERS: &[By] = &[
+    By::moment("created", "Made"),
+    By::moment("ends", "Time"),
+    By::text("user", "User"),
+    By::text("computer", "Computer"),
+    By::text("policy", "Policy"),
+    By::text("state", "State"),
+];
 const STATES: [&str; 7] = [OPEN, "issued", "active", "expired", "revoked", "finished", "unused"];
 
 /// What the form above the list says.
@@ -24,6 +33,7 @@ pub(super) struct Chosen {
     computer: String,
     user: String,
     policy: String,
+    sort: String,
     cursor: String,
 }
 
@@ -34,6 +44,7 @@ struct List {
     states: Vec<(&'static str, bool)>,
     chosen: Chosen,
     kept: String,
+    sorting: Sorting,
     here: String,
     may_revoke: bool,
     wrong: Option<String>,
@@ -46,7 +57,8 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
     let state = chosen.state.clone().unwrap_or_else(|| OPEN.into());
     let by = [("computer", chosen.computer.as_str()), ("user", &chosen.user), ("policy", &chosen.policy)];
     let in_state = if state == OPEN { ("open", "true") } else { ("state", state.as_str()) };
-    let grants = format!("/grants{}", query(by.into_iter().chain([in_state, ("cursor", chosen.cursor.as_str())])));
+    let grants =
+        format!("/grants{}", query(by.into_iter().chain([in_state, ("sort", chosen.sort.as_str()), ("cursor", chosen.cursor.as_str())])));
     let running = (state == OPEN || state == "active") && chosen.cursor.is_empty();
     let ((found, wrong), sessions) = if running {
         let sessions = format!("/sessions{}", query(by.into_iter().chain([("state", "started")])));
@@ -55,15 +67,20 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
     } else {
         (visitor.chosen(&grants).await?, None)
     };
-    let others = query(by).replacen('?', "&", 1);
+    let others = query(by.into_iter().chain([("sort", chosen.sort.as_str())])).replacen('?', "&", 1);
     // `state=` stays also where it is empty: without it the list shows what is open.
     let kept = format!("?state={}{others}", crate::console::part(&state));
     let cursor = query([("cursor", chosen.cursor.as_str())]).replacen('?', "&", 1);
+    // What is open is kept by the list itself.
+    let others = if state.is_empty() { by.to_vec() } else { by.into_iter().chain([("state", state.as_str())]).collect() };
+    let path = if state.is_empty() { "/access?state=" } else { "/access" };
+    let sorting = Sorting::new(path, ORDERS, (&chosen.sort, "-created"), &others);
     page(&List {
         shell: visitor.shell(Place::Access, "Active access"),
         states: STATES.into_iter().map(|name| (name, name == state)).collect(),
         here: format!("/access{kept}{cursor}"),
         kept,
+        sorting,
         chosen,
         may_revoke: visitor.may(Action::Revoke),
         wrong,

@@ -8,11 +8,13 @@ use brevet_api::rest::{Code, Page};
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::Outcome;
 use crate::settings::pages::{Section, Tab, tabs};
 
+/// What the log can be ordered by.
+const ORDERS: &[By] = &[By::moment("created", "When"), By::text("target", "Target"), By::text("kind", "Event"), By::text("state", "State")];
 const STATES: [&str; 4] = ["pending", "sent", "failed", "obsolete"];
 
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +23,7 @@ pub(super) struct Chosen {
     target: String,
     state: String,
     kind: String,
+    sort: String,
     cursor: String,
 }
 
@@ -31,6 +34,7 @@ struct Log {
     tabs: Vec<Tab>,
     chosen: Chosen,
     kept: String,
+    sorting: Sorting,
     page: Page<Notification>,
     may_operate: bool,
     why: Option<String>,
@@ -38,7 +42,7 @@ struct Log {
 
 pub(super) async fn log(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
     let kept = [("target", chosen.target.as_str()), ("state", &chosen.state), ("kind", &chosen.kind)];
-    let asked = query(kept.into_iter().chain([("cursor", chosen.cursor.as_str())]));
+    let asked = query(kept.into_iter().chain([("sort", chosen.sort.as_str()), ("cursor", chosen.cursor.as_str())]));
     let (found, why) = match visitor.read(&format!("/notifications{asked}")).await {
         Ok(found) => (found, None),
         Err(why) if matches!(why.code, Code::Malformed | Code::NotFound) => (Page { items: Vec::new(), next: None }, Some(why.words())),
@@ -48,7 +52,8 @@ pub(super) async fn log(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outco
     let response = page(&Log {
         shell: visitor.shell(Place::Settings, "Log of notification"),
         tabs: tabs(&visitor, Section::Notifications),
-        kept: query(kept),
+        sorting: Sorting::new("/settings/notifications/log", ORDERS, (&chosen.sort, "-created"), &kept),
+        kept: query(kept.into_iter().chain([("sort", chosen.sort.as_str())])),
         page: found,
         may_operate: visitor.may(Action::OperateNotifications),
         why,

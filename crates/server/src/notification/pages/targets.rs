@@ -9,14 +9,19 @@ use brevet_api::rest::notification::{NewTarget, Notification, Target, TargetCrea
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Made, Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::settings::pages::{Section, Tab, tabs};
 
-#[derive(Debug, Default, Deserialize)]
+/// What the list can be ordered by.
+const ORDERS: &[By] = &[By::text("name", "Name"), By::text("kind", "Way")];
+
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
+    name: String,
+    sort: String,
     cursor: String,
 }
 
@@ -51,6 +56,10 @@ struct List {
     tabs: Vec<Tab>,
     page: Page<Target>,
     begun: bool,
+    name: String,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
     may_change: bool,
     may_operate: bool,
     form: Filled,
@@ -65,13 +74,18 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
 }
 
 async fn listed(visitor: &Visitor, chosen: &Chosen, form: Filled, (why, failed): (Option<Failure>, Option<Failure>)) -> Outcome<Response> {
-    let found = visitor.read(&format!("/notification-targets{}", query([("cursor", chosen.cursor.as_str())]))).await?;
+    let (by, order) = (("name", chosen.name.as_str()), ("sort", chosen.sort.as_str()));
+    let (found, unread) = visitor.chosen(&format!("/notification-targets{}", query([by, order, ("cursor", &chosen.cursor)]))).await?;
     let wrong = why.is_some() || failed.is_some();
     let response = page(&List {
         shell: visitor.shell(Place::Settings, "Notification"),
         tabs: tabs(visitor, Section::Notifications),
         page: found,
         begun: !chosen.cursor.is_empty(),
+        kept: query([by, order]),
+        sorting: Sorting::new("/settings/notifications", ORDERS, (&chosen.sort, "name"), &[by]),
+        name: chosen.name.clone(),
+        wrong: unread,
         may_change: visitor.may(Action::ChangeNotifications),
         may_operate: visitor.may(Action::OperateNotifications),
         form,

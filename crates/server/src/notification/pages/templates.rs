@@ -9,14 +9,19 @@ use brevet_api::rest::notification::{NewTemplate, Template as Item};
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Made, Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::{Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::settings::pages::{Section, Tab, tabs};
 
-#[derive(Debug, Default, Deserialize)]
+/// What the list can be ordered by.
+const ORDERS: &[By] = &[By::text("kind", "Event"), By::moment("changed", "Changed")];
+
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
+    name: String,
+    sort: String,
     cursor: String,
 }
 
@@ -27,12 +32,26 @@ struct List {
     tabs: Vec<Tab>,
     page: Page<Item>,
     begun: bool,
+    name: String,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
 }
 
 pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
-    let found = visitor.read(&format!("/notification-templates{}", query([("cursor", chosen.cursor.as_str())]))).await?;
+    let (by, order) = (("name", chosen.name.as_str()), ("sort", chosen.sort.as_str()));
+    let (found, wrong) = visitor.chosen(&format!("/notification-templates{}", query([by, order, ("cursor", &chosen.cursor)]))).await?;
     let shell = visitor.shell(Place::Settings, "Words of notification");
-    page(&List { shell, tabs: tabs(&visitor, Section::Notifications), page: found, begun: !chosen.cursor.is_empty() })
+    page(&List {
+        shell,
+        tabs: tabs(&visitor, Section::Notifications),
+        page: found,
+        begun: !chosen.cursor.is_empty(),
+        kept: query([by, order]),
+        sorting: Sorting::new("/settings/notifications/words", ORDERS, (&chosen.sort, "kind"), &[by]),
+        name: chosen.name.clone(),
+        wrong,
+    })
 }
 
 #[derive(Template)]

@@ -9,7 +9,7 @@ use brevet_api::rest::person::{NewPerson, OsUser, Person, Role, Scopes};
 use serde::Deserialize;
 
 use crate::access::{Action, role_name, role_named};
-use crate::console::{Made, Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::http::extract::Query;
 use crate::http::failure::{Failure, Outcome};
 use crate::settings::pages::{Section, Tab, tabs};
@@ -74,9 +74,16 @@ const fn means(role: Role) -> &'static str {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What the list can be ordered by.
+const ORDERS: &[By] = &[By::text("name", "Name"), By::moment("created", "Since")];
+
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
+    name: String,
+    role: String,
+    user: String,
+    sort: String,
     cursor: String,
 }
 
@@ -86,7 +93,11 @@ struct List {
     shell: Shell,
     tabs: Vec<Tab>,
     page: Page<Person>,
-    begun: bool,
+    chosen: Chosen,
+    by_role: Vec<(&'static str, bool)>,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
     may_change: bool,
     name: String,
     os_user: String,
@@ -104,13 +115,20 @@ async fn listed(
     (name, os_user, filled): (String, String, Filled),
     why: Option<Failure>,
 ) -> Outcome<Response> {
-    let found = visitor.read(&format!("/persons{}", query([("cursor", chosen.cursor.as_str())]))).await?;
+    let by = [("name", chosen.name.as_str()), ("role", &chosen.role), ("user", &chosen.user)];
+    let order = ("sort", chosen.sort.as_str());
+    let asked = query(by.into_iter().chain([order, ("cursor", chosen.cursor.as_str())]));
+    let (found, wrong) = visitor.chosen(&format!("/persons{asked}")).await?;
     let failed = why.is_some();
     let response = page(&List {
         shell: visitor.shell(Place::Settings, "People"),
         tabs: tabs(visitor, Section::People),
         page: found,
-        begun: !chosen.cursor.is_empty(),
+        chosen: chosen.clone(),
+        by_role: ROLES.into_iter().map(role_name).map(|name| (name, name == chosen.role)).collect(),
+        kept: query(by.into_iter().chain([order])),
+        sorting: Sorting::new("/settings/people", ORDERS, (&chosen.sort, "name"), &by),
+        wrong,
         may_change: visitor.may(Action::ChangePersons),
         name,
         os_user,

@@ -7,11 +7,13 @@ use axum::response::Response;
 use brevet_api::rest::Page;
 use brevet_api::rest::check::PolicyStanding;
 use brevet_api::rest::policy::StoredPolicy;
+use brevet_core::time::Timestamp;
 use brevet_core::words;
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Place, Shell, Visitor, filters, page, query};
+use crate::console::{Place, Shell, Sorting, Visitor, filters, page, query};
+use crate::definitions::pages::ORDERS;
 use crate::http::extract::Query;
 use crate::http::failure::Outcome;
 
@@ -25,6 +27,7 @@ pub(super) struct Chosen {
     name: String,
     mode: String,
     enabled: String,
+    sort: String,
     cursor: String,
 }
 
@@ -36,6 +39,8 @@ struct List {
     modes: Vec<(&'static str, bool)>,
     chosen: Chosen,
     kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
     filtered: bool,
     rows: Vec<Row>,
     next: Option<String>,
@@ -47,20 +52,24 @@ struct Row {
     enabled: bool,
     mode: &'static str,
     says: String,
+    changed: Timestamp,
     standing: Option<PolicyStanding>,
 }
 
 pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
     let filters = [("name", chosen.name.as_str()), ("mode", &chosen.mode), ("enabled", &chosen.enabled)];
-    let kept = query(filters);
-    let asked = query(filters.into_iter().chain([("cursor", chosen.cursor.as_str())]));
-    let found: Page<StoredPolicy> = visitor.read(&format!("/policies{asked}")).await?;
+    let order = ("sort", chosen.sort.as_str());
+    let kept = query(filters.into_iter().chain([order]));
+    let asked = query(filters.into_iter().chain([order, ("cursor", chosen.cursor.as_str())]));
+    let (found, wrong): (Page<StoredPolicy>, _) = visitor.chosen(&format!("/policies{asked}")).await?;
+    let sorting = Sorting::new("/policies", ORDERS, (&chosen.sort, "name"), &filters);
     let mut standing = standing(&visitor, found.items.iter().map(|policy| policy.id.as_str())).await?;
     let rows = found.items.into_iter().map(|policy| Row {
         standing: standing.remove(policy.id.as_str()),
         id: policy.id.to_string(),
         enabled: policy.content.enabled,
         mode: super::super::mode_name(policy.content.mode),
+        changed: policy.changed,
         says: words::brief(&policy.content),
         name: policy.content.name,
     });
@@ -68,7 +77,9 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
         shell: visitor.shell(Place::Policies, "Policies"),
         may_change: visitor.may(Action::ChangePolicy),
         modes: MODES.into_iter().map(|mode| (mode, mode == chosen.mode)).collect(),
-        filtered: !kept.is_empty(),
+        filtered: !query(filters).is_empty(),
+        sorting,
+        wrong,
         rows: rows.collect(),
         next: found.next,
         kept,

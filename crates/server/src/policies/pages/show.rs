@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::list::standing;
 use crate::access::Action;
-use crate::console::{Made, Place, Shell, Visitor, filters, page, part, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::definitions::formed::Formed as _;
 use crate::definitions::pages::checked;
 use crate::http::extract::{Path, Query};
@@ -85,9 +85,15 @@ async fn open_grants(visitor: &Visitor, id: &str) -> Outcome<u64> {
     })
 }
 
+/// What the list of its computers can be ordered by.
+const ON_COMPUTERS: &[By] =
+    &[By::text("name", "Computer"), By::text("state", "State"), By::number("version", "Version"), By::moment("since", "Since")];
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
+    name: String,
+    sort: String,
     cursor: String,
 }
 
@@ -100,12 +106,17 @@ struct Computers {
     standing: Option<PolicyStanding>,
     page: Page<OnComputer>,
     begun: bool,
+    name: String,
+    kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
 }
 
 pub(super) async fn computers(visitor: Visitor, Path(id): Path<String>, Query(chosen): Query<Chosen>) -> Outcome<Response> {
     let of = format!("/policies/{}", part(&id));
-    let asked = format!("{of}/computers{}", query([("cursor", chosen.cursor.as_str())]));
-    let (it, found): (StoredPolicy, Page<OnComputer>) = tokio::try_join!(visitor.read(&of), visitor.read(&asked))?;
+    let (by, order) = (("name", chosen.name.as_str()), ("sort", chosen.sort.as_str()));
+    let asked = format!("{of}/computers{}", query([by, order, ("cursor", &chosen.cursor)]));
+    let (it, (found, wrong)): (StoredPolicy, (Page<OnComputer>, _)) = tokio::try_join!(visitor.read(&of), visitor.chosen(&asked))?;
     let mut standing = standing(&visitor, std::iter::once(it.id.as_str())).await?;
     page(&Computers {
         shell: visitor.shell(Place::Policies, it.content.name),
@@ -114,6 +125,10 @@ pub(super) async fn computers(visitor: Visitor, Path(id): Path<String>, Query(ch
         id: it.id.to_string(),
         page: found,
         begun: !chosen.cursor.is_empty(),
+        kept: query([by, order]),
+        sorting: Sorting::new(format!("{of}/computers"), ON_COMPUTERS, (&chosen.sort, "name"), &[by]),
+        name: chosen.name,
+        wrong,
     })
 }
 

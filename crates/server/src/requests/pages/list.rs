@@ -9,10 +9,20 @@ use brevet_core::request::RequestState;
 use serde::Deserialize;
 
 use crate::access::Action;
-use crate::console::{Place, Shell, Visitor, filters, page, query};
+use crate::console::{By, Place, Shell, Sorting, Visitor, filters, page, query};
 use crate::http::extract::Query;
 use crate::http::failure::Outcome;
 use crate::requests::state_name;
+
+/// What the list can be ordered by.
+const ORDERS: &[By] = &[
+    By::moment("created", "Asked"),
+    By::moment("lapses", "Lapses"),
+    By::text("user", "User"),
+    By::text("computer", "Computer"),
+    By::text("policy", "Policy"),
+    By::text("state", "State"),
+];
 
 const STATES: [RequestState; 6] = [
     RequestState::Pending,
@@ -31,6 +41,7 @@ pub(super) struct Chosen {
     computer: String,
     user: String,
     policy: String,
+    sort: String,
     cursor: String,
 }
 
@@ -51,6 +62,7 @@ struct List {
     states: Vec<(&'static str, bool)>,
     chosen: Chosen,
     kept: String,
+    sorting: Sorting,
     here: String,
     several: bool,
     bulk: Bulk,
@@ -75,11 +87,14 @@ pub(super) async fn listed(visitor: &Visitor, chosen: Chosen, bulk: Bulk) -> Out
     let state = chosen.state.clone().unwrap_or_else(|| state_name(RequestState::Pending).into());
     let waiting = state == state_name(RequestState::Pending);
     let kept = [("state", state.as_str()), ("computer", &chosen.computer), ("user", &chosen.user), ("policy", &chosen.policy)];
-    let order = if waiting { "oldest" } else { "newest" };
-    let asked = query(kept.into_iter().chain([("cursor", chosen.cursor.as_str()), ("order", order)]));
+    let usual = if waiting { "created" } else { "-created" };
+    let order = if chosen.sort.is_empty() { usual } else { &chosen.sort };
+    let asked = query(kept.into_iter().chain([("cursor", chosen.cursor.as_str()), ("sort", order)]));
     let (found, wrong) = visitor.chosen::<RequestItem>(&format!("/requests{asked}")).await?;
     let failed = bulk.why.is_some();
-    let kept = kept_query(&state, &kept);
+    let path = if state.is_empty() { "/requests?state=" } else { "/requests" };
+    let sorting = Sorting::new(path, ORDERS, (&chosen.sort, usual), &kept);
+    let kept = kept_query(&state, &[kept[0], kept[1], kept[2], kept[3], ("sort", chosen.sort.as_str())]);
     let cursor = query([("cursor", chosen.cursor.as_str())]).replacen('?', "&", 1);
     let response = page(&List {
         shell: visitor.shell(Place::Requests, "Requests"),
@@ -87,6 +102,7 @@ pub(super) async fn listed(visitor: &Visitor, chosen: Chosen, bulk: Bulk) -> Out
         here: format!("/requests{kept}{cursor}"),
         several: waiting && visitor.may(Action::Decide) && !found.items.is_empty(),
         kept,
+        sorting,
         chosen,
         bulk,
         wrong,

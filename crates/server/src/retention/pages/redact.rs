@@ -14,14 +14,19 @@ use serde::Deserialize;
 
 use super::holds::Filled;
 use crate::access::Action;
-use crate::console::{Made, Place, Shell, Visitor, filters, page, query};
+use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, query};
 use crate::http::extract::Query;
 use crate::http::failure::{Failure, Outcome};
 use crate::settings::pages::{Section, Tab, tabs};
 
+/// What the list of holds can be ordered by.
+const ORDERS: &[By] = &[By::moment("created", "Made"), By::text("name", "Name"), By::moment("released", "Released")];
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
+    name: String,
+    sort: String,
     /// Which holds: `true` those that hold, `false` those that were released.
     active: String,
     cursor: String,
@@ -50,6 +55,8 @@ struct Retention {
     holds: Page<Hold>,
     chosen: Chosen,
     kept: String,
+    sorting: Sorting,
+    wrong: Option<String>,
     sent: Sent,
 }
 
@@ -59,8 +66,10 @@ pub(super) async fn retention(visitor: Visitor, Query(chosen): Query<Chosen>) ->
 
 pub(super) async fn shown(visitor: &Visitor, chosen: Chosen, sent: Sent) -> Outcome<Response> {
     let active = ["true", "false"].into_iter().find(|one| *one == chosen.active).unwrap_or_default();
-    let asked = format!("/holds{}", query([("active", active), ("cursor", chosen.cursor.as_str())]));
-    let (setting, holds): (Setting, Page<Hold>) = tokio::try_join!(visitor.read("/settings/retention"), visitor.read(&asked))?;
+    let (by, order) = ([("active", active), ("name", chosen.name.as_str())], ("sort", chosen.sort.as_str()));
+    let asked = format!("/holds{}", query(by.into_iter().chain([order, ("cursor", chosen.cursor.as_str())])));
+    let (setting, (holds, wrong)): (Setting, (Page<Hold>, _)) =
+        tokio::try_join!(visitor.read("/settings/retention"), visitor.chosen(&asked))?;
     let failed = sent.why.is_some();
     let response = page(&Retention {
         shell: visitor.shell(Place::Settings, "Retention and legal holds"),
@@ -69,7 +78,9 @@ pub(super) async fn shown(visitor: &Visitor, chosen: Chosen, sent: Sent) -> Outc
         may_set: visitor.may(Action::ChangeSettings) && visitor.actor.is(Role::Owner),
         may_redact: visitor.may(Action::Redact),
         may_hold: visitor.may(Action::ChangeHolds),
-        kept: query([("active", active)]),
+        kept: query(by.into_iter().chain([order])),
+        sorting: Sorting::new("/settings/retention", ORDERS, (&chosen.sort, "-created"), &by),
+        wrong,
         setting,
         holds,
         chosen,
