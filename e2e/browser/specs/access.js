@@ -86,6 +86,32 @@ test("two approvers see each other's decision, and who types loses nothing meanw
   await other.close();
 });
 
+test("what comes live moves nothing on the page, and a row that goes stays in its place", async () => {
+  const asked = [await asks("first in the list", "/usr/bin/id", "-u"), await asks("second in the list", "/usr/bin/id", "-g")];
+  await page.goto(`${stage.server}/requests`);
+  await page.getByText("first in the list").waitFor();
+  await page.evaluate(() => {
+    window.shifts = 0;
+    new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifts += entry.value; }).observe({ type: "layout-shift" });
+  });
+  const top = () => page.locator("tr", { hasText: "second in the list" }).evaluate((row) => row.getBoundingClientRect().top);
+  const before = await top();
+  asked.push(await asks("third in the list", "/usr/bin/id", "-u"));
+  await page.getByText("third in the list").waitFor();
+  await ctl("request", "decline", asked[0].id, "--comment", "gone");
+  await page.locator("tr.gone", { hasText: "first in the list" }).waitFor();
+  assert.equal(await top(), before, "the row below stays where it was");
+  assert.equal(await page.locator("tr.gone input").isDisabled(), true);
+  await accessible(page);
+  assert.equal(await page.evaluate(() => window.shifts), 0, "nothing moved");
+  await page.reload();
+  await page.getByText("second in the list").waitFor();
+  assert.equal(await page.getByText("first in the list").count(), 0);
+  for (const one of asked.slice(1)) await ctl("request", "decline", one.id, "--comment", "done");
+  for (const one of asked) assert.equal((await one.child.ended).code, 126);
+  quiet(context);
+});
+
 test("several are decided at once, each with a result, and by keyboard alone", async () => {
   const asked = [await asks("one of two", "/usr/bin/id", "-u"), await asks("two of two", "/usr/bin/sleep", "0")];
   await page.goto(`${stage.server}/requests`);

@@ -1,6 +1,7 @@
 // What pages do beyond reading and sending forms: local times, countdowns, live updates. Everything works without it.
 (() => {
   const zone = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const seconds = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
   const left = (until) => {
     let seconds = Math.max(0, Math.round((until - Date.now()) / 1000));
@@ -24,7 +25,7 @@
       if (time.dataset.until !== undefined) {
         says(time, moment > Date.now() ? `${left(moment)} left` : "over");
       } else {
-        if (local.get(time)?.of !== time.dateTime) local.set(time, { of: time.dateTime, words: zone.format(moment) });
+        if (local.get(time)?.of !== time.dateTime) local.set(time, { of: time.dateTime, words: (time.dataset.seconds === undefined ? zone : seconds).format(moment) });
         says(time, local.get(time).words);
       }
     }
@@ -61,8 +62,17 @@
     let heard = 0;
     let again = 0;
     let missed = false;
+    // Nothing changes under a pointer that is on its way to a row, or to a button of the form for several rows.
+    const STILL = 2000;
+    let moved = 0;
+    let later = 0;
+    const moves = (event) => { if (event.target instanceof Element && event.target.closest("[data-rows], #several")) moved = Date.now(); };
+    for (const name of ["pointermove", "pointerdown"]) document.addEventListener(name, moves, { passive: true });
     const news = () => {
+      clearTimeout(later);
+      const still = moved + STILL - Date.now();
       if (document.hidden) missed = true;
+      else if (still > 0) later = setTimeout(news, still);
       else window.htmx.trigger(document.body, "news");
     };
     const hears = (name, does) => stream.addEventListener(name, () => { heard = Date.now(); does(); });
@@ -102,6 +112,24 @@
     });
   };
 
+  // A row that leaves its list stays where it was, until the page is opened again: what is below it does not move up. Where others come
+  // in at the same time, a full page pushed it off its end.
+  const stays = (records) => {
+    const came = new Set(records.filter((record) => record.addedNodes.length > 0).map((record) => record.target));
+    for (const { target, removedNodes, nextSibling } of records) {
+      if (!target.matches?.("[data-rows]") || !target.isConnected || came.has(target)) continue;
+      for (const row of removedNodes) {
+        if (!(row instanceof HTMLTableRowElement) || row.isConnected) continue;
+        const cell = row.cells[row.cells.length - 1];
+        if (!row.classList.contains("gone") && cell) cell.append(" (no longer in this list)");
+        row.classList.add("gone");
+        row.removeAttribute("id");
+        for (const box of row.querySelectorAll("input")) { box.checked = false; box.disabled = true; }
+        target.insertBefore(row, nextSibling?.parentNode === target ? nextSibling : null);
+      }
+    }
+  };
+
   // What is typed as a time, and today, are meant where somebody is: the server knows it by this.
   const tellZone = () => {
     const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -121,7 +149,7 @@
       form.addEventListener("input", () => needed(form));
     }
     // A live update brings times as the server says them: they are said anew before anybody sees that.
-    new MutationObserver(() => times(document)).observe(document.body, { childList: true, characterData: true, subtree: true });
+    new MutationObserver((records) => { stays(records); times(document); }).observe(document.body, { childList: true, characterData: true, subtree: true });
     if (window.matchMedia("(max-width: 991px)").matches) document.querySelector("details.ways")?.removeAttribute("open");
     live();
   };

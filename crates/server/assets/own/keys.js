@@ -4,7 +4,7 @@
   const OFF = "brevet-keys-off";
   const off = () => { try { return localStorage.getItem(OFF) !== null; } catch { return false; } };
   const types = (at) => at.isContentEditable || at.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
-  const rows = () => [...document.querySelectorAll("[data-rows] > tr")].filter((row) => row.querySelector("a[href]"));
+  const rows = () => [...document.querySelectorAll("[data-rows] > tr:not(.gone)")].filter((row) => row.querySelector("a[href]"));
 
   const step = (by) => {
     const all = rows();

@@ -30,6 +30,14 @@ pub fn when(moment: &Timestamp, _: &dyn askama::Values) -> askama::Result<Safe<S
     Ok(Safe(format!("<time datetime=\"{exact}\" title=\"{exact}\">{shown} UTC</time>")))
 }
 
+/// A moment with its seconds, as a log has it.
+#[askama::filter_fn]
+pub fn exactly(moment: &Timestamp, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
+    let exact = moment.to_string();
+    let shown = exact.get(..19).unwrap_or(&exact).replace('T', " ");
+    Ok(Safe(format!("<time datetime=\"{exact}\" title=\"{exact}\" data-seconds=\"\">{shown} UTC</time>")))
+}
+
 /// How long until a moment, counted down by the script; without it, the moment.
 #[askama::filter_fn]
 pub fn until(moment: &Timestamp, _: &dyn askama::Values) -> askama::Result<Safe<String>> {

@@ -5,6 +5,7 @@
 
 mod assets;
 mod chart;
+mod download;
 mod failed;
 pub(crate) mod filters;
 mod live;
@@ -39,6 +40,7 @@ pub fn routes(app: &App, inside: Router) -> Router<App> {
     Router::new()
         .route("/", get(overview::overview))
         .route("/live", get(live::live))
+        .route("/download/{*list}", get(download::download))
         .route("/theme", post(theme::choose))
         .route("/token", post(token::make))
         .merge(crate::requests::pages::pages())

@@ -213,3 +213,84 @@ async fn every_lists_page_offers_its_orders_and_keeps_the_one_that_was_chosen() 
     let wrong = owner.text("/computers?sort=nothing").await;
     assert!(wrong.contains("sort must be one of name, state"), "{wrong}");
 }
+
+/// What a download gives, by lines.
+async fn downloaded(owner: &Signed<'_>, path: &str) -> Vec<String> {
+    owner.text(path).await.split("\r\n").filter(|line| !line.is_empty()).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_is_downloaded_exactly_as_it_is_chosen() {
+    let (server, policy) = filled().await;
+    let owner = Signed::owner(&server).await;
+    let of_policy = format!("policies/{policy}/computers");
+    for (page, route) in [
+        ("computers", "computers"),
+        ("requests", "requests"),
+        ("access", "grants"),
+        ("break-glass", "break-glass"),
+        ("applications", "applications"),
+        ("policies", "policies"),
+        ("groups", "groups"),
+        ("lists", "lists"),
+        ("settings/autonomous", "autonomous"),
+        ("enrolment-tokens", "enrolment-tokens"),
+        ("settings/people", "persons"),
+        ("settings/tokens", "tokens"),
+        ("settings/notifications", "notification-targets"),
+        ("settings/notifications/words", "notification-templates"),
+        ("settings/notifications/log", "notifications"),
+        ("settings/retention", "holds"),
+        (of_policy.as_str(), of_policy.as_str()),
+    ] {
+        assert!(owner.text(&format!("/{page}")).await.contains(&format!("href=\"/download/{page}")), "{page}");
+        let lines = downloaded(&owner, &format!("/download/{page}")).await;
+        let listed = walked(&server, &format!("/{route}"), None).await;
+        assert_eq!(lines.len(), listed.len() + 1, "{page}: {lines:?}");
+        // Each column is one that the route gives, for some of it at least where that is not seldom.
+        let seldom = [
+            "closed",
+            "grant",
+            "ticket",
+            "ended",
+            "reviewed by",
+            "error",
+            "changed",
+            "released",
+            "users",
+            "field",
+            "why",
+            "last used",
+            "operating system",
+            "kernel",
+            "broker",
+            "groups",
+            "reason",
+            "first used",
+        ];
+        for (place, heading) in lines[0].split(',').enumerate() {
+            let some = lines[1..].iter().any(|line| line.split(',').nth(place).is_some_and(|cell| !cell.is_empty()));
+            assert!(some || seldom.contains(&heading), "{page}: nothing under {heading}: {lines:?}");
+        }
+    }
+    let lines = downloaded(&owner, "/download/requests?state=pending&user=alice&sort=-computer").await;
+    let listed = server.owner.read("/requests?state=pending&user=alice&sort=-computer").await.ok();
+    let codes: Vec<&str> = listed["items"].as_array().unwrap().iter().map(|item| item["code"].as_str().unwrap()).collect();
+    assert!(codes.len() >= 2, "{listed}");
+    assert_eq!(lines[1..].iter().map(|line| line.split(',').nth(1).unwrap()).collect::<Vec<_>>(), codes);
+    assert_eq!(downloaded(&owner, "/download/computers?state=silent").await.len(), 1);
+    server.owner.post("/groups", json!({ "name": "=1+1", "computers": ["web-1"] })).await.ok();
+    assert!(owner.text("/download/groups").await.contains("\"'=1+1\""), "no formula");
+    // As whoever is signed in, and nothing that is no list.
+    server.person("aude", &["auditor"], false).await;
+    let aude = Signed::person(&server, "aude").await;
+    let own = aude.text("/download/settings/tokens").await;
+    assert!(!own.contains(",owner,"), "{own}");
+    for none in ["/download/events", "/download/requests/x", "/download/policies/none/computers"] {
+        assert_eq!(owner.get(none).await.status, reqwest::StatusCode::NOT_FOUND, "{none}");
+    }
+    assert_eq!(
+        server.http.get(format!("{}/download/computers", server.url)).send().await.unwrap().status(),
+        reqwest::StatusCode::UNAUTHORIZED
+    );
+}
