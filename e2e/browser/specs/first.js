@@ -50,7 +50,7 @@ applications = [{ file = "/usr/bin/id" }]
 test("a request's page and the list, without anything that axe finds", async () => {
   await page.goto(`${stage.server}/requests`);
   await accessible(page);
-  await page.getByRole("table").getByRole("link").first().click();
+  await page.locator("[data-rows]").getByRole("link").first().click();
   await page.getByRole("heading", { name: "What would run" }).waitFor();
   await accessible(page);
   await page.getByLabel("For at most").fill("5m");

@@ -112,22 +112,57 @@
     });
   };
 
-  // A row that leaves its list stays where it was, until the page is opened again: what is below it does not move up. Where others come
-  // in at the same time, a full page pushed it off its end.
+  // A row that leaves its list stays where it was, until the page is opened again: what is below it does not move up. Where the
+  // list has as many as before, one that came pushed it off the end of a full page.
+  const before = new WeakMap();
+  const remember = () => { for (const rows of document.querySelectorAll("[data-rows]")) before.set(rows, [...rows.rows]); };
   const stays = (records) => {
-    const came = new Set(records.filter((record) => record.addedNodes.length > 0).map((record) => record.target));
-    for (const { target, removedNodes, nextSibling } of records) {
-      if (!target.matches?.("[data-rows]") || !target.isConnected || came.has(target)) continue;
-      for (const row of removedNodes) {
-        if (!(row instanceof HTMLTableRowElement) || row.isConnected) continue;
-        const cell = row.cells[row.cells.length - 1];
-        if (!row.classList.contains("gone") && cell) cell.append(" (no longer in this list)");
+    const went = new Set(records.filter((record) => record.removedNodes.length > 0).map((record) => record.target));
+    for (const rows of went) {
+      const known = before.get(rows);
+      if (!known || !rows.isConnected) continue;
+      const fewer = rows.rows.length < known.filter((row) => !row.classList.contains("gone")).length;
+      for (const [place, row] of known.entries()) {
+        if (row.isConnected || !(fewer || row.classList.contains("gone"))) continue;
+        if (row.id && document.getElementById(row.id)) continue;
+        if (!row.classList.contains("gone")) {
+          // Said to who cannot see it, without a line more.
+          const said = document.createElement("span");
+          said.className = "visually-hidden";
+          said.textContent = " (no longer in this list)";
+          row.cells[0]?.append(said);
+          row.title = "no longer in this list";
+        }
         row.classList.add("gone");
         row.removeAttribute("id");
         for (const box of row.querySelectorAll("input")) { box.checked = false; box.disabled = true; }
-        target.insertBefore(row, nextSibling?.parentNode === target ? nextSibling : null);
+        rows.insertBefore(row, known.slice(place + 1).find((next) => next.parentNode === rows) ?? null);
       }
     }
+    remember();
+  };
+
+  // The columns of a live list keep their widths, whatever comes into them: a longer word in a new row wraps there, and moves no other.
+  let widths = new WeakMap();
+  const holds = () => {
+    for (const rows of document.querySelectorAll("[data-rows]")) {
+      const table = rows.closest("table");
+      const cells = [...(table.tHead?.rows[0]?.cells ?? [])];
+      const stacked = cells.length === 0 || cells[0].offsetWidth === 0;
+      if (stacked) continue;
+      if (widths.get(table)?.length !== cells.length) widths.set(table, cells.map((cell) => cell.offsetWidth));
+      table.style.tableLayout = "fixed";
+      widths.get(table).forEach((width, at) => { cells[at].style.width = `${width}px`; });
+    }
+  };
+  const loosens = () => {
+    for (const rows of document.querySelectorAll("[data-rows]")) {
+      const table = rows.closest("table");
+      table.style.tableLayout = "";
+      for (const cell of table.tHead?.rows[0]?.cells ?? []) cell.style.width = "";
+    }
+    widths = new WeakMap();
+    holds();
   };
 
   // What is typed as a time, and today, are meant where somebody is: the server knows it by this.
@@ -139,6 +174,9 @@
   const start = () => {
     tellZone();
     times(document);
+    remember();
+    holds();
+    window.addEventListener("resize", loosens);
     setInterval(() => times(document), 1000);
     document.addEventListener("change", sends);
     document.addEventListener("click", copies);
@@ -149,7 +187,7 @@
       form.addEventListener("input", () => needed(form));
     }
     // A live update brings times as the server says them: they are said anew before anybody sees that.
-    new MutationObserver((records) => { stays(records); times(document); }).observe(document.body, { childList: true, characterData: true, subtree: true });
+    new MutationObserver((records) => { stays(records); times(document); holds(); }).observe(document.body, { childList: true, characterData: true, subtree: true });
     if (window.matchMedia("(max-width: 991px)").matches) document.querySelector("details.ways")?.removeAttribute("open");
     live();
   };

@@ -180,6 +180,9 @@ async fn an_event_stands_among_its_neighbours_and_a_redacted_one_says_so() {
     let owner = Signed::owner(&server).await;
     let created = event_of(&server, &format!("request={id}&kind=request.created")).await;
     let text = owner.text(&format!("/events/{created}")).await;
+    // From the event to its application, where a rule of it begins.
+    let application = text.split("href=\"/applications/").nth(1).expect(&text).split('"').next().unwrap();
+    assert!(owner.text(&format!("/applications/{application}")).await.contains("/policies/new?applications.rows=1"), "{application}");
     is_harmless(&text);
     assert!(text.contains("command ▸ arguments") && text.contains("reason &#60;script&#62;"), "{text}");
     assert!(text.contains(&format!("href=\"/requests/{id}\"")) && text.contains("request.declined</a>") && text.contains(", this one"));

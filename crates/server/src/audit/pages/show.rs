@@ -6,9 +6,12 @@ use askama::Template;
 use axum::response::Response;
 use brevet_api::rest::Page;
 use brevet_api::rest::event::Event;
+use brevet_core::application::Facts;
+use serde::Deserialize as _;
 
 use super::readable::{Field, fields};
 use crate::access::Action;
+use crate::applications::seen;
 use crate::console::{Place, Shell, Visitor, filters, page, part, query};
 use crate::http::extract::Path;
 use crate::http::failure::Outcome;
@@ -98,6 +101,12 @@ fn leads(visitor: &Visitor, it: &Event) -> Vec<(&'static str, String, String)> {
     lead("Session", Action::ReadSessions, "sessions", it.session.as_ref().map(ToString::to_string), None);
     lead("Policy", Action::ReadPolicy, "policies", it.policy.as_ref().map(ToString::to_string), it.policy_name.as_deref());
     lead("Computer", Action::ReadComputers, "computers", it.computer.as_ref().map(ToString::to_string), it.computer_name.as_deref());
+    // From its page a policy or a list entry begins with it filled in.
+    let facts = ["/command/application", "/application"].iter().find_map(|place| it.body.pointer(place));
+    let facts = facts.and_then(|facts| Facts::deserialize(facts).ok());
+    let application = facts.and_then(|facts| Some((seen::id(&facts).ok()?, facts.path.to_string())));
+    let (id, path) = application.unzip();
+    lead("Application", Action::ReadEvents, "applications", id, path.as_deref());
     lead("Person", Action::ReadPersons, "settings/people", it.person.as_ref().map(ToString::to_string), None);
     leads
 }
