@@ -25,7 +25,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/break-glass",
             read,
-            doc("Access that was opened without approval, newest first")
+            doc("Access that was opened without approval")
                 .answer::<BreakGlass>(200)
                 .page(&[])
                 .sorted_by(SORTED, "-opened")

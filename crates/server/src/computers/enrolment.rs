@@ -40,11 +40,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/enrolment-tokens",
             Action::ReadEnrolment,
-            doc("Enrolment tokens, newest first")
-                .answer::<EnrolmentToken>(200)
-                .page(&[])
-                .sorted_by(SORTED, "-created")
-                .filters::<NamedQuery>(),
+            doc("Enrolment tokens").answer::<EnrolmentToken>(200).page(&[]).sorted_by(SORTED, "-created").filters::<NamedQuery>(),
             list,
         )
         .on(

@@ -29,7 +29,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/computers",
             Action::ReadComputers,
-            doc("Computers, by name").answer::<Computer>(200).page(&[]).sorted_by(SORTED, "name").filters::<ComputerQuery>(),
+            doc("Computers").answer::<Computer>(200).page(&[]).sorted_by(SORTED, "name").filters::<ComputerQuery>(),
             list,
         )
         .on(Method::GET, one, Action::ReadComputers, doc("One computer, with its policies").answer::<Computer>(200).tagged(), one_computer)

@@ -25,12 +25,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/grants",
             Action::ReadGrants,
-            doc("Grants, newest first")
-                .answer::<GrantItem>(200)
-                .page(&[])
-                .sorted_by(SORTED, "-created")
-                .filters::<GrantQuery>()
-                .fails(&[Code::NotFound]),
+            doc("Grants").answer::<GrantItem>(200).page(&[]).sorted_by(SORTED, "-created").filters::<GrantQuery>().fails(&[Code::NotFound]),
             list,
         )
         .on(Method::GET, "/grants/{id}", Action::ReadGrants, doc("One grant").answer::<GrantItem>(200), show)

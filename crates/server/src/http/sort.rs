@@ -23,7 +23,7 @@ pub struct Chosen {
     pub descending: bool,
 }
 
-/// Which order was asked for, or the usual one: the first name as it stands in `usual`.
+/// Which order was asked for; the usual one, said as a query would, where none was.
 ///
 /// # Errors
 /// `malformed` where the list does not know it.

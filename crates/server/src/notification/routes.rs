@@ -34,11 +34,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/notification-targets",
             read,
-            doc("Where notifications go, by name")
-                .answer::<Target>(200)
-                .page(&[])
-                .sorted_by(TARGETS_SORTED, "name")
-                .filters::<NamedQuery>(),
+            doc("Where notifications go").answer::<Target>(200).page(&[]).sorted_by(TARGETS_SORTED, "name").filters::<NamedQuery>(),
             list,
         )
         .on(
@@ -82,7 +78,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/notifications",
             read,
-            doc("What was sent and what waits, newest first")
+            doc("What was sent and what waits")
                 .answer::<Notification>(200)
                 .page(&[])
                 .sorted_by(SORTED, "-created")

@@ -54,11 +54,7 @@ pub fn routes(table: Routes) -> Routes {
             Method::GET,
             "/policies",
             Action::ReadPolicy,
-            doc("All of them, by name")
-                .answer_named(200, "StoredPolicy")
-                .page(&[])
-                .sorted_by(routes::SORTED, "name")
-                .filters::<PolicyQuery>(),
+            doc("All of them").answer_named(200, "StoredPolicy").page(&[]).sorted_by(routes::SORTED, "name").filters::<PolicyQuery>(),
             list,
         )
         .with(kept::<Policy>)

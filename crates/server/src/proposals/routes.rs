@@ -25,7 +25,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/proposals",
             Action::ReadProposals,
-            doc("Changes that wait for a second person, and what became of others; newest first")
+            doc("Changes that wait for a second person, and what became of others")
                 .answer::<Proposal>(200)
                 .page(&[])
                 .sorted_by(SORTED, "-created")

@@ -24,7 +24,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/requests",
             Action::ReadRequests,
-            doc("Requests, newest first unless `order` says otherwise")
+            doc("Requests")
                 .answer::<RequestItem>(200)
                 .page(&[])
                 .sorted_by(SORTED, "-created")

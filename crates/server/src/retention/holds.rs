@@ -43,7 +43,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/holds",
             Action::ReadHolds,
-            doc("Legal holds, newest first").answer::<Hold>(200).page(&[]).sorted_by(SORTED, "-created").filters::<HoldQuery>(),
+            doc("Legal holds").answer::<Hold>(200).page(&[]).sorted_by(SORTED, "-created").filters::<HoldQuery>(),
             list,
         )
         .on(

@@ -26,7 +26,7 @@ pub fn routes(routes: Routes) -> Routes {
             Method::GET,
             "/sessions",
             Action::ReadSessions,
-            doc("Sessions, newest first")
+            doc("Sessions")
                 .answer::<SessionItem>(200)
                 .page(&[])
                 .sorted_by(SORTED, "-started")

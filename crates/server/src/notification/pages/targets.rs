@@ -17,7 +17,7 @@ use crate::settings::pages::{Section, Tab, tabs};
 /// What the list can be ordered by.
 const ORDERS: &[By] = &[By::text("name", "Name"), By::text("kind", "Way")];
 
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Chosen {
     name: String,
