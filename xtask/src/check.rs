@@ -55,6 +55,7 @@ pub fn run() -> Result<()> {
     let mut wrong = rules(root)?;
     wrong.extend(broker_links(root)?);
     wrong.extend(purity(root)?);
+    wrong.extend(only_known_unsafe(root)?);
     wrong.extend(sizes(root)?);
     if wrong.is_empty() {
         println!("rules, dependencies of the broker, purity of core and sizes: all hold");
@@ -151,6 +152,19 @@ fn purity(root: &Path) -> Result<Vec<String>> {
             for word in forbidden.iter().filter(|w| line.contains(**w)) {
                 wrong.push(format!("rule 1: {}:{}: {word}", file.display(), number + 1));
             }
+        }
+    }
+    Ok(wrong)
+}
+
+/// Rule 1: who may say `unsafe`. The others take the workspace's lints, which deny it.
+fn only_known_unsafe(root: &Path) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(root.join("crates"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let manifest = fs::read_to_string(root.join("crates").join(&name).join("Cargo.toml")).with_context(|| name.clone())?;
+        if !["sys", "early"].contains(&name.as_str()) && !manifest.contains("[lints]\nworkspace = true") {
+            wrong.push(format!("rule 1: crates/{name} does not take the workspace's lints, which deny unsafe"));
         }
     }
     Ok(wrong)

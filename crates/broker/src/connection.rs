@@ -153,13 +153,12 @@ impl Connection {
         self.send(tell, &[])
     }
 
-    /// As `tell`, without waiting: false where the client has not read what it was told before. Nothing can be told to it then.
+    /// Tells an encoded message without waiting: false where the client has not read what it was told before. Nothing can be told to it then.
     ///
     /// # Errors
     /// When it is gone.
-    pub fn tell_now(&self, tell: &Tell) -> Result<bool, ConnectionError> {
-        let bytes = frame::encode_control(tell)?;
-        let sent = fdpass::send_now(self.stream.as_fd(), &bytes)?;
+    pub fn tell_now(&self, bytes: &[u8]) -> Result<bool, ConnectionError> {
+        let sent = fdpass::send_now(self.stream.as_fd(), bytes)?;
         Ok(sent == Some(bytes.len()))
     }
 

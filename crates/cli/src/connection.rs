@@ -34,8 +34,19 @@ impl Connection {
     /// Connects to the broker's socket and checks that it is root's: the socket file, and who listens.
     pub fn open() -> Result<Self, Failure> {
         let socket = std::env::var_os("BREVET_SOCKET").filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_SOCKET.into());
-        let stream = connect(&socket)?;
-        Ok(Self { stream, incoming: Vec::new(), descriptors: VecDeque::new(), outgoing: Vec::new(), closed: false, deaf: false })
+        Ok(Self::over(connect(&socket)?, Vec::new()))
+    }
+
+    /// The connection on which the question of a plain `run` has gone already, before `main` (the crate `brevet-early`).
+    pub fn asked_early() -> Result<Option<Self>, Failure> {
+        let Some((number, read)) = brevet_early::connection() else { return Ok(None) };
+        let stream = UnixStream::from(fdpass::inherited(number)?);
+        stream.set_nonblocking(true).map_err(Failure::Send)?;
+        Ok(Some(Self::over(stream, read.to_vec())))
+    }
+
+    fn over(stream: UnixStream, incoming: Vec<u8>) -> Self {
+        Self { stream, incoming, descriptors: VecDeque::new(), outgoing: Vec::new(), closed: false, deaf: false }
     }
 
     /// Sends the first frame with its descriptors in one call, and goes on without blocking.

@@ -1,6 +1,8 @@
 //! `brevet run`: asks the broker, answers what it wants to know, waits, and follows the session to its end.
 
 mod authenticate;
+#[cfg(test)]
+mod early;
 mod question;
 mod relay;
 mod waiting;
@@ -18,6 +20,7 @@ use brevet_core::request::RequestState;
 use brevet_sys::poll::{self, Interest};
 use brevet_sys::signal::{self, SignalFd};
 use brevet_sys::{client, pty};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -50,14 +53,11 @@ enum Step {
 
 /// Runs a command; the exit status.
 pub fn run(options: &RunOptions) -> Result<u8, Failure> {
-    let mut connection = Connection::open()?;
     let terminal = Terminal::open();
-    let directory = working_directory()?;
-    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
-    // A closed one of the three has become /dev/null before `main`.
-    let descriptors = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), directory.as_fd()];
-    connection.ask(&Ask::Run(Box::new(message(options, terminal.is_some()))), &descriptors)?;
-    drop(directory);
+    let connection = match Connection::asked_early()? {
+        Some(connection) => connection,
+        None => ask(options, terminal.is_some())?,
+    };
     // Only now: until here a broker that hangs must not keep Ctrl-C from ending us.
     let signals = SignalFd::new(&SIGNALS)?;
     let mut talk = Talk {
@@ -76,18 +76,38 @@ pub fn run(options: &RunOptions) -> Result<u8, Failure> {
     outcome
 }
 
+/// Connects and asks.
+fn ask(options: &RunOptions, interactive: bool) -> Result<Connection, Failure> {
+    let mut connection = Connection::open()?;
+    let directory = working_directory()?;
+    let (stdin, stdout, stderr) = (io::stdin(), io::stdout(), io::stderr());
+    // A closed one of the three has become /dev/null before `main`.
+    let descriptors = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd(), directory.as_fd()];
+    connection.ask(&Ask::Run(Box::new(message(options, interactive))), &descriptors)?;
+    Ok(connection)
+}
+
 /// The message, without the descriptors.
 pub fn message(options: &RunOptions, interactive: bool) -> Run {
+    message_of(options, std::env::vars_os(), interactive, window())
+}
+
+fn message_of(
+    options: &RunOptions,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+    interactive: bool,
+    window: Option<Window>,
+) -> Run {
     Run {
         command: options.command.clone(),
-        environment: environment::candidates(std::env::vars_os()),
+        environment: environment::candidates(variables),
         target_user: options.target_user.clone(),
         reason: options.reason.clone(),
         duration: options.duration,
         ticket: options.ticket.clone(),
         no_wait: options.no_wait,
         interactive,
-        window: window(),
+        window,
     }
 }
 

@@ -4,8 +4,10 @@ use crate::clone;
 use crate::error::{Doing, Error, Result, check};
 use crate::exec::Child;
 use std::ffi::{CString, OsStr, OsString};
+use std::io::Read as _;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt as _;
 
 /// Which side of a fork this is.
 #[derive(Debug)]
@@ -22,8 +24,9 @@ pub enum Fork {
 /// # Errors
 /// As the kernel says, or when there is another thread.
 pub fn fork_into_namespaces(cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
-    let threads = std::fs::read_dir("/proc/self/task").doing("count our threads")?.count();
-    if threads != 1 {
+    // A directory has two links and one for each below it, here one for each thread.
+    let links = std::fs::metadata("/proc/self/task").doing("count our threads")?.nlink();
+    if links != 3 {
         return Err(Error::other("make namespaces", "the process has more than one thread"));
     }
     let flags = u64::try_from(libc::CLONE_NEWPID | libc::CLONE_NEWNS).unwrap_or(0);
@@ -77,7 +80,10 @@ pub fn unmount(place: &OsStr) -> Result<()> {
 /// # Errors
 /// When `/proc` cannot be read.
 pub fn proc_mounts() -> Result<Vec<OsString>> {
-    std::fs::read("/proc/self/mountinfo").map(|text| mounts_of_type(&text, b"proc")).doing("read the list of mounts")
+    // WHY room at once: each read of a list that has no length costs as much as the whole of it.
+    let mut text = Vec::with_capacity(64 << 10);
+    let read = std::fs::File::open("/proc/self/mountinfo").and_then(|mut file| file.read_to_end(&mut text));
+    read.map(|_| mounts_of_type(&text, b"proc")).doing("read the list of mounts")
 }
 
 fn mounts_of_type(mountinfo: &[u8], kind: &[u8]) -> Vec<OsString> {
@@ -115,6 +121,13 @@ fn unescape(field: &[u8]) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_has_another_thread_makes_no_namespaces() {
+        // The test runner has threads of its own.
+        let refused = fork_into_namespaces(None).unwrap_err();
+        assert!(refused.to_string().contains("make namespaces") && refused.source.to_string().contains("more than one thread"), "{refused}");
+    }
 
     #[test]
     fn proc_mounts_are_found_with_optional_fields_and_odd_names() {

@@ -8,15 +8,15 @@ use brevet_e2e::{program, wait};
 
 use super::Stage;
 
-/// Ten, of every kind of rule. `true` is allowed at once; with the argument `namespace` in a pid namespace of its own.
+/// Ten, of every kind of rule. `true` is allowed at once; its copy likewise, in a pid namespace of its own.
 pub fn apply_ten(stage: &Stage) -> Result<()> {
     let user = &stage.user.name;
     let tools = stage.brevet.tools.display();
     let mut text = String::new();
-    for (name, arguments, containment) in [("True", "[]", "cgroup"), ("True alone", "[\"namespace\"]", "pid_namespace")] {
+    for (name, file, containment) in [("True", "/usr/bin/true".to_owned(), "cgroup"), ("True alone", format!("{tools}/true"), "pid_namespace")] {
         write!(
             text,
-            "[[policy]]\nname = \"{name}\"\nusers = [\"{user}\"]\ncomputers = \"all\"\nmode = \"automatic\"\nauthentication = \"none\"\napplications = [{{ file = \"/usr/bin/true\", arguments = {arguments} }}]\nelevation = {{ containment = \"{containment}\" }}\n"
+            "[[policy]]\nname = \"{name}\"\nusers = [\"{user}\"]\ncomputers = \"all\"\nmode = \"automatic\"\nauthentication = \"none\"\napplications = [{{ file = \"{file}\", arguments = [] }}]\nelevation = {{ containment = \"{containment}\" }}\n"
         )?;
     }
     write!(

@@ -75,11 +75,12 @@ fn loops(stage: &Stage, peers: &Configured) -> Result<Vec<Samples>> {
 
 fn contenders(stage: &Stage, peers: &Configured) -> Vec<(String, Vec<String>)> {
     let brevet = stage.brevet.bin.join("brevet").to_string_lossy().into_owned();
-    let run =
-        |arguments: &[&str]| [&[brevet.as_str(), "run", "--", "/bin/true"], arguments].concat().iter().map(|a| (*a).to_owned()).collect();
+    let run = |program: &str| [brevet.as_str(), "run", "--", program].iter().map(|a| (*a).to_owned()).collect();
+    // The same program by another name, for another policy: with an argument it would have more to do than where it is compared with.
+    let copy = stage.brevet.tools.join("true").to_string_lossy().into_owned();
     let version = vec![brevet.clone(), "--version".into()];
     let ours: [(&str, Vec<String>); 4] =
-        [("true", vec!["/bin/true".into()]), (OURS, run(&[])), (ALONE, run(&["namespace"])), (CLIENT, version)];
+        [("true", vec!["/bin/true".into()]), (OURS, run("/bin/true")), (ALONE, run(&copy)), (CLIENT, version)];
     ours.iter().chain(&peers.commands).map(|(name, command)| ((*name).to_owned(), command.clone())).collect()
 }
 

@@ -4,6 +4,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use brevet_api::broker::{Ended, Started, Tell};
+use brevet_api::frame;
 use brevet_core::decide::{By, Decision, Elevate};
 use brevet_core::grant::GrantState;
 use brevet_core::id::{GrantId, SessionId};
@@ -86,6 +87,15 @@ impl Attempt<'_> {
         let supervisor = self.supervisor(&right, self.begin(&spec, standard)?)?;
         let still = self.broker.examiner.is_still(&self.examined);
         let ends = Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(right.deadline.at.saturating_sub(now.boot.millis)));
+        let started = Started {
+            session: session.clone(),
+            grant: right.grant.clone(),
+            terminal: standard.on(),
+            ends,
+            ends_in_millis: right.deadline.at.saturating_sub(now.boot.millis),
+        };
+        let started =
+            frame::encode_control(&Tell::Started(started)).map_err(|error| Refusal::new("start", crate::chain(&error)))?;
         {
             let mut ledger = self.broker.ledger();
             let again = self.right(&mut ledger, Some(&right))?;
@@ -110,20 +120,13 @@ impl Attempt<'_> {
                 Err(error) => return Err(self.not_prepared(&right, &session, &error)),
             },
         };
-        let started = Started {
-            session: session.clone(),
-            grant: right.grant.clone(),
-            terminal: standard.on(),
-            ends,
-            ends_in_millis: right.deadline.at.saturating_sub(now.boot.millis),
-        };
         // INVARIANT: from this last look on nobody is waited for until the program is told to go, the client least of all.
         if let Some(why) = self.taken_back(&right) {
             drop(prepared);
             return Err(self.never_began(&right, &session, &why));
         }
         // A client that is gone by now has its program started all the same: it is on record.
-        if let Ok(false) = self.connection.tell_now(&Tell::Started(started)) {
+        if let Ok(false) = self.connection.tell_now(&started) {
             drop(prepared);
             drop(self.connection.stream.shutdown(std::net::Shutdown::Both));
             drop(self.never_began(&right, &session, "the client did not read what it was told"));

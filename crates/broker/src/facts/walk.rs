@@ -258,10 +258,13 @@ impl<'a> Walk<'a> {
         if metadata.uid() != 0 {
             return Verdict::Others(format!("{} belongs to user {}", called(), metadata.uid()));
         }
-        match open::has_access_list(fd) {
-            Ok(false) => {}
-            Ok(true) => return Verdict::Others(format!("{} has an access list", called())),
-            Err(error) => return Verdict::Unknown(format!("{}: {error}", called())),
+        // Where there is an access list, the mode's bits for the group are its mask: without theirs, nobody may write by it (acl(5)).
+        if metadata.mode() & 0o022 != 0 {
+            match open::has_access_list(fd) {
+                Ok(false) => {}
+                Ok(true) => return Verdict::Others(format!("{} has an access list", called())),
+                Err(error) => return Verdict::Unknown(format!("{}: {error}", called())),
+            }
         }
         let mount = self.judge_mount(fd, metadata.dev());
         if mount != Verdict::Roots {

@@ -4,6 +4,7 @@
 
 use super::pam_session::Loaded;
 use super::state::StateDirectory;
+use brevet_sys::clock;
 use std::io;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -13,6 +14,8 @@ use std::path::Path;
 pub(super) struct Ahead {
     /// The PAM service's modules.
     pub(super) pam: Option<Loaded>,
+    /// Which boot this is.
+    boot: Option<String>,
     place: Option<(StateDirectory, UnixListener)>,
 }
 
@@ -26,7 +29,15 @@ impl Ahead {
                 Err(error)
             }
         });
-        Self { pam: Loaded::load(service), place: place.ok() }
+        Self { pam: Loaded::load(service), boot: clock::boot_id().ok(), place: place.ok() }
+    }
+
+    /// Which boot this is.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read.
+    pub(super) fn boot(&mut self) -> brevet_sys::Result<String> {
+        self.boot.take().map_or_else(clock::boot_id, Ok)
     }
 
     /// The session's state directory, with its socket.

@@ -61,6 +61,7 @@ pub(super) struct Session {
     signals: SignalFd,
     timer: Timer,
     phase: Phase,
+    announced: bool,
     exit: Option<Exit>,
     ended: Option<Ended>,
     acknowledged: bool,
@@ -100,23 +101,32 @@ impl Session {
             signals,
             timer: Timer::new()?,
             phase: Phase::Running,
+            announced: false,
             exit: None,
             ended: None,
             acknowledged: false,
         };
         session.spec.warn_at_ms.sort_unstable();
-        session.report(&Report::Started(session.started.clone()));
-        // After the word that it runs; what cannot be written now only makes a later sweep see less.
-        if let Err(error) = session.state.write_identity(&session.identity) {
+        Ok(session)
+    }
+
+    /// Says once that it runs, and where. WHY not first of all: a program that has ended meanwhile has a person who waits for that.
+    fn announce(&mut self) {
+        if std::mem::replace(&mut self.announced, true) {
+            return;
+        }
+        self.report(&Report::Started(self.started.clone()));
+        // What cannot be written now only makes a later sweep see less.
+        if let Err(error) = self.state.write_identity(&self.identity) {
             crate::say("supervisor", &format!("cannot write the session's state: {error}"));
         }
-        Ok(session)
     }
 
     /// Until nothing of the session runs and its outcome is with the broker, or on disk for it.
     pub(super) fn run(mut self) -> Result<(), Error> {
         while self.ended.is_none() {
             self.reap()?;
+            self.announce();
             self.advance(clock::boottime_ms());
             if self.is_over(clock::boottime_ms()) {
                 self.finish();
@@ -198,6 +208,7 @@ impl Session {
         if self.exit.is_none() {
             self.exit = Some(exit);
             self.relay.ended(exit, self.ending().and_then(|reason| because(reason, self.spec.unheard)));
+            self.announce();
             self.report(&Report::Exited { exit });
         }
     }

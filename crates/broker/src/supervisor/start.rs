@@ -84,6 +84,9 @@ pub(super) struct Prepared {
     group: Group,
     pty: Option<Pty>,
     pam: Option<PamSession>,
+    boot: String,
+    /// Our own audit session.
+    own_audit: Option<u32>,
 }
 
 /// Who leads the session's processes.
@@ -131,13 +134,34 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>, mut ahead: A
             return Err(failure);
         }
     };
-    let mut prepared = Prepared { spec, descriptors, arguments, environment, state, listener, group, pty, pam: None };
+    let mut prepared = Prepared {
+        spec,
+        descriptors,
+        arguments,
+        environment,
+        state,
+        listener,
+        group,
+        pty,
+        pam: None,
+        boot: String::new(),
+        own_audit: None,
+    };
     // WHY here: what is elevated is the program, and its record is being written meanwhile. A session that comes to nothing is closed.
     match open_pam_session(&prepared.spec, ahead.pam.take()) {
         Ok(pam) => prepared.pam = pam,
         Err(failure) => {
             prepared.abandon();
             return Err(failure);
+        }
+    }
+    // After the PAM session, which may give us one.
+    prepared.own_audit = process::audit_session(process::own_pid());
+    match ahead.boot() {
+        Ok(boot) => prepared.boot = boot,
+        Err(error) => {
+            prepared.abandon();
+            return Err(error.into());
         }
     }
     Ok(prepared)
@@ -160,17 +184,6 @@ fn make(spec: &SessionSpec) -> Result<(Group, Option<Pty>), Failure> {
     let pty = pty.transpose()?;
     let group = Group::create(&spec.cgroup_parent.join(spec.session.as_str()))?;
     Ok((group, pty))
-}
-
-fn identity(spec: &SessionSpec) -> Result<Identity, Failure> {
-    Ok(Identity {
-        session: spec.session.clone(),
-        grant: spec.grant.clone(),
-        cgroup: spec.cgroup_parent.join(spec.session.as_str()),
-        boot: clock::boot_id()?,
-        supervisor: process::own_pid(),
-        audit_session: None,
-    })
 }
 
 fn tell_apart(spec: &SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Descriptors, Failure> {
@@ -299,9 +312,15 @@ impl Prepared {
             gate: go.map(|go| Gate { socket: go.broker.as_fd(), word: &go.word, until_ms: self.spec.deadline_ms }),
         };
         let (leader, pid, audit) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
-        let own = process::audit_session(process::own_pid());
-        let audit_session = audit.filter(|id| *id != process::NO_AUDIT_SESSION && own != Some(*id));
-        let identity = Identity { audit_session, ..identity(&self.spec)? };
+        let audit_session = audit.filter(|id| *id != process::NO_AUDIT_SESSION && self.own_audit != Some(*id));
+        let identity = Identity {
+            session: self.spec.session.clone(),
+            grant: self.spec.grant.clone(),
+            cgroup: self.group.path().to_owned(),
+            boot: self.boot.clone(),
+            supervisor: process::own_pid(),
+            audit_session,
+        };
         let started = Started { pid, cgroup: self.group.path().to_owned(), audit_session };
         Ok((leader, started, identity))
     }
