@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use brevet_api::agent::{Batch, JournalAnswer, Position};
+use brevet_api::agent::{Batch, JournalAnswer, Position, Processes};
 use brevet_api::frame::FrameError;
 use brevet_api::link::{Down, State, Up};
 use brevet_core::digest::Digest;
@@ -30,6 +30,7 @@ pub async fn carry(server: &Server, mut reader: Reader, mut writer: Writer) -> F
     let (down, mut outgoing) = mpsc::channel::<Down>(16);
     let (batches, incoming) = mpsc::channel::<Batch>(4);
     let (state, states) = watch::channel::<Option<State>>(None);
+    let (counted, counts) = watch::channel::<Option<Processes>>(None);
     let hello = Down::Hello { version: env!("CARGO_PKG_VERSION").into() };
     if let Err(error) = writer.send(&hello).await {
         return error;
@@ -39,6 +40,7 @@ pub async fn carry(server: &Server, mut reader: Reader, mut writer: Writer) -> F
             match reader.next().await {
                 Ok(Up::State(new)) => drop(state.send_replace(Some(new))),
                 Ok(Up::Journal(batch)) => drop(batches.send(batch).await),
+                Ok(Up::Processes(new)) => drop(counted.send_replace(Some(new))),
                 Err(error) => return error,
             }
         }
@@ -60,6 +62,7 @@ pub async fn carry(server: &Server, mut reader: Reader, mut writer: Writer) -> F
         () = documents.stream() => FrameError::Closed,
         () = missing.fetch_missing() => FrameError::Closed,
         () = journal(server, incoming, down) => FrameError::Closed,
+        () = processes(server, counts) => FrameError::Closed,
     }
 }
 
@@ -207,6 +210,29 @@ async fn journal(server: &Server, mut batches: mpsc::Receiver<Batch>, down: mpsc
         }
         if down.send(answer).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Tells how many processes sessions have: the newest counts only, and none of it is kept for later. Goes on until the broker is gone.
+async fn processes(server: &Server, mut counts: watch::Receiver<Option<Processes>>) {
+    let mut backoff = Backoff::for_server();
+    while counts.changed().await.is_ok() {
+        loop {
+            let Some(newest) = counts.borrow_and_update().clone() else { break };
+            match server.processes(&newest).await {
+                Ok(()) => break backoff.reset(),
+                Err(error) if error.is_unknown() => {
+                    // An earlier server, or one that was updated back: it may be another one after the next connection.
+                    tracing::debug!(target: "brevetd", "the server does not want to know how many processes run");
+                    return std::future::pending().await;
+                }
+                Err(error) => {
+                    // The journal's failures say the same, and of this nothing is lost.
+                    tracing::debug!(target: "brevetd", "the counts of processes were not delivered: {}", chain(&error));
+                    backoff.wait().await;
+                }
+            }
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use brevet_api::agent::{Batch, Claims, Documents, Enrol, Enrolled, JournalAnswer, Missing, Nonce, PROTOCOL, Position, VERSION_HEADER};
+use brevet_api::agent::{
+    Batch, Claims, Documents, Enrol, Enrolled, JournalAnswer, Missing, Nonce, PROTOCOL, Position, Processes, VERSION_HEADER,
+};
 use brevet_core::digest::Digest;
 use brevet_core::document::{Key, MAX_DOCUMENT, MAX_MANIFEST};
 use brevet_core::escape;
@@ -70,6 +72,12 @@ pub enum ServerError {
 impl ServerError {
     const fn is_unauthenticated(&self) -> bool {
         matches!(self, Self::Status { status: 401, .. })
+    }
+
+    /// Whether the server does not know what was asked of it: it is an earlier one.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Status { status: 404, .. })
     }
 
     /// Whether the server said that it does not accept us, rather than that something is wrong for now.
@@ -148,6 +156,15 @@ impl Server {
     /// When the server cannot be reached or refuses.
     pub async fn journal(&self, batch: &Batch) -> Result<JournalAnswer, ServerError> {
         self.post("/agent/v1/journal", batch, MAX_ENVELOPE).await
+    }
+
+    /// Tells how many processes sessions have.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, refuses, or does not know this (`is_unknown`).
+    pub async fn processes(&self, counted: &Processes) -> Result<(), ServerError> {
+        let request = || self.http.post(format!("{}/agent/v1/processes", self.url)).timeout(WHOLE_REQUEST).json(counted);
+        self.send(request).await.map(drop)
     }
 
     async fn post<B: Serialize, A: DeserializeOwned>(&self, path: &str, body: &B, limit: usize) -> Result<A, ServerError> {

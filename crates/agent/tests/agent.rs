@@ -5,12 +5,12 @@ mod fake;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
-use brevet_api::agent::JournalAnswer;
+use brevet_api::agent::{JournalAnswer, Processes};
 use brevet_api::config::{Identity, Server as ServerFile};
-use brevet_api::link::{Down, Up};
+use brevet_api::link::{Counted, Down, Up};
 use brevet_core::digest::Digest;
 use brevet_core::document::{Envelope, Kind, MOST_NAMED, Manifest, ManifestEntry, seal};
-use brevet_core::id::{Incarnation, PolicyId};
+use brevet_core::id::{Incarnation, PolicyId, SessionId};
 use brevet_core::time::Timestamp;
 use fake::{Broker, Daemon, Place, Server, batch, document, key, state, wait_for};
 
@@ -103,6 +103,23 @@ fn a_batch_is_delivered_and_its_acknowledgement_comes_down_and_expected_rewinds(
         other => panic!("{other:?}"),
     }
     assert_eq!(server.seen(|seen| seen.batches.clone()), vec![batch(), batch()]);
+}
+
+#[test]
+fn the_newest_counts_of_processes_are_told_and_a_server_that_does_not_know_them_is_left_in_peace() {
+    let (server, _place, broker, _daemon) = started();
+    let mut connection = broker.accept();
+    let counted = |processes| Processes { sessions: vec![Counted { session: SessionId::new(1, [1; 10]), processes }] };
+    connection.write(&Up::Processes(counted(2)));
+    wait_for("the counts", || server.seen(|seen| (seen.counted == [counted(2)]).then_some(())));
+    server.seen(|seen| seen.early = true);
+    connection.write(&Up::Processes(counted(3)));
+    wait_for("the counts", || server.seen(|seen| (seen.counted.len() == 2).then_some(())));
+    connection.write(&Up::Processes(counted(4)));
+    // The journal goes on, after which these would have been told.
+    connection.deliver();
+    connection.deliver();
+    assert_eq!(server.seen(|seen| seen.counted.clone()), [counted(2), counted(3)]);
 }
 
 #[test]

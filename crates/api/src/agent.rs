@@ -8,7 +8,7 @@ use brevet_core::document::{Envelope, PublicKey};
 use brevet_core::id::{ComputerId, Incarnation, InstanceId};
 use serde::{Deserialize, Serialize};
 
-pub use crate::link::Batch;
+pub use crate::link::{Batch, Processes};
 
 /// Version of this protocol, in the header `brevet-protocol`.
 pub const PROTOCOL: u32 = 1;
@@ -129,6 +129,9 @@ pub struct Documents {
     /// The documents.
     pub documents: Vec<Envelope>,
 }
+
+/// Most sessions in one `POST /agent/v1/processes` (body: `Processes`; answer: 204). A server that does not know it answers 404.
+pub const MOST_COUNTED: usize = 4096;
 
 /// Answer to `POST /agent/v1/journal` (body: `Batch`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

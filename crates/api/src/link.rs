@@ -4,7 +4,7 @@
 
 use brevet_core::digest::Digest;
 use brevet_core::document::{Envelope, PublicKey};
-use brevet_core::id::{ComputerId, Incarnation};
+use brevet_core::id::{ComputerId, Incarnation, SessionId};
 use brevet_core::journal::{Record, SignedHead};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,8 @@ pub enum Up {
     State(State),
     /// The next records, in order, at most 256 or 1 MiB; the next batch follows when these are acknowledged or after `Rewind`.
     Journal(Batch),
+    /// How many processes the running sessions have now, where that changed; looked at every few seconds while any runs.
+    Processes(Processes),
 }
 
 /// What the broker holds.
@@ -63,6 +65,24 @@ pub struct State {
     pub nonce: String,
     /// Key that signs the journal's heads.
     pub journal_key: PublicKey,
+}
+
+/// How many processes run where: an observation for people to look at. Nothing rests on it, and nothing proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Processes {
+    /// Each running session.
+    pub sessions: Vec<Counted>,
+}
+
+/// A session's processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counted {
+    /// Which.
+    pub session: SessionId,
+    /// How many are in its control group, a namespace's own init left out.
+    pub processes: u32,
 }
 
 /// Some records with the signed head after the last of them.

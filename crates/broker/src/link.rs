@@ -1,5 +1,7 @@
 //! `brevetd`'s connection: documents down, journal up. Nothing that it says is believed; documents carry signatures.
 
+mod counts;
+
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
@@ -15,6 +17,7 @@ use brevet_sys::poll::{self, Interest};
 use crate::broker::Broker;
 use crate::journal::JournalError;
 use crate::ledger::{Changed, Ledger, Link};
+use counts::Counts;
 
 /// How long `brevetd` may take to finish a frame, and to read one.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -74,6 +77,9 @@ struct Conversation<'a> {
     sent_at: Option<u64>,
     /// There is another that waits until enough time has passed.
     held: bool,
+    counts: Counts,
+    /// When anything last happened, in milliseconds of `CLOCK_BOOTTIME`.
+    active_at: u64,
 }
 
 impl<'a> Conversation<'a> {
@@ -82,15 +88,29 @@ impl<'a> Conversation<'a> {
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut ledger = broker.ledger();
         let sent = ledger.documents.position.acknowledged;
-        Ok(Self { broker, stream, changed: ledger.watch()?, greeted: false, sent, waiting: false, sent_at: None, held: false })
+        Ok(Self {
+            broker,
+            stream,
+            changed: ledger.watch()?,
+            greeted: false,
+            sent,
+            waiting: false,
+            sent_at: None,
+            held: false,
+            counts: Counts::default(),
+            active_at: clock::boottime_ms(),
+        })
     }
 
     fn run(mut self) -> Result<(), LinkError> {
         loop {
             let descriptors = [(self.stream.as_fd(), Interest::READ), (self.changed.reader.as_fd(), Interest::READ)];
-            let wait = if self.held { self.space_left().max(1) } else { FRESHEN_MS };
-            let ready = poll::wait(&descriptors, Some(wait))?;
-            let idle = !self.held && ready.iter().all(|ready| ready.is_empty());
+            let ready = poll::wait(&descriptors, Some(self.patience()))?;
+            let now = clock::boottime_ms();
+            let idle = ready.iter().all(|ready| ready.is_empty()) && now.saturating_sub(self.active_at) >= FRESHEN_MS;
+            if idle || ready.iter().any(|ready| !ready.is_empty()) {
+                self.active_at = now;
+            }
             let mut ready = ready.into_iter().map(poll::Ready::readable);
             let (from_agent, changed) = (ready.next().unwrap_or(false), ready.next().unwrap_or(false));
             if changed {
@@ -105,8 +125,21 @@ impl<'a> Conversation<'a> {
                     self.send_state()?;
                 }
                 self.push()?;
+                self.counts.wake(self.broker, now);
+                if let Some(counted) = self.counts.look(self.broker, now) {
+                    let mut stream = self.stream;
+                    frame::write_control(&mut stream, &Up::Processes(counted))?;
+                }
             }
         }
+    }
+
+    /// Milliseconds until something is due by itself.
+    fn patience(&self) -> u64 {
+        let now = clock::boottime_ms();
+        let fresh = FRESHEN_MS.saturating_sub(now.saturating_sub(self.active_at));
+        let held = self.held.then(|| self.space_left());
+        held.into_iter().chain(self.counts.due_in(now)).fold(fresh, u64::min).max(1)
     }
 
     fn take(&mut self, down: Down) -> Result<(), LinkError> {

@@ -96,6 +96,7 @@ fn describe(item: &SessionItem) -> String {
         ("session", item.id.to_string()),
         ("state", word(&item.state)),
         ("outcome", outcome(item.outcome.as_ref())),
+        ("processes", item.processes.map(|n| n.to_string()).unwrap_or_default()),
         ("processes ended", item.processes_ended.map(|n| n.to_string()).unwrap_or_default()),
         ("grant", item.grant.to_string()),
         ("computer", shown(&item.computer.name)),

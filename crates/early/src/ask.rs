@@ -43,7 +43,8 @@ fn socket<'a>(mut environment: impl Iterator<Item = &'a CStr>) -> &'a CStr {
 }
 
 fn has_terminal() -> bool {
-    call::openat2(c"/dev/tty", open::READ_WRITE | open::NO_CONTROLLING | open::NO_BLOCKING).is_some_and(|terminal| call::is_terminal(&terminal))
+    call::openat2(c"/dev/tty", open::READ_WRITE | open::NO_CONTROLLING | open::NO_BLOCKING)
+        .is_some_and(|terminal| call::is_terminal(&terminal))
 }
 
 /// The socket's file is opened first and then connected to through that descriptor, so that what was checked is what is used.

@@ -253,10 +253,7 @@ pub fn peer(socket: &Descriptor) -> Option<u32> {
     let mut length = 12u32;
     // SAFETY: `credentials` has the length that is passed.
     unsafe {
-        call(
-            GETSOCKOPT,
-            [register(socket.0), SOL_SOCKET, SO_PEERCRED, credentials.as_mut_ptr() as usize, &raw mut length as usize, 0],
-        )
+        call(GETSOCKOPT, [register(socket.0), SOL_SOCKET, SO_PEERCRED, credentials.as_mut_ptr() as usize, &raw mut length as usize, 0])
     }?;
     let [_, uid, _] = credentials;
     (length == 12).then_some(uid)

@@ -81,7 +81,7 @@ mod tests {
     use std::vec::Vec;
 
     fn of(message: &str) -> Vec<u8> {
-        let mut bytes = u32::try_from(message.len() + 1).unwrap().to_be_bytes().to_vec();
+        let mut bytes = u32::try_from(message.len().saturating_add(1)).unwrap().to_be_bytes().to_vec();
         bytes.push(0);
         bytes.extend_from_slice(message.as_bytes());
         bytes
@@ -90,13 +90,17 @@ mod tests {
     #[test]
     fn only_a_plain_start_and_a_plain_end_are_understood() {
         let started = |terminal: &str| {
-            of(&std::format!("{{\"tell\":\"started\",\"session\":\"ses_1\",\"grant\":\"gra_1\",\"terminal\":{terminal},\"ends\":1,\"ends_in_millis\":2}}"))
+            of(&std::format!(
+                "{{\"tell\":\"started\",\"session\":\"ses_1\",\"grant\":\"gra_1\",\"terminal\":{terminal},\"ends\":1,\"ends_in_millis\":2}}"
+            ))
         };
         assert!(is_started_without_terminal(frame(&started("[false,false,false]")).unwrap()));
         for other in [started("[false,true,false]"), of("{\"tell\":\"ended\",\"status\":0}"), of("{}"), of("")] {
             assert!(!is_started_without_terminal(frame(&other).unwrap()));
         }
-        for (message, status) in [("0", Some(0)), ("7", Some(7)), ("255", Some(255)), ("256", None), ("", None), ("-1", None), ("1,\"because\":\"x\"", None)] {
+        for (message, status) in
+            [("0", Some(0)), ("7", Some(7)), ("255", Some(255)), ("256", None), ("", None), ("-1", None), ("1,\"because\":\"x\"", None)]
+        {
             assert_eq!(ended(frame(&of(&std::format!("{{\"tell\":\"ended\",\"status\":{message}}}"))).unwrap()), status, "{message}");
         }
         for message in ["{\"tell\":\"ended\",\"signal\":9}", "{\"tell\":\"stopped\",\"signal\":20}", "", "{"] {

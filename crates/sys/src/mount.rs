@@ -126,7 +126,10 @@ mod tests {
     fn whoever_has_another_thread_makes_no_namespaces() {
         // The test runner has threads of its own.
         let refused = fork_into_namespaces(None).unwrap_err();
-        assert!(refused.to_string().contains("make namespaces") && refused.source.to_string().contains("more than one thread"), "{refused}");
+        assert!(
+            refused.to_string().contains("make namespaces") && refused.source.to_string().contains("more than one thread"),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -196,7 +196,11 @@ test("an autonomous rule by form watches in shadow, and out of it answers a requ
   await page.getByText("Created.").waitFor();
   const rule = page.url();
   await page.goto(rules);
-  await act("Switch on", "Switch it on");
+  // What somebody has opened stays open while the page hears of something new.
+  await page.locator("summary").filter({ hasText: /^Switch on/ }).click();
+  await ctl("enrolment-token", "create");
+  await page.waitForTimeout(1500);
+  await page.getByRole("button", { name: "Switch it on", exact: true }).click();
   await page.getByText("Autonomous approval is on").waitFor();
   const holds = async () => {
     const { documents } = await ctl("computer", "show", stage.computer);

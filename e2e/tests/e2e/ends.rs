@@ -52,6 +52,25 @@ fn at_expiry_the_whole_tree_is_gone_daemons_too() {
 }
 
 #[test]
+fn while_a_session_runs_the_server_is_told_how_many_processes_it_has() {
+    for containment in ["cgroup", "pid_namespace"] {
+        let stage = Stage::new();
+        let number = stage.tree_tool("tree");
+        stage.allow_tree("tree", &format!("elevation = {{ containment = \"{containment}\", grace = \"0s\" }}\n"));
+        let mut child = stage.start("tree");
+        let pids = stage.wait_tree(number);
+        let told = || stage.ctl_json(&["session", "list", "--state", "started"])["items"][0]["processes"].as_u64();
+        wait::until("the number of processes", 2 * SOON, || Ok((told() == Some(pids.len() as u64)).then_some(()))).unwrap();
+        stage.ctl(&["grant", "revoke", &stage.active_grant(), "--yes"]);
+        stage.wait_no_tree(number, Duration::from_secs(12));
+        let _status = child.wait().unwrap();
+        stage.brevet.wait_event("session.ended", |_| true).unwrap();
+        assert_eq!(stage.ctl_json(&["session", "list"])["items"][0]["processes"], serde_json::Value::Null);
+        stage.finish();
+    }
+}
+
+#[test]
 fn when_a_fixed_validity_is_over_what_runs_ends_and_nothing_starts_until_it_is_renewed() {
     let stage = Stage::new();
     let number = stage.tree_tool("tree");

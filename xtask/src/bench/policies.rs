@@ -13,7 +13,9 @@ pub fn apply_ten(stage: &Stage) -> Result<()> {
     let user = &stage.user.name;
     let tools = stage.brevet.tools.display();
     let mut text = String::new();
-    for (name, file, containment) in [("True", "/usr/bin/true".to_owned(), "cgroup"), ("True alone", format!("{tools}/true"), "pid_namespace")] {
+    for (name, file, containment) in
+        [("True", "/usr/bin/true".to_owned(), "cgroup"), ("True alone", format!("{tools}/true"), "pid_namespace")]
+    {
         write!(
             text,
             "[[policy]]\nname = \"{name}\"\nusers = [\"{user}\"]\ncomputers = \"all\"\nmode = \"automatic\"\nauthentication = \"none\"\napplications = [{{ file = \"{file}\", arguments = [] }}]\nelevation = {{ containment = \"{containment}\" }}\n"

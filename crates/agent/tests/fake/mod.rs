@@ -22,7 +22,7 @@ use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use brevet_api::agent::{
-    Batch, Claims, Documents, ENROLMENT_PREFIX, Enrol, Enrolled, EnrolmentToken, JournalAnswer, Missing, Nonce, Position,
+    Batch, Claims, Documents, ENROLMENT_PREFIX, Enrol, Enrolled, EnrolmentToken, JournalAnswer, Missing, Nonce, Position, Processes,
 };
 use brevet_api::config::{Config, Server as ServerFile};
 use brevet_api::frame::{MAX_LINK, read_control, write_control};
@@ -60,6 +60,9 @@ pub struct Seen {
     pub shared: Vec<Envelope>,
     pub enrolments: Vec<Enrol>,
     pub refuse_enrolment: bool,
+    /// How many processes sessions have, as told; while `early`, as an earlier server that does not know this.
+    pub counted: Vec<Processes>,
+    pub early: bool,
     transport_key: Option<PublicKey>,
     streams: Vec<UnboundedSender<String>>,
     /// Each with the token that brought it, once one has.
@@ -146,6 +149,7 @@ impl Server {
             .route("/agent/v1/documents", get(documents))
             .route("/agent/v1/documents/missing", post(missing))
             .route("/agent/v1/journal", post(journal))
+            .route("/agent/v1/processes", post(processes))
             .with_state(inside.clone());
         let handle = axum_server::Handle::new();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -279,6 +283,15 @@ async fn journal(Shared(inside): Shared<Arc<Inside>>, headers: HeaderMap, Json(b
         seen.answers.remove(0)
     };
     Json(answer).into_response()
+}
+
+async fn processes(Shared(inside): Shared<Arc<Inside>>, headers: HeaderMap, Json(counted): Json<Processes>) -> Response {
+    if let Err(status) = authenticated(&inside, &headers) {
+        return status.into_response();
+    }
+    let mut seen = inside.seen.lock().unwrap();
+    seen.counted.push(counted);
+    if seen.early { StatusCode::NOT_FOUND } else { StatusCode::NO_CONTENT }.into_response()
 }
 
 /// A broker's end of `agent.sock`.

@@ -38,6 +38,12 @@ pub struct SessionItem {
     pub started: Timestamp,
     /// Its hard end.
     pub ends: Timestamp,
+    /// How many processes it had when its computer last counted them, while it runs: an observation, without proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
+    /// When that number came. It is sent when it has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes_at: Option<Timestamp>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Timestamp>,

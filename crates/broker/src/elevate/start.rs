@@ -94,8 +94,7 @@ impl Attempt<'_> {
             ends,
             ends_in_millis: right.deadline.at.saturating_sub(now.boot.millis),
         };
-        let started =
-            frame::encode_control(&Tell::Started(started)).map_err(|error| Refusal::new("start", crate::chain(&error)))?;
+        let started = frame::encode_control(&Tell::Started(started)).map_err(|error| Refusal::new("start", crate::chain(&error)))?;
         {
             let mut ledger = self.broker.ledger();
             let again = self.right(&mut ledger, Some(&right))?;

@@ -39,6 +39,8 @@ impl<'a> Agent<'a> {
             let (mut from, mut to) = (&reader, &reader);
             while let Ok(up) = frame::read_control::<Up>(&mut from, MAX_LINK) {
                 match up {
+                    // What the server makes of them is seen end to end.
+                    Up::Processes(_) => {}
                     Up::State(state) => keeping.lock().unwrap().states.push(state),
                     Up::Journal(batch) if batch.records[0].parse_header().unwrap().seq > chain.seq + 1 => {
                         // As a server that was restored: it lacks what came before.

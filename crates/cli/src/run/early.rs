@@ -82,7 +82,8 @@ proptest! {
 #[test]
 fn what_is_usual_is_asked_early_and_what_is_not_is_left_to_us() {
     let asked = Asked { interactive: true, window: Some((24, 0)) };
-    let variables = words(&[b"PATH=/bin", b"TERM=xterm", b"LC_ALL=C", b"A=1", b"A=2", b"_=x", b"=x", b"F=() { :; }", "G=h\u{e9}".as_bytes()]);
+    let variables =
+        words(&[b"PATH=/bin", b"TERM=xterm", b"LC_ALL=C", b"A=1", b"A=2", b"_=x", b"=x", b"F=() { :; }", "G=h\u{e9}".as_bytes()]);
     for usual in [&[&b"run"[..], b"--", b"apt", b"-y", b"upgrade"][..], &[b"run", b"ls", b"--", b"--json"], &[b"run", b"--", b"--"]] {
         let all = words(&[&[&b"brevet"[..]], usual].concat());
         let frame = early(&all, &variables, asked);

@@ -7,6 +7,8 @@ mod asking;
 #[cfg(test)]
 mod closed;
 #[cfg(test)]
+mod early;
+#[cfg(test)]
 mod guide;
 #[cfg(test)]
 mod jobs;

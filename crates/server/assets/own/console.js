@@ -105,6 +105,8 @@
     open();
     // The server says every ten seconds that it is there: a connection that is cut without a word is known by its silence.
     setInterval(() => { if (stream.readyState !== EventSource.CLOSED && Date.now() - heard > SILENT) gone(); }, 1000);
+    // How many processes run changes without an event: what shows it looks again by itself.
+    setInterval(() => { if (document.querySelector("[data-counts]")) news(); }, 10000);
     window.addEventListener("offline", gone);
     window.addEventListener("online", open);
     document.addEventListener("visibilitychange", () => {

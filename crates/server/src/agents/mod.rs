@@ -6,6 +6,7 @@ mod apply;
 mod enrol;
 mod in_words;
 mod journal;
+mod processes;
 mod stream;
 pub mod tokens;
 
@@ -29,5 +30,6 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/documents", get(stream::documents))
         .route("/documents/missing", post(stream::missing))
         .route("/journal", post(journal::journal))
+        .route("/processes", post(processes::processes))
         .layer(DefaultBodyLimit::max(MAX_BODY))
 }

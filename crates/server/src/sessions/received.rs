@@ -39,6 +39,8 @@ pub async fn started(change: &Change, computer: &str, it: &SessionStarted, time:
         processes_ended: Set(None),
         record: Set(serde_json::to_string(it)?),
         redacted: Set(None),
+        processes: Set(None),
+        processes_at: Set(None),
     };
     session::Entity::insert(row).exec_without_returning(change.tx()).await?;
     Ok(())

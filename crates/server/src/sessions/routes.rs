@@ -97,11 +97,15 @@ async fn show(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> O
 
 /// Without the record of its start, which only the page of one shows.
 fn shown(row: session::Model, computers: &Computers) -> Outcome<SessionItem> {
+    let runs = row.state != "ended";
+    let counted = row.processes.and_then(|n| u32::try_from(n).ok()).zip(row.processes_at).filter(|_| runs);
     Ok(SessionItem {
+        processes: counted.map(|(count, _)| count),
+        processes_at: counted.map(|(_, at)| Timestamp::from_millis(at)),
         id: SessionId::parse(&row.id)?,
         grant: GrantId::parse(&row.grant)?,
         computer: computers.named(&row.computer)?,
-        state: if row.state == "ended" { SessionState::Ended } else { SessionState::Started },
+        state: if runs { SessionState::Started } else { SessionState::Ended },
         user: row.user,
         target_user: row.target_user,
         command: row.command,

@@ -31,6 +31,7 @@ mod m0120_views;
 mod m0130_log;
 mod m0140_few;
 mod m0150_names;
+mod m0160_processes;
 pub mod once;
 pub mod target;
 pub mod tear;
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0130_log::Log),
             Box::new(m0140_few::Few),
             Box::new(m0150_names::Names),
+            Box::new(m0160_processes::Processes),
         ];
         std::iter::once(first).chain(later).collect()
     }

@@ -67,6 +67,8 @@ mod openapi;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod restore;

@@ -135,6 +135,8 @@ pub mod session {
         #[sea_orm(column_type = "Text")]
         pub record: String,
         pub redacted: Option<i64>,
+        pub processes: Option<i64>,
+        pub processes_at: Option<i64>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
