@@ -18,17 +18,24 @@ pub fn measure(brevet: &Installation) -> Result<Vec<Part>> {
         let ours = Figures { n: count, p50: megabytes, p95: f64::NAN, p99: f64::NAN };
         anyhow::Ok(Row { what, ours, rate: None, kilobytes: None, peer: None, ratio: None, target: Some(Target::P50(most)) })
     });
-    let how = "MB of proportional set size with 10 policies, once it no longer changes; n is the number of processes.";
+    let how = "MB of proportional set size with 10 policies, once it no longer changes within a minute; n is the number of processes.";
     Ok(vec![Part { title: "Memory at rest".into(), how: how.into(), rows: rows.into_iter().collect::<Result<_>>()? }])
 }
 
-/// Waits until two looks a while apart agree.
+/// Between two looks: the server gives back what it freed every minute.
+const APART: Duration = Duration::from_secs(65);
+
+/// Waits until two looks a while apart agree, within a hundredth.
 fn at_rest(brevet: &Installation, part: &str) -> Result<(usize, f64)> {
     let mut before = None;
-    wait::until("the memory to come to rest", Duration::from_secs(60), || {
+    wait::until("the memory to come to rest", 5 * APART, || {
         let now = sum(brevet, part)?;
-        let same = before.replace(now) == Some(now);
-        std::thread::sleep(Duration::from_millis(500));
+        let same = before
+            .replace(now)
+            .is_some_and(|(count, megabytes): (usize, f64)| count == now.0 && (megabytes - now.1).abs() <= now.1 / 100.0);
+        if !same {
+            std::thread::sleep(APART);
+        }
         Ok(same.then_some(now))
     })
 }
