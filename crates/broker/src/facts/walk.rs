@@ -378,6 +378,24 @@ mod tests {
     }
 
     #[test]
+    fn an_access_list_counts_where_somebody_may_write_by_it() {
+        use std::process::Command;
+        let dir = directory();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let file = dir.path().join("program");
+        for (list, writes) in [("u:4242:r", false), ("u:4242:rw", true), ("u:4242:rw,m::r", false), ("g:4242:rw", true), ("o::r", false)] {
+            std::fs::write(&file, "x").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(Command::new("/usr/bin/setfacl").args(["-m", list]).arg(&file).status().unwrap().success());
+            // The kernel's own word.
+            let asks = ["--reuid", "4242", "--regid", "4242", "--clear-groups", "test", "-w"];
+            assert_eq!(Command::new("/usr/bin/setpriv").args(asks).arg(&file).status().unwrap().success(), writes, "{list}");
+            assert_eq!(walk_as_root(&file).unwrap().chain, Fact::Known(!writes), "{list}");
+            std::fs::remove_file(&file).unwrap();
+        }
+    }
+
+    #[test]
     fn what_the_viewer_cannot_reach_they_cannot_see_missing() {
         let dir = directory();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
