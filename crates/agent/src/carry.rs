@@ -22,6 +22,8 @@ use crate::server::{MAX_ENVELOPE, MISSING_AT_ONCE, Server, ServerError};
 const SILENCE: Duration = Duration::from_secs(45);
 /// A stream that lived as long as this was a good one, and the next attempt comes soon.
 const GOOD_STREAM: Duration = Duration::from_secs(5);
+/// An earlier server is tried again this often: it may have been updated.
+const EARLIER_SERVER: Duration = Duration::from_secs(3600);
 /// A quarantined computer asks again this often.
 const QUARANTINE: Duration = Duration::from_secs(60);
 
@@ -223,9 +225,8 @@ async fn processes(server: &Server, mut counts: watch::Receiver<Option<Processes
             match server.processes(&newest).await {
                 Ok(()) => break backoff.reset(),
                 Err(error) if error.is_unknown() => {
-                    // An earlier server, or one that was updated back: it may be another one after the next connection.
                     tracing::debug!(target: "brevetd", "the server does not want to know how many processes run");
-                    return std::future::pending().await;
+                    tokio::time::sleep(EARLIER_SERVER).await;
                 }
                 Err(error) => {
                     // The journal's failures say the same, and of this nothing is lost.
