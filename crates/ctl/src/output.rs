@@ -191,10 +191,10 @@ fn blocks(headings: &[&str], rows: &[Vec<String>]) -> String {
 /// The same as CSV (RFC 4180).
 #[must_use]
 pub fn csv(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let line = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
-    let mut text = line(headings.iter().map(|heading| escape::csv(heading)).collect());
+    let line = |cells: Vec<std::borrow::Cow<'_, str>>| format!("{}\r\n", cells.join(","));
+    let mut text = line(headings.iter().map(|heading| escape::csv(heading)).collect::<Vec<_>>());
     for row in rows {
-        text.push_str(&line(row.iter().map(|text| escape::csv(text)).collect()));
+        text.push_str(&line(row.iter().map(|text| escape::csv(text)).collect::<Vec<_>>()));
     }
     text
 }

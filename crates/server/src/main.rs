@@ -4,8 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// WHY not the C library's: rows are read on one thread and let go of on another, for which its threads wait for each other (ADR 13).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
-    brevet_sys::memory::in_one_place();
     let command = brevet_server::cli::Cli::parse();
     // What calls others (webhooks, the provider of single sign-on) has no TLS without it.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -17,14 +17,10 @@ use crate::store::{Change, Job, Turn};
 /// How often a database that grows is looked at again, so that it goes on choosing the right index.
 const ANALYSE: Duration = Duration::from_secs(3600);
 
-/// How often memory that was freed is given back to the system, beside once at the start: making everything ready takes up more than
-/// anything that follows, and the allocator would keep it.
-const RELEASE: Duration = Duration::from_secs(60);
-
 /// Sweeps until the server stops; a sweep that fails is tried again.
 pub async fn run(app: App) {
     let mut every = tokio::time::interval(Duration::from_millis(app.config.sweep.millis()));
-    let (mut said, mut analysed, mut released) = (BTreeSet::new(), Instant::now(), None::<Instant>);
+    let (mut said, mut analysed) = (BTreeSet::new(), Instant::now());
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
@@ -40,11 +36,6 @@ pub async fn run(app: App) {
         }
         if let Err(failure) = once(&app).await {
             tracing::error!(?failure, "a sweep failed");
-        }
-        if released.is_none_or(|at| at.elapsed() >= RELEASE) {
-            released = Some(Instant::now());
-            // On a thread of its own: with much in memory it takes a moment.
-            drop(tokio::task::spawn_blocking(brevet_sys::process::release_freed_memory).await);
         }
     }
 }

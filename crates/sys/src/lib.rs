@@ -10,7 +10,6 @@ mod clone;
 pub mod error;
 pub mod exec;
 pub mod fdpass;
-pub mod memory;
 pub mod mount;
 pub mod nss;
 pub mod open;

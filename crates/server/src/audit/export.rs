@@ -4,6 +4,10 @@
 //! transaction has to stay open while somebody reads slowly. (What is redacted meanwhile comes redacted.) It stops when its reader
 //! goes away, and breaks off, so that nobody takes half of it for the whole, when the server stops or the database does not answer.
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::io;
+
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
@@ -12,24 +16,26 @@ use brevet_api::rest::Code;
 use brevet_api::rest::event::{Event, EventQuery};
 use brevet_core::escape::csv;
 use futures_util::stream;
+use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
 
 use super::filter::{chosen, with_text};
 use super::places::onward;
-use super::query::{LARGE, shown};
+use super::query::shown;
 use super::record::{actor_kind_name, record_at};
 use super::{By, NewEvent};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::Query;
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::bounded;
+use crate::http::page::MOST_BYTES;
 use crate::store::Change;
 use crate::store::entities::event;
 
 /// A piece has at most so many events, and no more bytes than a page.
-const MOST_ROWS: u64 = 500;
-const MOST_PLACES: usize = 500;
+const MOST_ROWS: usize = 500;
 /// So many places are looked up at once: for each look the database may have to put all that are left in order.
 const AHEAD: u64 = 50_000;
 
@@ -53,12 +59,13 @@ pub(super) async fn export(State(app): State<App>, actor: Actor, Query(query): Q
     let change = Change::begin(&app).await?;
     let own = record_at(&change, By::Person(&actor), NewEvent::new("export.made", "the audit log was exported", &said)?).await?;
     change.commit().await?;
-    let export = Export { app, condition: condition.add(event::Column::Seq.lt(own)), format, after: 0, ahead: Vec::new(), begun: false };
-    let pieces = stream::try_unfold(export, |mut export| async move {
-        // The stream breaks off with an error, which is not the end of the answer.
-        let piece = export.next().await.map_err(|failure| std::io::Error::other(failure.code.as_str()))?;
-        Ok::<_, std::io::Error>(piece.map(|piece| (piece, export)))
-    });
+    let condition = condition.add(event::Column::Seq.lt(own));
+    let export = Export { app, condition, format, after: 0, ahead: VecDeque::new(), begun: false };
+    // A task of its own, so that what comes next is read while this is being sent; one piece ahead of a reader who is slow.
+    let (to, pieces) = mpsc::channel(1);
+    tokio::spawn(export.send(to));
+    // The stream breaks off with an error, which is not the end of the answer.
+    let pieces = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
     let kind = if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
     Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(pieces)).into_response())
 }
@@ -70,12 +77,27 @@ struct Export {
     format: Format,
     /// The last place that was looked up.
     after: i64,
-    /// Places whose events are still to be read, the last one first.
-    ahead: Vec<i64>,
+    /// Places whose events are still to be read, each with its bytes.
+    ahead: VecDeque<(i64, i64)>,
     begun: bool,
 }
 
 impl Export {
+    /// Sends all pieces; ends with the last one, with an error, or when nobody reads any more.
+    async fn send(mut self, to: mpsc::Sender<io::Result<Bytes>>) {
+        loop {
+            let piece = match self.next().await {
+                Ok(None) => return,
+                Ok(Some(piece)) => Ok(piece),
+                Err(failure) => Err(io::Error::other(failure.code.as_str())),
+            };
+            let last = piece.is_err();
+            if to.send(piece).await.is_err() || last {
+                return;
+            }
+        }
+    }
+
     async fn next(&mut self) -> Outcome<Option<Bytes>> {
         if !std::mem::replace(&mut self.begun, true) && self.format == Format::Csv {
             return Ok(Some(Bytes::from_static(COLUMNS.as_bytes())));
@@ -84,18 +106,13 @@ impl Export {
             return Err(Failure::new(Code::Unavailable));
         }
         if self.ahead.is_empty() {
-            self.ahead = onward(&self.app, &self.condition, self.after, AHEAD).await?;
-            let Some(last) = self.ahead.last() else { return Ok(None) };
+            self.ahead = onward(&self.app, &self.condition, self.after, AHEAD).await?.into();
+            let Some((last, _)) = self.ahead.back() else { return Ok(None) };
             self.after = *last;
-            self.ahead.reverse();
         }
-        let next = self.ahead.iter().rev().take(MOST_PLACES).copied();
-        let select = event::Entity::find().filter(event::Column::Seq.is_in(next)).order_by_asc(event::Column::Seq);
-        let found = bounded(&self.app.store.pool, select, MOST_ROWS, &LARGE).await?;
-        let read = found.rows.last().map_or(i64::MAX, |row| row.seq);
-        while self.ahead.pop_if(|place| *place <= read).is_some() {}
+        let select = event::Entity::find().filter(within(&self.piece())).order_by_asc(event::Column::Seq);
         let mut out = String::new();
-        for row in found.rows {
+        for row in select.all(&self.app.store.pool).await? {
             let event = shown(row)?;
             match self.format {
                 Format::JsonLines => {
@@ -107,39 +124,75 @@ impl Export {
         }
         Ok(Some(Bytes::from(out)))
     }
+
+    /// The places of the next piece: as many as it has room for, and one at least.
+    fn piece(&mut self) -> Vec<i64> {
+        let (mut places, mut bytes) = (Vec::new(), 0usize);
+        while let Some((place, more)) = self.ahead.pop_front() {
+            bytes = bytes.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
+            if !places.is_empty() && (bytes > MOST_BYTES || places.len() == MOST_ROWS) {
+                self.ahead.push_front((place, more));
+                break;
+            }
+            places.push(place);
+        }
+        places
+    }
 }
 
-fn csv_line(out: &mut String, event: &Event) {
-    fn text<T: ToString>(value: Option<&T>) -> String {
-        value.map(ToString::to_string).unwrap_or_default()
+/// Events in these places, which rise: by the first and the last where none between them is left out.
+fn within(places: &[i64]) -> SimpleExpr {
+    match (places.first(), places.last()) {
+        (Some(first), Some(last))
+            if last.checked_sub(*first).and_then(|more| usize::try_from(more).ok()) == places.len().checked_sub(1) =>
+        {
+            event::Column::Seq.between(*first, *last)
+        }
+        _ => event::Column::Seq.is_in(places.iter().copied()),
     }
-    let fields = [
-        event.seq.to_string(),
-        event.id.to_string(),
-        event.time.to_string(),
-        event.recorded.to_string(),
-        event.kind.clone(),
-        actor_kind_name(event.actor.kind).to_owned(),
-        text(event.actor.id.as_ref()),
-        event.actor.name.clone(),
-        text(event.actor.token.as_ref()),
+}
+
+fn csv_line(out: &mut String, event: &Event<Box<RawValue>>) {
+    fn text<T: ToString>(value: Option<&T>) -> Cow<'_, str> {
+        value.map(ToString::to_string).unwrap_or_default().into()
+    }
+    fn own<T: ToString>(value: &T) -> Cow<'_, str> {
+        value.to_string().into()
+    }
+    fn named(value: Option<&String>) -> Cow<'_, str> {
+        value.map(String::as_str).unwrap_or_default().into()
+    }
+    let fields: [Cow<'_, str>; 24] = [
+        own(&event.seq),
+        own(&event.id),
+        own(&event.time),
+        own(&event.recorded),
+        event.kind.as_str().into(),
+        actor_kind_name(event.actor.kind).into(),
+        named(event.actor.id.as_ref()),
+        event.actor.name.as_str().into(),
+        named(event.actor.token.as_ref()),
         text(event.computer.as_ref()),
-        text(event.computer_name.as_ref()),
-        text(event.user.as_ref()),
+        named(event.computer_name.as_ref()),
+        named(event.user.as_ref()),
         text(event.policy.as_ref()),
-        text(event.policy_name.as_ref()),
+        named(event.policy_name.as_ref()),
         text(event.request.as_ref()),
         text(event.grant.as_ref()),
         text(event.session.as_ref()),
         text(event.person.as_ref()),
-        text(event.outcome.as_ref()),
+        named(event.outcome.as_ref()),
         text(event.journal.as_ref().map(|place| &place.incarnation)),
         text(event.journal.as_ref().map(|place| &place.seq)),
         text(event.redacted.as_ref()),
-        event.summary.clone(),
-        event.body.to_string(),
+        event.summary.as_str().into(),
+        event.body.get().into(),
     ];
-    let line: Vec<String> = fields.iter().map(|field| csv(field)).collect();
-    out.push_str(&line.join(","));
+    for (number, field) in fields.iter().enumerate() {
+        if number > 0 {
+            out.push(',');
+        }
+        out.push_str(&csv(field));
+    }
     out.push_str("\r\n");
 }

@@ -6,11 +6,16 @@
 //! not fill the page. Neither reads an event whole.
 
 use brevet_api::rest::event::Order;
+use futures_util::TryStreamExt as _;
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, Order as Sorted, QueryFilter as _, QueryOrder as _, QuerySelect as _};
+use sea_orm::{
+    ColumnTrait as _, Condition, EntityTrait as _, Order as Sorted, QueryFilter as _, QueryOrder as _, QuerySelect as _, Select,
+};
 
+use super::query::LARGE;
 use crate::app::App;
 use crate::http::failure::Outcome;
+use crate::http::page::bytes;
 use crate::store::entities::event::{self, Column as C};
 
 /// So many places are nearby.
@@ -39,12 +44,16 @@ pub(super) async fn nth(app: &App, condition: &Condition, order: Order, after: O
     Ok(found.first().copied())
 }
 
-/// The next places of the log for whoever reads it to its end, in order.
+/// The next places of the log for whoever reads it to its end, in order, each with how many bytes stand there in the columns that users
+/// fill.
 ///
 /// # Errors
 /// When the database does not answer.
-pub(super) async fn onward(app: &App, condition: &Condition, after: i64, most: u64) -> Outcome<Vec<i64>> {
-    ordered(app, beyond(condition, Order::Oldest, Some(after)), in_order(), Order::Oldest, (most, 0)).await
+pub(super) async fn onward(app: &App, condition: &Condition, after: i64, most: u64) -> Outcome<Vec<(i64, i64)>> {
+    let select = in_place(beyond(condition, Order::Oldest, Some(after)), in_order(), Order::Oldest, (most, 0));
+    let found = select.expr_as(bytes::<event::Entity>(&LARGE), "bytes").into_tuple::<(i64, i64)>();
+    // One by one: all rows as the database hands them over are ten times what is kept of them.
+    Ok(found.stream(&app.store.pool).await?.try_collect().await?)
 }
 
 fn beyond(condition: &Condition, order: Order, after: Option<i64>) -> Condition {
@@ -70,10 +79,13 @@ fn nearby(order: Order, after: Option<i64>) -> SimpleExpr {
 
 /// At most so many, past so many.
 async fn ordered(app: &App, condition: Condition, by: SimpleExpr, order: Order, (most, past): (u64, u64)) -> Outcome<Vec<i64>> {
+    Ok(in_place(condition, by, order, (most, past)).into_tuple().all(&app.store.pool).await?)
+}
+
+fn in_place(condition: Condition, by: SimpleExpr, order: Order, (most, past): (u64, u64)) -> Select<event::Entity> {
     let sorted = match order {
         Order::Newest => Sorted::Desc,
         Order::Oldest => Sorted::Asc,
     };
-    let select = event::Entity::find().filter(condition).select_only().column(C::Seq).order_by(by, sorted).offset(past).limit(most);
-    Ok(select.into_tuple().all(&app.store.pool).await?)
+    event::Entity::find().filter(condition).select_only().column(C::Seq).order_by(by, sorted).offset(past).limit(most)
 }

@@ -8,6 +8,7 @@ use brevet_core::escape::terminal;
 use brevet_core::id::{ComputerId, EventId, GrantId, Incarnation, PersonId, PolicyId, RequestId, SessionId};
 use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, Order as Sorted, QueryFilter as _, QueryOrder as _};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::filter::{chosen, in_reach, with_text};
 use super::places::{nth, places};
@@ -15,7 +16,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::{Slice, bounded};
+use crate::http::page::{Shown, Slice, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::store::entities::event;
 use brevet_api::rest::Code;
@@ -52,7 +53,7 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQuery>) -> Outcome<Json<Page<Event>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQuery>) -> Outcome<Json<Page<Shown<Event<Box<RawValue>>>>>> {
     let order = query.order.unwrap_or_default();
     let chosen_by = EventQuery { limit: None, cursor: None, order: Some(order), ..query.clone() };
     let slice = Slice::chosen_by(query.limit, query.cursor.as_deref(), &chosen_by)?;
@@ -73,7 +74,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQue
     let found = bounded(&app.store.pool, select, slice.limit, &LARGE).await?;
     let mut page = slice.filling(found.more);
     for row in found.rows {
-        if !page.add(row.seq.to_string(), shown(row)?)? {
+        if !page.add(row.seq.to_string(), &shown(row)?)? {
             break;
         }
     }
@@ -89,17 +90,17 @@ const fn sorted(order: Order) -> Sorted {
     }
 }
 
-async fn one(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Event>> {
+async fn one(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Event<Box<RawValue>>>> {
     let reach = in_reach(&app, &actor, Action::ReadEvents).await?;
     let found = event::Entity::find().filter(event::Column::Id.eq(&id)).filter(reach).one(&app.store.pool).await?;
     Ok(Json(shown(found.ok_or_else(|| Failure::not_found("event", &id))?)?))
 }
 
-/// A row as the API shows it.
+/// A row as the API shows it, its body as the text that is kept.
 ///
 /// # Errors
 /// When an id in it is not one.
-pub fn shown(row: event::Model) -> Outcome<Event> {
+pub fn shown(row: event::Model) -> Outcome<Event<Box<RawValue>>> {
     let actor_kind = match row.actor_kind.as_str() {
         "person" => ActorKind::Person,
         "computer" => ActorKind::Computer,
@@ -129,7 +130,10 @@ pub fn shown(row: event::Model) -> Outcome<Event> {
         person: row.person.as_deref().map(PersonId::parse).transpose()?,
         outcome: row.outcome,
         summary: if row.redacted.is_some() { "redacted".into() } else { terminal(row.summary.as_bytes()) },
-        body: serde_json::from_str(&row.body).unwrap_or(serde_json::Value::String(row.body)),
+        body: match serde_json::from_str(&row.body) {
+            Ok(body) => body,
+            Err(_) => to_raw_value(&row.body)?,
+        },
         journal,
         redacted: row.redacted.map(Timestamp::from_millis),
     })

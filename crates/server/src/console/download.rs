@@ -280,7 +280,7 @@ impl Reading {
         let Some(page) = self.page.take() else { return Ok(None) };
         let mut out = String::new();
         for item in &page.items {
-            let cells: Vec<String> = self.columns.iter().map(|(_, place)| csv(&text(item.pointer(place)))).collect();
+            let cells: Vec<String> = self.columns.iter().map(|(_, place)| csv(&text(item.pointer(place))).into_owned()).collect();
             out.push_str(&cells.join(","));
             out.push_str("\r\n");
         }

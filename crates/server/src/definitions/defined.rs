@@ -15,7 +15,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Expected, Json, Path, Query, Versioned};
 use crate::http::failure::Outcome;
-use crate::http::page::Slice;
+use crate::http::page::{Shown, Slice};
 use crate::http::routes::{Routes, doc};
 
 /// A kind of definition, as the API has it.
@@ -74,7 +74,7 @@ async fn uses_of<T: Defined>(
     Ok(Json(routes::uses(&app, &actor, T::KIND, &reference, &slice).await?))
 }
 
-async fn list<T: Defined>(State(app): State<App>, actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Value>>> {
+async fn list<T: Defined>(State(app): State<App>, actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Shown<Value>>>> {
     Ok(Json(routes::list(&app, &actor, T::KIND, &query, |_| true).await?))
 }
 
@@ -110,7 +110,7 @@ async fn history<T: Defined>(
     actor: Actor,
     Path(reference): Path<String>,
     Query(query): Query<PageQuery>,
-) -> Outcome<Json<Page<HistoryItem>>> {
+) -> Outcome<Json<Page<Shown<HistoryItem>>>> {
     let slice = Slice::new(query.limit, query.cursor.as_deref())?;
     Ok(Json(routes::history(&app, &actor, T::KIND, &reference, &slice).await?))
 }

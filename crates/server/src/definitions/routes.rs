@@ -20,7 +20,7 @@ use crate::audit::By;
 use crate::documents::publish;
 use crate::http::extract::Versioned;
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Shown, Slice};
 use crate::http::sort::{self, At, Names};
 use crate::store::Change;
 use crate::store::entities::{definition, definition_change};
@@ -32,7 +32,13 @@ pub const SORTED: Names = &["name", "created", "changed", "version"];
 ///
 /// # Errors
 /// `malformed`, or when the database does not answer.
-pub async fn list(app: &App, actor: &Actor, kind: Kind, query: &NamedQuery, keep: impl Fn(&Content) -> bool) -> Outcome<Page<Value>> {
+pub async fn list(
+    app: &App,
+    actor: &Actor,
+    kind: Kind,
+    query: &NamedQuery,
+    keep: impl Fn(&Content) -> bool,
+) -> Outcome<Page<Shown<Value>>> {
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "name")?;
     let part = query.name.as_deref().map(str::to_lowercase);
     let keep = |content: &Content| part.as_ref().is_none_or(|part| content.name().to_lowercase().contains(part)) && keep(content);
@@ -217,7 +223,7 @@ fn refuse_in_use(old: &Definition, all: &Snapshot) -> Outcome<()> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn history(app: &App, actor: &Actor, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<HistoryItem>> {
+pub async fn history(app: &App, actor: &Actor, kind: Kind, reference: &str, slice: &Slice) -> Outcome<Page<Shown<HistoryItem>>> {
     let all = current(app).await?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);
     // Of what is deleted it is not known any more which computers it was for.

@@ -77,6 +77,14 @@ impl<'a> Concern<'a> {
         concerns(scope, name, self.groups.get(name).unwrap_or(&HashSet::new()))
     }
 
+    /// What computers have in common that the same policies and rules concern: enrolled or not, and their groups. `None` for one that
+    /// a scope names by its own name.
+    #[must_use]
+    pub fn alike(&self, (state, name): (&str, &str)) -> Option<(bool, BTreeSet<&'a str>)> {
+        let groups = || self.groups.get(name).into_iter().flatten().copied().collect();
+        (!self.named.contains_key(name)).then(|| (state == "enrolled", groups()))
+    }
+
     /// As `concerning`.
     #[must_use]
     pub fn of(&self, (state, name): (&str, &str)) -> Vec<&'a Definition> {
@@ -131,12 +139,13 @@ mod tests {
         let all = Snapshot(all);
         let concern = Concern::new(&all);
         let names = |found: Vec<&Definition>| found.into_iter().map(|it| it.id.clone()).collect::<Vec<_>>();
-        let expected: [(&str, &[&str]); 5] = [
+        let expected: [(&str, &[&str]); 6] = [
             ("a", &["by group", "everywhere", "twice"]),
             ("b", &["by group", "everywhere", "twice"]),
             ("c", &["by group", "everywhere"]),
             ("d", &["a group named as a computer", "everywhere"]),
             ("group:web", &["everywhere"]),
+            ("z", &["everywhere", "nobody"]),
         ];
         for (computer, expected) in expected {
             let here = ("enrolled", computer);
@@ -144,6 +153,15 @@ mod tests {
             assert_eq!(names(concerning(here, &all).collect()), expected, "{computer}");
             let away = ("quarantined", computer);
             assert!(concern.of(away).is_empty() && concerning(away, &all).next().is_none());
+            for state in ["enrolled", "quarantined"] {
+                for other in ["a", "b", "c", "d", "group:web", "z", "e", "f"] {
+                    let alike = concern.alike(here).filter(|alike| concern.alike((state, other)).as_ref() == Some(alike));
+                    assert!(alike.is_none() || names(concern.of((state, other))) == expected, "{computer} and {other}, {state}");
+                }
+            }
         }
+        // Both are in no group and named nowhere; the first of two in the same groups is named by its own name.
+        assert!(concern.alike(("enrolled", "e")).is_some() && concern.alike(("enrolled", "e")) == concern.alike(("enrolled", "f")));
+        assert!(concern.alike(("enrolled", "a")).is_none() && concern.alike(("enrolled", "b")).is_some());
     }
 }

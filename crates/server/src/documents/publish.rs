@@ -1,11 +1,12 @@
 //! After a change of policy, lists, groups, settings or computers: seal what changed, and give every computer that it
 //! concerns a new manifest. Computers that nothing changed for get nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use brevet_api::rest::Code;
 use brevet_core::application::Rule;
-use brevet_core::digest::Digest;
+use brevet_core::digest::{Digest, Fields};
 use brevet_core::document::{
     AutonomousDocument, Content as DocumentContent, DocumentError, Envelope, Kind, MOST_NAMED, Manifest, ManifestEntry, PolicyDocument,
     SCHEMA, SettingsDocument, digest_of, seal,
@@ -44,10 +45,10 @@ pub async fn publish(change: &mut Change) -> Outcome<()> {
     }
     let settings = seal_settings(change).await?;
     let trust = instance::Entity::find().one(change.tx()).await?.ok_or_else(|| Failure::internal("no instance"))?;
-    let (concern, trust_version) = (Concern::new(&all), unsigned(trust.trust_version));
+    let mut sent = Sent { concern: Concern::new(&all), alike: HashMap::new(), trust_version: unsigned(trust.trust_version), settings };
     let computers = computer::Entity::find().filter(computer::Column::State.ne("removed"));
     for row in computers.into_partial_model::<Machine>().all(change.tx()).await? {
-        manifest(change, &row, concern.of((&row.state, &row.name)), (trust_version, settings)).await?;
+        sent.manifest(change, &row).await?;
     }
     Ok(())
 }
@@ -208,64 +209,109 @@ async fn seal_settings(change: &Change) -> Outcome<Digest> {
     Ok(envelope.digest()?)
 }
 
-/// A new manifest, unless it would say what the last one said.
-async fn manifest(
-    change: &mut Change,
-    row: &Machine,
-    concerning: Vec<&Definition>,
-    (trust_version, settings): (u64, Digest),
-) -> Outcome<()> {
-    let computer = ComputerId::parse(&row.id)?;
-    let mut content = Manifest {
-        schema: SCHEMA,
-        computer: computer.clone(),
-        name: row.name.clone(),
-        epoch: unsigned(row.epoch),
-        seq: 0,
-        time: brevet_core::time::Timestamp::from_millis(0),
-        trust_version,
-        policies: Vec::new(),
-        autonomous: Vec::new(),
-        settings,
-    };
-    if concerning.len() > MOST_NAMED {
-        let why =
-            format!("{} policies and autonomous rules would concern computer {:?}, at most {MOST_NAMED} may", concerning.len(), row.name);
-        return Err(Failure::new(Code::Invalid).because(why).hint("name fewer computers in them, or put rules together in lists"));
-    }
-    let mut policies = Vec::new();
-    for definition in concerning {
-        let digest = definition.document.as_deref().ok_or_else(|| Failure::internal("a policy has no document"))?;
-        let digest = Digest::parse(digest).map_err(Failure::internal)?;
-        match &definition.content {
-            Content::Policy(_) => {
-                let id = PolicyId::parse(&definition.id)?;
-                policies.push((definition.id.as_str(), definition.version));
-                content.policies.push(ManifestEntry { id, digest });
+/// The policies and autonomous rules of some computers, as their manifests name them.
+struct Entries<'a> {
+    policies: Vec<ManifestEntry<PolicyId>>,
+    autonomous: Vec<ManifestEntry<AutonomousId>>,
+    /// Each policy with its version.
+    versions: Vec<(&'a str, u64)>,
+    /// Of both.
+    digest: Digest,
+}
+
+impl<'a> Entries<'a> {
+    fn new(concerning: Vec<&'a Definition>) -> Outcome<Self> {
+        let (mut policies, mut autonomous, mut versions) = (Vec::new(), Vec::new(), Vec::new());
+        for definition in concerning {
+            let digest = definition.document.as_deref().ok_or_else(|| Failure::internal("a policy has no document"))?;
+            let digest = Digest::parse(digest).map_err(Failure::internal)?;
+            match &definition.content {
+                Content::Policy(_) => {
+                    policies.push(ManifestEntry { id: PolicyId::parse(&definition.id)?, digest });
+                    versions.push((definition.id.as_str(), definition.version));
+                }
+                Content::Autonomous(_) => autonomous.push(ManifestEntry { id: AutonomousId::parse(&definition.id)?, digest }),
+                Content::Group(_) | Content::List(_) => {}
             }
-            Content::Autonomous(_) => content.autonomous.push(ManifestEntry { id: AutonomousId::parse(&definition.id)?, digest }),
-            Content::Group(_) | Content::List(_) => {}
         }
+        policies.sort_by(|a, b| a.id.cmp(&b.id));
+        autonomous.sort_by(|a, b| a.id.cmp(&b.id));
+        let digest = Fields::new("brevet manifest names 1").json(&policies)?.json(&autonomous)?.finish();
+        Ok(Self { policies, autonomous, versions, digest })
     }
-    content.policies.sort_by(|a, b| a.id.cmp(&b.id));
-    content.autonomous.sort_by(|a, b| a.id.cmp(&b.id));
-    let says = Digest::of(&serde_json::to_vec(&content)?).to_string();
-    // Then its policies were noted as sent with that one.
-    if says == row.manifest {
-        return Ok(());
+
+    const fn count(&self) -> usize {
+        self.policies.len().saturating_add(self.autonomous.len())
     }
-    policies::note_sent(change, &row.id, &policies).await?;
-    computer::Entity::update_many()
-        .col_expr(computer::Column::Manifest, Expr::value(says))
-        .filter(computer::Column::Id.eq(&row.id))
-        .exec(change.tx())
+}
+
+/// What computers are sent: made once for all that the same concerns.
+struct Sent<'a> {
+    concern: Concern<'a>,
+    alike: HashMap<(bool, BTreeSet<&'a str>), Arc<Entries<'a>>>,
+    trust_version: u64,
+    settings: Digest,
+}
+
+impl<'a> Sent<'a> {
+    fn to(&mut self, row: &Machine) -> Outcome<Arc<Entries<'a>>> {
+        let machine = (row.state.as_str(), row.name.as_str());
+        let alike = self.concern.alike(machine);
+        if let Some(named) = alike.as_ref().and_then(|alike| self.alike.get(alike)) {
+            return Ok(Arc::clone(named));
+        }
+        let named = Arc::new(Entries::new(self.concern.of(machine))?);
+        if let Some(alike) = alike {
+            self.alike.insert(alike, Arc::clone(&named));
+        }
+        Ok(named)
+    }
+
+    /// Two manifests that say the same have the same: all that is in one but its place and time.
+    fn says(&self, row: &Machine, named: &Entries<'_>) -> String {
+        let fields = Fields::new("brevet manifest says 1").number(u64::from(SCHEMA)).text(&row.id).text(&row.name);
+        let fields = fields.number(unsigned(row.epoch)).number(self.trust_version).bytes(self.settings.as_bytes());
+        fields.bytes(named.digest.as_bytes()).finish().to_string()
+    }
+
+    /// A new manifest, unless it would say what the last one said.
+    async fn manifest(&mut self, change: &mut Change, row: &Machine) -> Outcome<()> {
+        let named = self.to(row)?;
+        if named.count() > MOST_NAMED {
+            let why =
+                format!("{} policies and autonomous rules would concern computer {:?}, at most {MOST_NAMED} may", named.count(), row.name);
+            return Err(Failure::new(Code::Invalid).because(why).hint("name fewer computers in them, or put rules together in lists"));
+        }
+        let says = self.says(row, &named);
+        // Then its policies were noted as sent with that one.
+        if says == row.manifest {
+            return Ok(());
+        }
+        let computer = ComputerId::parse(&row.id)?;
+        policies::note_sent(change, &row.id, &named.versions).await?;
+        computer::Entity::update_many()
+            .col_expr(computer::Column::Manifest, Expr::value(says))
+            .filter(computer::Column::Id.eq(&row.id))
+            .exec(change.tx())
+            .await?;
+        forget_manifests(change, &computer, unsigned(row.epoch)).await?;
+        let (app, now) = (change.app.clone(), change.now);
+        append(change, &computer, Kind::Manifest, "", |place| {
+            let content = Manifest {
+                schema: SCHEMA,
+                computer: computer.clone(),
+                name: row.name.clone(),
+                epoch: place.epoch,
+                seq: place.seq,
+                time: now,
+                trust_version: self.trust_version,
+                policies: named.policies.clone(),
+                autonomous: named.autonomous.clone(),
+                settings: self.settings,
+            };
+            Ok(seal(&content, &[&app.keys.issuer])?)
+        })
         .await?;
-    forget_manifests(change, &computer, unsigned(row.epoch)).await?;
-    let (app, now) = (change.app.clone(), change.now);
-    append(change, &computer, Kind::Manifest, "", |place| {
-        let content = Manifest { epoch: place.epoch, seq: place.seq, time: now, ..content };
-        Ok(seal(&content, &[&app.keys.issuer])?)
-    })
-    .await?;
-    Ok(())
+        Ok(())
+    }
 }

@@ -12,7 +12,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::bounded;
+use crate::http::page::{Shown, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, Key, Names, Sorting};
 use crate::requests::policy_id;
@@ -60,7 +60,7 @@ pub fn routes(routes: Routes) -> Routes {
 /// What the list can be ordered by.
 const SORTED: Names = &["created", "user", "computer", "policy", "state", "ends"];
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQuery>) -> Outcome<Json<Page<GrantItem>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQuery>) -> Outcome<Json<Page<Shown<GrantItem>>>> {
     use grant::Column as C;
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
     let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
@@ -100,7 +100,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<GrantQue
     let found = bounded(pool, sorting.of(select.clone()), sorting.slice.limit, &large).await?;
     let mut page = sorting.slice.filling(found.more);
     for item in all_shown(pool, found.rows).await? {
-        if !page.add(item.id.to_string(), item)? {
+        if !page.add(item.id.to_string(), &item)? {
             break;
         }
     }

@@ -3,20 +3,23 @@
 //! A page is bounded by bytes as well as by rows: one user's arguments may have a quarter of a megabyte, and what a list costs the
 //! server must not grow with them. What does not fit is on the next page.
 
+use std::marker::PhantomData;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brevet_api::rest::{Code, Page};
 use brevet_core::digest::Fields;
-use sea_orm::sea_query::{Expr, Func, SimpleExpr};
-use sea_orm::{ConnectionTrait, EntityTrait, ExprTrait as _, FromQueryResult, QuerySelect as _, Select};
+use sea_orm::sea_query::{Expr, Func, Query, SimpleExpr};
+use sea_orm::{ConnectionTrait, EntityTrait, ExprTrait as _, FromQueryResult, QuerySelect as _, QueryTrait as _, Select};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::failure::{Failure, Outcome};
 
 const DEFAULT: u32 = 50;
 const MOST: u32 = 500;
 /// What the items of a page, and the rows that are read for it, have together, unless the first alone has more.
-const MOST_BYTES: usize = 2 << 20;
+pub const MOST_BYTES: usize = 2 << 20;
 
 /// How many are asked for.
 ///
@@ -110,12 +113,12 @@ impl Slice {
         mut items: Vec<T>,
         key: impl Fn(&T) -> String,
         shown: impl Fn(T) -> Outcome<S>,
-    ) -> Outcome<Page<S>> {
+    ) -> Outcome<Page<Shown<S>>> {
         items.sort_by_cached_key(&key);
         let mut page = self.filling(false);
         for item in items {
             let key = key(&item);
-            if self.after.as_ref().is_none_or(|after| key > *after) && !page.add(key, shown(item)?)? {
+            if self.after.as_ref().is_none_or(|after| key > *after) && !page.add(key, &shown(item)?)? {
                 break;
             }
         }
@@ -141,6 +144,15 @@ pub struct Rows<M> {
     pub more: bool,
 }
 
+/// How many bytes a row has in some columns.
+pub fn bytes<E: EntityTrait>(columns: &[E::Column]) -> SimpleExpr {
+    let size = |column: &E::Column| {
+        let length = Func::cust("octet_length").arg(Expr::col((E::default(), *column)));
+        SimpleExpr::from(Func::coalesce([SimpleExpr::from(length), Expr::val(0)]))
+    };
+    columns.iter().map(size).fold(Expr::val(0), |sum, size| sum.add(size)).cast_as("bigint")
+}
+
 /// Reads the first rows of a selection that is in order: at most `limit`, and no more than a page's bytes in the columns that users fill.
 ///
 /// # Errors
@@ -154,13 +166,18 @@ pub async fn bounded<E: EntityTrait, C: ConnectionTrait>(
 where
     E::Model: FromQueryResult + Send + Sync,
 {
-    let size = |column: &E::Column| {
-        let length = Func::cust("octet_length").arg(Expr::col((E::default(), *column)));
-        SimpleExpr::from(Func::coalesce([SimpleExpr::from(length), Expr::val(0)]))
+    let sizes = select.clone().limit(limit.saturating_add(1)).select_only().expr_as(bytes::<E>(large), "size");
+    // Almost always all of them fit, which one number says.
+    let together = Func::coalesce([SimpleExpr::from(Func::sum(Expr::col("size"))), Expr::val(0)]);
+    let together = Query::select()
+        .expr_as(SimpleExpr::from(together).cast_as("bigint"), "together")
+        .from_subquery(sizes.clone().into_query(), "sizes")
+        .take();
+    let together = connection.query_one(&together).await?.map(|row| row.try_get::<i64>("", "together")).transpose()?;
+    let sizes: Vec<i64> = match together.map(usize::try_from) {
+        Some(Ok(bytes)) if bytes <= MOST_BYTES => Vec::new(),
+        _ => sizes.into_tuple().all(connection).await?,
     };
-    let size = large.iter().map(size).fold(Expr::val(0), |sum, size| sum.add(size)).cast_as("bigint");
-    let sizes = select.clone().limit(limit.saturating_add(1)).select_only().expr_as(size, "size");
-    let sizes: Vec<i64> = sizes.into_tuple().all(connection).await?;
     let (mut fitting, mut bytes) = (0u64, 0usize);
     for size in &sizes {
         bytes = bytes.saturating_add(usize::try_from(*size).unwrap_or(usize::MAX));
@@ -179,10 +196,22 @@ where
     Ok(Rows { rows, more })
 }
 
+/// An item as it goes out: its JSON, made once.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct Shown<T>(Box<RawValue>, #[serde(skip)] PhantomData<fn() -> T>);
+
+#[cfg(test)]
+impl<T: serde::de::DeserializeOwned> Shown<T> {
+    pub fn read(&self) -> T {
+        serde_json::from_str(self.0.get()).unwrap()
+    }
+}
+
 /// A page that takes items until it is full.
 pub struct Filling<'a, T> {
     slice: &'a Slice,
-    items: Vec<T>,
+    items: Vec<Shown<T>>,
     bytes: usize,
     last: Option<String>,
     more: bool,
@@ -193,22 +222,22 @@ impl<T: Serialize> Filling<'_, T> {
     ///
     /// # Errors
     /// When it has no JSON form.
-    pub fn add(&mut self, key: String, item: T) -> Outcome<bool> {
-        let size = serde_json::to_vec(&item)?.len();
+    pub fn add(&mut self, key: String, item: &T) -> Outcome<bool> {
+        let shown = to_raw_value(item)?;
         let full = u64::try_from(self.items.len()).unwrap_or(u64::MAX) >= self.slice.limit;
-        if full || (!self.items.is_empty() && self.bytes.saturating_add(size) > MOST_BYTES) {
+        if full || (!self.items.is_empty() && self.bytes.saturating_add(shown.get().len()) > MOST_BYTES) {
             self.more = true;
             return Ok(false);
         }
-        self.bytes = self.bytes.saturating_add(size);
-        self.items.push(item);
+        self.bytes = self.bytes.saturating_add(shown.get().len());
+        self.items.push(Shown(shown, PhantomData));
         self.last = Some(key);
         Ok(true)
     }
 
     /// The page.
     #[must_use]
-    pub fn page(self) -> Page<T> {
+    pub fn page(self) -> Page<Shown<T>> {
         let slice = self.slice;
         let (items, last) = self.parts();
         Page { items, next: last.map(|key| slice.cursor(&key)) }
@@ -216,7 +245,7 @@ impl<T: Serialize> Filling<'_, T> {
 
     /// Its items, and the key of the last one where there are more.
     #[must_use]
-    pub fn parts(self) -> (Vec<T>, Option<String>) {
+    pub fn parts(self) -> (Vec<Shown<T>>, Option<String>) {
         (self.items, self.last.filter(|_| self.more))
     }
 }
@@ -252,8 +281,9 @@ mod tests {
         loop {
             let slice = Slice::new(Some(500), cursor.as_deref()).unwrap();
             let page = slice.page_shown(all.clone(), |text| text[..2].to_owned(), Ok).unwrap();
-            assert!(page.items.len() == 1 || page.items.iter().map(String::len).sum::<usize>() <= MOST_BYTES);
-            seen.extend(page.items);
+            let items: Vec<String> = page.items.iter().map(Shown::read).collect();
+            assert!(items.len() == 1 || items.iter().map(String::len).sum::<usize>() <= MOST_BYTES);
+            seen.extend(items);
             pages += 1;
             match page.next {
                 Some(next) => cursor = Some(next),

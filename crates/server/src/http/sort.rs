@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, ColumnType, ConnectionTrait, EntityTrait, Order, Quer
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, Outcome};
-use super::page::{Filling, Slice};
+use super::page::{Filling, Shown, Slice};
 use crate::store::entities::{computer, definition, notification_target, person};
 
 /// What a list can be ordered by, each with both directions.
@@ -207,7 +207,7 @@ impl<C: ColumnTrait> Sorting<C> {
         connection: &D,
         among: Select<E>,
         filled: Filling<'_, T>,
-    ) -> Outcome<Page<T>> {
+    ) -> Outcome<Page<Shown<T>>> {
         let (items, last) = filled.parts();
         let next = match (last, &self.by) {
             (Some(id), Some(by)) => {
@@ -244,7 +244,7 @@ impl<C: ColumnTrait> Sorting<C> {
         rows.truncate(limit);
         let mut filled = self.slice.filling(more);
         for row in &rows {
-            filled.add(id(row), ())?;
+            filled.add(id(row), &())?;
         }
         let next = self.page(connection, among, filled).await?.next;
         Ok(Page { items: rows, next })
@@ -261,7 +261,7 @@ pub fn in_memory<T, S: Serialize>(
     items: impl IntoIterator<Item = T>,
     at: impl Fn(&T) -> (At, String),
     shown: impl Fn(T) -> Outcome<S>,
-) -> Outcome<Page<S>> {
+) -> Outcome<Page<Shown<S>>> {
     let slice = Slice::chosen_by(limit, cursor, &(chosen.name, chosen.descending))?;
     let after = slice.after.as_deref().map(Place::read).transpose()?;
     let placed = items.into_iter().map(|item| {
@@ -273,7 +273,7 @@ pub fn in_memory<T, S: Serialize>(
     placed.sort_by(|(a, _), (b, _)| if chosen.descending { b.cmp(a) } else { a.cmp(b) });
     let mut page = slice.filling(false);
     for (place, item) in placed {
-        if !page.add(serde_json::to_string(&place)?, shown(item)?)? {
+        if !page.add(serde_json::to_string(&place)?, &shown(item)?)? {
             break;
         }
     }
@@ -305,7 +305,7 @@ mod tests {
             loop {
                 let at = |it: &(i64, String)| (At::Number(it.0), it.1.clone());
                 let page = in_memory((Some(4), cursor.as_deref()), order, all.clone(), at, Ok).unwrap();
-                seen.extend(page.items);
+                seen.extend(page.items.iter().map(Shown::read));
                 match page.next {
                     Some(next) => cursor = Some(next),
                     None => break,

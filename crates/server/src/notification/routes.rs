@@ -18,7 +18,7 @@ use crate::http::etag::{Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::filter::has_part;
-use crate::http::page::bounded;
+use crate::http::page::{Shown, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, At, Key, Names, Sorting};
 use crate::store::Change;
@@ -98,7 +98,7 @@ pub fn routes(routes: Routes) -> Routes {
 /// What the list of targets can be ordered by.
 const TARGETS_SORTED: Names = &["name", "kind"];
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Target>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Shown<Target>>>> {
     let chosen = sort::chosen(TARGETS_SORTED, query.sort.as_deref(), "name")?;
     let mut select = target::Entity::find();
     if let Some(part) = &query.name {
@@ -237,7 +237,7 @@ async fn test(State(app): State<App>, actor: Actor, Path(reference): Path<String
 /// What the log can be ordered by.
 const SORTED: Names = &["created", "kind", "target", "state"];
 
-async fn log(State(app): State<App>, _actor: Actor, Query(query): Query<NotificationQuery>) -> Outcome<Json<Page<Notification>>> {
+async fn log(State(app): State<App>, _actor: Actor, Query(query): Query<NotificationQuery>) -> Outcome<Json<Page<Shown<Notification>>>> {
     use notification::Column as C;
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
     let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| {
@@ -268,7 +268,7 @@ async fn log(State(app): State<App>, _actor: Actor, Query(query): Query<Notifica
     let mut page = sorting.slice.filling(found.more);
     for row in found.rows {
         let name = names.get(&row.target).cloned().unwrap_or_default();
-        if !page.add(row.id.clone(), notification_shown(row, name)?)? {
+        if !page.add(row.id.clone(), &notification_shown(row, name)?)? {
             break;
         }
     }

@@ -16,6 +16,7 @@ use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
+use crate::http::page::Shown;
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, At, Names};
 use crate::store::Change;
@@ -54,7 +55,7 @@ fn template_shown(kind: &str, row: Option<own::Model>) -> Template {
 /// What the list can be ordered by.
 const SORTED: Names = &["kind", "changed"];
 
-async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Template>>> {
+async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<NamedQuery>) -> Outcome<Json<Page<Shown<Template>>>> {
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "kind")?;
     let written = own::Entity::find().all(&app.store.pool).await?;
     let built_in = template::built_in_kinds().filter(|kind| written.iter().all(|row| row.kind != *kind));

@@ -22,7 +22,7 @@ use crate::definitions::write::Reason;
 use crate::definitions::{Content, Kind, Sight, mistakes, routes};
 use crate::http::extract::{Expected, Json, Path, Query, Versioned, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::Slice;
+use crate::http::page::{Shown, Slice};
 use crate::http::routes::{Routes, doc};
 
 impl Defined for Policy {
@@ -104,7 +104,7 @@ pub fn routes(table: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PolicyQuery>) -> Outcome<Json<Page<Value>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PolicyQuery>) -> Outcome<Json<Page<Shown<Value>>>> {
     refuse_unknown::<Mode>("mode", query.mode.as_deref())?;
     let PolicyQuery { limit, cursor, sort, name, .. } = query.clone();
     let named = NamedQuery { limit, cursor, sort, name };

@@ -7,7 +7,6 @@ use axum::http::Method;
 use brevet_api::rest::check::{PolicyStanding, StandingQuery};
 use brevet_api::rest::{Code, Page};
 use brevet_core::policy::Scope;
-use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _};
 
 use crate::access::{Action, Actor, Reach};
@@ -97,14 +96,11 @@ async fn said(app: &App, seen: &[&Definition], reach: &Reach) -> Outcome<Said> {
     let now = seen.iter().fold(Condition::any(), |any, definition| {
         any.add(Condition::all().add(C::Policy.eq(&definition.id)).add(C::Version.eq(signed(definition.version))))
     });
-    // WHY so: by a list of the computers that are enrolled, SQLite goes through everything that each of them holds.
-    let away = computer::Entity::find()
-        .select_only()
-        .column(computer::Column::Id)
-        .filter(Expr::col((computer::Entity, computer::Column::Id)).equals((policy_state::Entity, C::Computer)))
-        .filter(computer::Column::State.ne("enrolled"))
-        .into_query();
-    let of_them = policy_state::Entity::find().filter(now).filter(Expr::exists(away).not()).filter(reach.within(C::Computer));
+    // WHY so: those that are away are few, and are found by an index only where they are asked for as what lies on either side of the
+    // others. By a list of those that are enrolled, SQLite goes through everything that each of them holds.
+    let away = computer::Column::State.lt("enrolled").or(computer::Column::State.gt("enrolled"));
+    let away = computer::Entity::find().select_only().column(computer::Column::Id).filter(away).into_query();
+    let of_them = policy_state::Entity::find().filter(now).filter(C::Computer.not_in_subquery(away)).filter(reach.within(C::Computer));
     let counts: Vec<(String, String, i64)> = of_them
         .clone()
         .select_only()

@@ -12,7 +12,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::bounded;
+use crate::http::page::{Shown, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::entities::proposal;
@@ -68,7 +68,7 @@ pub fn routes(routes: Routes) -> Routes {
 /// What the list can be ordered by.
 const SORTED: Names = &["created", "proposer", "state"];
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ProposalQuery>) -> Outcome<Json<Page<Proposal>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<ProposalQuery>) -> Outcome<Json<Page<Shown<Proposal>>>> {
     use proposal::Column as C;
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
     let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
@@ -89,7 +89,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<Proposal
             .await?;
     let mut page = sorting.slice.filling(found.more);
     for row in found.rows {
-        if !page.add(row.id.clone(), shown(row)?)? {
+        if !page.add(row.id.clone(), &shown(row)?)? {
             break;
         }
     }

@@ -12,7 +12,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::bounded;
+use crate::http::page::{Shown, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, Key, Names, Sorting};
 use crate::store::entities::{definition, request};
@@ -56,7 +56,7 @@ pub fn routes(routes: Routes) -> Routes {
 /// What the list can be ordered by.
 const SORTED: Names = &["created", "user", "computer", "policy", "state", "lapses"];
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQuery>) -> Outcome<Json<Page<RequestItem>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQuery>) -> Outcome<Json<Page<Shown<RequestItem>>>> {
     use request::Column as C;
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-created")?;
     let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
@@ -86,7 +86,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
     let found = bounded(pool, sorting.of(select.clone()), sorting.slice.limit, &[request::Column::Body]).await?;
     let mut page = sorting.slice.filling(found.more);
     for item in all_shown(pool, found.rows).await? {
-        if !page.add(item.id.to_string(), item)? {
+        if !page.add(item.id.to_string(), &item)? {
             break;
         }
     }

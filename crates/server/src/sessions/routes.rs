@@ -12,7 +12,7 @@ use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Json, Path, Query, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
-use crate::http::page::bounded;
+use crate::http::page::{Shown, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, Key, Names, Sorting};
 use crate::requests::policy_id;
@@ -40,7 +40,7 @@ pub fn routes(routes: Routes) -> Routes {
 /// What the list can be ordered by.
 const SORTED: Names = &["started", "user", "computer", "policy", "state", "ends"];
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQuery>) -> Outcome<Json<Page<SessionItem>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQuery>) -> Outcome<Json<Page<Shown<SessionItem>>>> {
     use session::Column as C;
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "-started")?;
     let sorting = Sorting::new((query.limit, query.cursor.as_deref()), chosen, C::Id, |name| match name {
@@ -78,7 +78,7 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<SessionQ
     let mut page = sorting.slice.filling(found.more);
     let computers = Computers::load(pool, found.rows.iter().map(|row| &row.computer)).await?;
     for row in found.rows {
-        if !page.add(row.id.clone(), shown(row, &computers)?)? {
+        if !page.add(row.id.clone(), &shown(row, &computers)?)? {
             break;
         }
     }
