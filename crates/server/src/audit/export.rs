@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use brevet_api::rest::Code;
 use brevet_api::rest::event::{Event, EventQuery};
 use brevet_core::escape::csv;
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::value::RawValue;
@@ -64,10 +64,19 @@ pub(super) async fn export(State(app): State<App>, actor: Actor, Query(query): Q
     // A task of its own, so that what comes next is read while this is being sent; one piece ahead of a reader who is slow.
     let (to, pieces) = mpsc::channel(1);
     tokio::spawn(export.send(to));
-    // The stream breaks off with an error, which is not the end of the answer.
-    let pieces = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
     let kind = if format == Format::Csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
-    Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(pieces)).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], Body::from_stream(whole(pieces))).into_response())
+}
+
+/// A piece, `None` after the last one, or why there is no other.
+type Piece = io::Result<Option<Bytes>>;
+
+/// All pieces. The stream breaks off with an error, which is not the end of the answer: also where whoever sends them is gone without a word.
+fn whole(pieces: mpsc::Receiver<Piece>) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::try_unfold(pieces, async |mut pieces| {
+        let piece = pieces.recv().await.unwrap_or_else(|| Err(io::Error::other("the export was not brought to its end")))?;
+        Ok(piece.map(|piece| (piece, pieces)))
+    })
 }
 
 /// Where an export stands.
@@ -83,16 +92,12 @@ struct Export {
 }
 
 impl Export {
-    /// Sends all pieces; ends with the last one, with an error, or when nobody reads any more.
-    async fn send(mut self, to: mpsc::Sender<io::Result<Bytes>>) {
+    /// Sends all pieces and their end, or why it breaks off; no more once nobody reads any.
+    async fn send(mut self, to: mpsc::Sender<Piece>) {
         loop {
-            let piece = match self.next().await {
-                Ok(None) => return,
-                Ok(Some(piece)) => Ok(piece),
-                Err(failure) => Err(io::Error::other(failure.code.as_str())),
-            };
-            let last = piece.is_err();
-            if to.send(piece).await.is_err() || last {
+            let piece = self.next().await.map_err(|failure| io::Error::other(failure.code.as_str()));
+            let goes_on = matches!(piece, Ok(Some(_)));
+            if to.send(piece).await.is_err() || !goes_on {
                 return;
             }
         }
@@ -195,4 +200,40 @@ fn csv_line(out: &mut String, event: &Event<Box<RawValue>>) {
         out.push_str(&csv(field));
     }
     out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+
+    use super::*;
+
+    async fn read(sent: Vec<Piece>) -> Vec<Result<Bytes, String>> {
+        let (to, pieces) = mpsc::channel(sent.len().max(1));
+        for piece in sent {
+            to.send(piece).await.unwrap();
+        }
+        drop(to);
+        whole(pieces).map(|piece| piece.map_err(|error| error.to_string())).collect().await
+    }
+
+    #[tokio::test]
+    async fn only_what_came_to_its_end_ends_without_an_error() {
+        let piece = || Ok(Some(Bytes::from_static(b"a")));
+        assert_eq!(read(vec![piece(), piece(), Ok(None)]).await, [Ok("a".into()), Ok("a".into())]);
+        assert_eq!(read(vec![Ok(None)]).await, []);
+        let broken = read(vec![piece(), Err(io::Error::other("unavailable"))]).await;
+        assert_eq!(broken, [Ok("a".into()), Err("unavailable".into())]);
+        // As after a panic, or while the server ends.
+        for sent in [vec![], vec![piece()]] {
+            assert!(read(sent).await.last().is_some_and(Result::is_err));
+        }
+    }
+
+    #[test]
+    fn places_without_a_gap_are_asked_for_by_the_first_and_the_last() {
+        let bounds = |places: &[i64]| within(places) == event::Column::Seq.between(*places.first().unwrap(), *places.last().unwrap());
+        assert!(bounds(&[7]) && bounds(&[7, 8, 9]) && !bounds(&[7, 9]) && !bounds(&[7, 8, 10]));
+        assert!(within(&[]) == event::Column::Seq.is_in([0i64; 0]));
+    }
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use brevet_core::id::{GrantId, RequestId};
-use brevet_core::policy::{Policy, RequestTerms};
+use brevet_core::policy::RequestTerms;
 use brevet_core::request::{Request, RequestState};
 use brevet_core::time::{Length, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, ConnectionTrait, EntityTrait as _, QueryFilter as _, QuerySelect as _};
+use serde::Deserialize;
 
 use super::state_name;
 use crate::definitions::write::signed;
@@ -94,7 +95,14 @@ async fn changed(change: &Change, computer: &str, row: request::Model, it: &Requ
 pub struct Terms(HashMap<(String, u64), RequestTerms>);
 
 /// A policy may be large: so many are in memory at a time.
-const POLICIES: usize = 16;
+const POLICIES: usize = 32;
+
+/// What of a policy is read here.
+#[derive(Deserialize)]
+struct Asking {
+    #[serde(default)]
+    request: RequestTerms,
+}
 
 impl Terms {
     /// Reads them.
@@ -109,9 +117,10 @@ impl Terms {
         for some in versions.chunks(POLICIES) {
             let version = |(id, version): &(&str, u64)| Condition::all().add(V::Id.eq(*id)).add(V::Version.eq(signed(*version)));
             let any = some.iter().map(version).fold(Condition::any(), Condition::add);
-            for row in definition_change::Entity::find().filter(any).all(connection).await? {
-                let policy = row.content.and_then(|text| serde_json::from_str::<Policy>(&text).ok());
-                all.0.extend(policy.map(|policy| ((row.id, unsigned(row.version)), policy.request)));
+            let found = definition_change::Entity::find().select_only().columns([V::Id, V::Version, V::Content]).filter(any);
+            for (id, version, content) in found.into_tuple::<(String, i64, Option<String>)>().all(connection).await? {
+                let policy = content.and_then(|text| serde_json::from_str::<Asking>(&text).ok());
+                all.0.extend(policy.map(|policy| ((id, unsigned(version)), policy.request)));
             }
         }
         Ok(all)
