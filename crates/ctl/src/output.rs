@@ -2,6 +2,7 @@
 //!
 //! INVARIANT: text that somebody else chose passes `shown` before it reaches the terminal.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal as _, Write as _};
 
 use brevet_core::escape;
@@ -191,7 +192,7 @@ fn blocks(headings: &[&str], rows: &[Vec<String>]) -> String {
 /// The same as CSV (RFC 4180).
 #[must_use]
 pub fn csv(headings: &[&str], rows: &[Vec<String>]) -> String {
-    let line = |cells: Vec<std::borrow::Cow<'_, str>>| format!("{}\r\n", cells.join(","));
+    let line = |cells: Vec<Cow<'_, str>>| format!("{}\r\n", cells.join(","));
     let mut text = line(headings.iter().map(|heading| escape::csv(heading)).collect::<Vec<_>>());
     for row in rows {
         text.push_str(&line(row.iter().map(|text| escape::csv(text)).collect::<Vec<_>>()));

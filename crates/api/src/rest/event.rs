@@ -95,10 +95,10 @@ pub const SERVER_KINDS: &[&str] = &[
     "view.deleted",
 ];
 
-/// One event. Whoever only passes it on may keep the body as text (`RawValue`).
+/// One event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Event<Body = serde_json::Value> {
+pub struct Event {
     /// Its id.
     pub id: EventId,
     /// Its place on the server, rising, with gaps.
@@ -146,7 +146,7 @@ pub struct Event<Body = serde_json::Value> {
     pub summary: String,
     /// Everything; its shape goes with `kind`.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
-    pub body: Body,
+    pub body: serde_json::Value,
     /// For what a computer said: its place in that journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<JournalPlace>,

@@ -18,7 +18,6 @@ use brevet_core::escape::csv;
 use futures_util::{Stream, stream};
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _};
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::filter::{chosen, with_text};
@@ -157,7 +156,7 @@ fn within(places: &[i64]) -> SimpleExpr {
     }
 }
 
-fn csv_line(out: &mut String, event: &Event<Box<RawValue>>) {
+fn csv_line(out: &mut String, event: &Event) {
     fn text<T: ToString>(value: Option<&T>) -> Cow<'_, str> {
         value.map(ToString::to_string).unwrap_or_default().into()
     }
@@ -191,7 +190,7 @@ fn csv_line(out: &mut String, event: &Event<Box<RawValue>>) {
         text(event.journal.as_ref().map(|place| &place.seq)),
         text(event.redacted.as_ref()),
         event.summary.as_str().into(),
-        event.body.get().into(),
+        own(&event.body),
     ];
     for (number, field) in fields.iter().enumerate() {
         if number > 0 {

@@ -8,7 +8,7 @@ use brevet_core::escape::terminal;
 use brevet_core::id::{ComputerId, EventId, GrantId, Incarnation, PersonId, PolicyId, RequestId, SessionId};
 use brevet_core::time::Timestamp;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, Order as Sorted, QueryFilter as _, QueryOrder as _};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::Value;
 
 use super::filter::{chosen, in_reach, with_text};
 use super::places::{nth, places};
@@ -53,7 +53,7 @@ pub fn routes(routes: Routes) -> Routes {
         )
 }
 
-async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQuery>) -> Outcome<Json<Page<Shown<Event<Box<RawValue>>>>>> {
+async fn list(State(app): State<App>, actor: Actor, Query(query): Query<EventQuery>) -> Outcome<Json<Page<Shown<Event>>>> {
     let order = query.order.unwrap_or_default();
     let chosen_by = EventQuery { limit: None, cursor: None, order: Some(order), ..query.clone() };
     let slice = Slice::chosen_by(query.limit, query.cursor.as_deref(), &chosen_by)?;
@@ -90,17 +90,17 @@ const fn sorted(order: Order) -> Sorted {
     }
 }
 
-async fn one(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Event<Box<RawValue>>>> {
+async fn one(State(app): State<App>, actor: Actor, Path(id): Path<String>) -> Outcome<Json<Event>> {
     let reach = in_reach(&app, &actor, Action::ReadEvents).await?;
     let found = event::Entity::find().filter(event::Column::Id.eq(&id)).filter(reach).one(&app.store.pool).await?;
     Ok(Json(shown(found.ok_or_else(|| Failure::not_found("event", &id))?)?))
 }
 
-/// A row as the API shows it, its body as the text that is kept.
+/// A row as the API shows it.
 ///
 /// # Errors
 /// When an id in it is not one.
-pub fn shown(row: event::Model) -> Outcome<Event<Box<RawValue>>> {
+pub fn shown(row: event::Model) -> Outcome<Event> {
     let actor_kind = match row.actor_kind.as_str() {
         "person" => ActorKind::Person,
         "computer" => ActorKind::Computer,
@@ -130,11 +130,59 @@ pub fn shown(row: event::Model) -> Outcome<Event<Box<RawValue>>> {
         person: row.person.as_deref().map(PersonId::parse).transpose()?,
         outcome: row.outcome,
         summary: if row.redacted.is_some() { "redacted".into() } else { terminal(row.summary.as_bytes()) },
-        body: match serde_json::from_str(&row.body) {
-            Ok(body) => body,
-            Err(_) => to_raw_value(&row.body)?,
-        },
+        body: body(row.body),
         journal,
         redacted: row.redacted.map(Timestamp::from_millis),
     })
+}
+
+/// Whoever reads a page of events must be able to read all of it, and a reader bounds how deep it goes: a body has this much of that.
+const MOST_DEPTH: usize = 100;
+
+/// WHY read and written anew: a computer chose this text. As it came, a line break in it would end a line of an export, and what follows
+/// would pass for an event of its own; and one body that some reader cannot take would take the whole page from them. A body that is none
+/// is shown as text.
+fn body(text: String) -> Value {
+    match serde_json::from_str(&text) {
+        Ok(body) if depth(&body) <= MOST_DEPTH => body,
+        _ => Value::String(text),
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(depth).max().unwrap_or(0).saturating_add(1),
+        Value::Object(fields) => fields.values().map(depth).max().unwrap_or(0).saturating_add(1),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_computer_sends_as_a_body_is_one_line_and_can_be_read_on_a_page() {
+        let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let others = [
+            "{\"a\":1,\n\"b\":[2]}",
+            "[1,\n{\"kind\":\"grant.revoked\"}\n,2]",
+            "{\"a\":1,\"a\":2}",
+            "1e999",
+            "\"\\ud800\"",
+            "{",
+            "",
+            "1 2",
+        ];
+        let texts = others.map(str::to_owned).into_iter().chain([99, 100, 101, 124, 125, 126, 127, 128, 5000].map(deep));
+        for text in texts {
+            let shown = body(text.clone());
+            assert!(shown == text.as_str() || serde_json::from_str::<Value>(&text).is_ok_and(|same| same == shown), "{text}");
+            let page = serde_json::to_string(&serde_json::json!({ "items": [{ "body": shown }] })).unwrap();
+            assert!(!page.contains(['\n', '\r']), "{text}");
+            assert!(serde_json::from_str::<Value>(&page).is_ok(), "{text}");
+        }
+        assert_eq!(body("{\"a\":1,\n\"b\":[2]}".into()), serde_json::json!({ "a": 1, "b": [2] }));
+        assert!(body(deep(MOST_DEPTH)).is_array() && body(deep(MOST_DEPTH + 1)).is_string());
+    }
 }
