@@ -5,6 +5,9 @@ TARGET := $(shell $(CARGO) metadata --no-deps --format-version 1 2>/dev/null | s
 # Beside what is built, where other users can reach that: the service users and yours must. Debian's /root is closed.
 DIR ?= $(shell d="$(TARGET)"; while [ ! -d "$$d" ]; do d=$$(dirname "$$d"); done; if runuser -u nobody -- test -x "$$d" 2>/dev/null; then echo "$(TARGET)/up"; else echo /var/tmp/brevet-up; fi)
 PROGRAMS = --package brevet-server --package brevet-agent --package brevet-broker --package brevet-cli --package brevet-ctl
+# What a development build builds: tests ask their dependencies for more than programs do, and whoever wants both (`.ci/run`) sets this so
+# that everything is compiled once.
+DEV_BUILD ?= $(PROGRAMS) --package xtask
 
 # The user's command without a dynamic linker and at a fixed place: it asks before its C library has started (ADR 12), and nothing has to be
 # fixed in it before that. The target is named so that only the program is static.
@@ -17,7 +20,7 @@ packages:
 	@sh packaging/debian-packages.sh
 
 build: packages
-	@$(CARGO) build $(PROGRAMS) --package xtask
+	@$(CARGO) build $(DEV_BUILD)
 
 demo: build
 	@"$(TARGET)/debug/xtask" demo --programs "$(TARGET)/debug"
@@ -45,15 +48,15 @@ test: build
 test-long: packages
 	@$(CARGO) build --quiet --package xtask
 	@CARGO="$(CARGO)" "$(TARGET)/debug/xtask" test-long --cases $${CASES:-1000000}
-	BREVET_LONG=1 BREVET_SCHEMATHESIS="$$(sh packaging/schemathesis.sh)" $(CARGO) test --package brevet-server --test server schemathesis_finds_nothing -- --ignored
+	BREVET_LONG=1 BREVET_SCHEMATHESIS="$$(sh packaging/schemathesis.sh)" $(CARGO) test --workspace --test server schemathesis_finds_nothing -- --ignored
 
 fuzz:
 	BREVET_FUZZ_SECONDS=$${SECONDS_EACH:-600} BREVET_FUZZ_SEED=$$(date +%s) $(CARGO) test --release --package brevet-fuzz -- --nocapture
 
-check: packages
+check: build
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
-	$(CARGO) run --quiet --package xtask -- check
+	"$(TARGET)/debug/xtask" check
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; else echo "not run: cargo deny (install it with: cargo install --locked cargo-deny)"; fi
 
 bench: packages

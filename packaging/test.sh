@@ -1,5 +1,6 @@
 #!/bin/sh
 # Every test that fits 20 minutes on two cores once built. Needs root, because what is tested gives out root.
+# WHY always --workspace: one package alone asks less of its dependencies, and they would all be compiled once more for it.
 set -eu
 if [ "$(id -u)" != 0 ]; then
     echo "the tests start processes as root and make throw-away users: run them as root" >&2
@@ -10,7 +11,7 @@ sh packaging/debian-packages.sh test
 on_postgres() {
     said=$(mktemp)
     export BREVET_TEST_DATABASE=postgres
-    { cargo test --package brevet-server --test server || echo "failed: $?"; } 2>&1 | tee "$said"
+    { cargo test --workspace --test server || echo "failed: $?"; } 2>&1 | tee "$said"
     # Only where the run came to its end: what was cut off left tests that nobody has tried.
     failed=
     if grep -q '^test result: FAILED' "$said"; then
@@ -21,7 +22,7 @@ on_postgres() {
     if [ -n "$failed" ] && [ "${NEXTEST_PROFILE:-}" = ci ]; then
         outcome=0
         # shellcheck disable=SC2086
-        cargo test --package brevet-server --test server -- --exact $failed || outcome=$?
+        cargo test --workspace --test server -- --exact $failed || outcome=$?
         [ "$outcome" != 0 ] || echo "FLAKY on PostgreSQL:" $failed
     fi
     unset BREVET_TEST_DATABASE
@@ -44,18 +45,18 @@ if [ $# = 0 ]; then
     if schemathesis=$(sh packaging/schemathesis.sh); then
         export BREVET_SCHEMATHESIS="$schemathesis"
         if cargo nextest --version >/dev/null 2>&1; then
-            cargo nextest run --package brevet-server --test server --run-ignored only -E 'test(schemathesis_finds_nothing)' || status=$?
+            cargo nextest run --workspace --test server --run-ignored only -E 'test(schemathesis_finds_nothing)' || status=$?
         else
-            cargo test --package brevet-server --test server schemathesis_finds_nothing -- --ignored || status=$?
+            cargo test --workspace --test server schemathesis_finds_nothing -- --ignored || status=$?
         fi
     else
         echo "not run: schemathesis over the API's description (see above)" >&2
     fi
     # The broker, killed at each point between two writes. It runs last: that broker is built with a feature that releases lack.
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --package brevet-broker --features fault-points --test broker -E 'test(crash)' || status=$?
+        cargo nextest run --workspace --features brevet-broker/fault-points --test broker -E 'test(crash)' || status=$?
     else
-        cargo test --package brevet-broker --features fault-points --test broker crash || status=$?
+        cargo test --workspace --features brevet-broker/fault-points --test broker crash || status=$?
     fi
 fi
 exit "$status"
