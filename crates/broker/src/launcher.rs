@@ -8,14 +8,15 @@
 //!
 //! ```text
 //! // once, before seccomp; program: normally Path::new("/proc/self/exe")
-//! // ahead: what a waiting supervisor makes ready for, the PAM service and the directory of sessions
-//! launcher::Client::start(program: &Path, ahead: Option<(&str, &Path)>) -> Result<launcher::Client, launcher::Error>     // Send + Sync; share by Arc
+//! // ahead: what a waiting supervisor makes ready for
+//! launcher::Client::start(program: &Path, ahead: Option<Ahead<'_>>) -> Result<launcher::Client, launcher::Error>     // Send + Sync; share by Arc
 //! client.start_role(Role::Supervisor | Role::Authn | Role::Names) -> Result<launcher::Started, launcher::Error>
-//!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream }; used by the three below
+//!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream, session: Option<SessionId> }; used by the three below
 //! client.supervisor() -> Result<launcher::Started, launcher::Error>; client.keep_waiting()   // when nobody waits for us
+//!     // a session that has the id for which it has waited need not wait for its directory and its group
 //!
 //! // sessions (module supervisor::client); spec.cgroup_parent: brevet_sys::cgroup::Group::ensure(&cgroup::own()?.join("…"))
-//! let prepared = supervisor::client::prepare(&client, &spec, &Descriptors { executable, directory, client, passed })?;
+//! let prepared = supervisor::client::prepare(client.supervisor()?, &spec, &Descriptors { executable, directory, client, passed })?;
 //!     // passed: only what supervisor::passed::check(fd) lets through (never a terminal), else Failed { step: "pass a descriptor through" }
 //!     // spec: spec::SessionSpec; everything is checked and ready, nothing runs; dropping `prepared` ends the supervisor
 //! // ... write the journal record session.started durably, send Tell::Started to the client, then:
@@ -53,6 +54,8 @@ mod role;
 
 pub use role::run;
 
+use crate::random::{self, RandomError};
+use brevet_core::id::SessionId;
 use brevet_sys::clock;
 use brevet_sys::exec::{self, Child, Program, Session};
 use brevet_sys::fdpass::{self, Kind, PassError};
@@ -118,6 +121,19 @@ pub struct Started {
     pub pidfd: OwnedFd,
     /// The other end of its descriptor 3.
     pub control: UnixStream,
+    /// Of a supervisor that waited: the session for which it has made directory and group. Another one has it make others.
+    pub session: Option<SessionId>,
+}
+
+/// What a waiting supervisor makes ready for.
+#[derive(Debug, Clone, Copy)]
+pub struct Ahead<'a> {
+    /// The PAM service.
+    pub service: &'a str,
+    /// The directory of sessions.
+    pub sessions: &'a Path,
+    /// The group of their groups.
+    pub groups: &'a Path,
 }
 
 /// Why a role could not be started.
@@ -144,6 +160,9 @@ pub enum Error {
     /// The connection to the launcher failed.
     #[error("cannot talk to the launcher")]
     Pass(#[from] PassError),
+    /// No id for a session.
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// Another thread panicked while it talked to the launcher.
     #[error("the connection to the launcher is in an unknown state")]
     Poisoned,
@@ -196,15 +215,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// Starts the launcher. To be called before the broker confines itself. `ahead` is what a waiting
-    /// supervisor makes ready for: the PAM service and the directory of sessions.
+    /// Starts the launcher. To be called before the broker confines itself.
     ///
     /// # Errors
     /// When the program cannot be opened or executed.
-    pub fn start(program: &Path, ahead: Option<(&str, &Path)>) -> Result<Self, Error> {
+    pub fn start(program: &Path, ahead: Option<Ahead<'_>>) -> Result<Self, Error> {
         let executable = File::open(program).map_err(Error::Program)?;
         let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
-        let launcher = start_self(executable.as_fd(), "launcher", ahead, theirs.as_fd())?;
+        let ahead =
+            ahead.map(|ahead| [ahead.service.as_bytes(), ahead.sessions.as_os_str().as_bytes(), ahead.groups.as_os_str().as_bytes()]);
+        let words = ahead.as_ref().map_or(&[][..], |ahead| ahead.as_slice());
+        let launcher = start_self(executable.as_fd(), "launcher", words, theirs.as_fd())?;
         Ok(Self { socket: Mutex::new(ours), launcher, waiting: Mutex::default(), filling: AtomicBool::new(false) })
     }
 
@@ -236,7 +257,7 @@ impl Client {
         }
         // Only who fills puts some there, so that none is made in vain.
         while self.waiting.lock().is_ok_and(|waiting| waiting.lacks(clock::boottime_ms())) {
-            let Ok(made) = self.start_role(Role::Waiting) else { break };
+            let Ok(made) = self.one_that_waits() else { break };
             let Ok(mut waiting) = self.waiting.lock() else { break };
             waiting.ready.push_back(made);
         }
@@ -258,13 +279,23 @@ impl Client {
         Some(left.max(1))
     }
 
+    fn one_that_waits(&self) -> Result<Started, Error> {
+        let session = SessionId::new(clock::realtime_ms(), random::bytes()?);
+        let started = self.ask(Role::Waiting, session.as_str())?;
+        Ok(Started { session: Some(session), ..started })
+    }
+
     /// Starts a role.
     ///
     /// # Errors
     /// When the launcher is gone, silent, or could not.
     pub fn start_role(&self, role: Role) -> Result<Started, Error> {
+        self.ask(role, "")
+    }
+
+    fn ask(&self, role: Role, word: &str) -> Result<Started, Error> {
         let socket = self.socket.lock().map_err(|_| Error::Poisoned)?;
-        fdpass::send(socket.as_fd(), &[role as u8], &[])?;
+        fdpass::send(socket.as_fd(), &[&[role as u8], word.as_bytes()].concat(), &[])?;
         let ready = poll::wait(&[(socket.as_fd(), Interest::READ)], Some(PATIENCE_MS))?;
         if !ready.iter().any(|ready| ready.readable()) {
             return Err(Error::Silent);
@@ -275,21 +306,19 @@ impl Client {
         let (errno, pid) = (i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
         let mut descriptors = descriptors.into_iter();
         match (length, errno, descriptors.next(), descriptors.next()) {
-            (8, 0, Some(pidfd), Some(control)) => Ok(Started { pid, pidfd, control: control.into() }),
+            (8, 0, Some(pidfd), Some(control)) => Ok(Started { pid, pidfd, control: control.into(), session: None }),
             (8, errno, ..) if errno != 0 => Err(Error::Refused(std::io::Error::from_raw_os_error(errno))),
             _ => Err(Error::Gone),
         }
     }
 }
 
-/// Executes this program in a role, with nothing but its socket, standard error and a path.
-fn start_self(executable: BorrowedFd<'_>, role: &str, ahead: Option<(&str, &Path)>, control: BorrowedFd<'_>) -> Result<Child, Error> {
+/// Executes this program in a role, with nothing but its words, its socket, standard error and a path.
+fn start_self(executable: BorrowedFd<'_>, role: &str, words: &[&[u8]], control: BorrowedFd<'_>) -> Result<Child, Error> {
     let null = File::options().read(true).write(true).open("/dev/null").map_err(Error::Program)?;
     let text = |text: &str| CString::new(text).unwrap_or_default();
     let mut arguments = vec![text("brevet-broker"), text(role)];
-    if let Some((service, sessions)) = ahead {
-        arguments.extend([text(service), CString::new(sessions.as_os_str().as_bytes()).unwrap_or_default()]);
-    }
+    arguments.extend(words.iter().map(|word| CString::new(*word).unwrap_or_default()));
     let environment = [text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")];
     let errors = std::io::stderr();
     Ok(exec::spawn(&Program {

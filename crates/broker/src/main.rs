@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use brevet_broker::launcher::Ahead;
 use clap::{Parser, Subcommand};
 
 /// Decides about elevations on this computer, starts, contains and records them.
@@ -29,14 +30,20 @@ enum Role {
     Names,
 }
 
+fn ahead<'a>(service: &'a str, sessions: &'a str, groups: &'a str) -> Ahead<'a> {
+    Ahead { service, sessions: Path::new(sessions), groups: Path::new(groups) }
+}
+
 fn main() -> ExitCode {
     // WHY: a role's start counts in every elevation; its one word needs no parser.
-    let words: Vec<String> = std::env::args_os().skip(1).take(4).filter_map(|word| word.into_string().ok()).collect();
+    let words: Vec<String> = std::env::args_os().skip(1).take(6).filter_map(|word| word.into_string().ok()).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["launcher"] => return brevet_broker::launcher::run(None),
-        ["launcher", service, sessions] => return brevet_broker::launcher::run(Some((service, Path::new(sessions)))),
+        ["launcher", service, sessions, groups] => return brevet_broker::launcher::run(Some(ahead(service, sessions, groups))),
         ["supervisor"] => return brevet_broker::supervisor::run(None),
-        ["supervisor", service, sessions] => return brevet_broker::supervisor::run(Some((service, Path::new(sessions)))),
+        ["supervisor", service, sessions, groups, session] => {
+            return brevet_broker::supervisor::run(Some((ahead(service, sessions, groups), session)));
+        }
         ["authn"] => return brevet_broker::authn::run(),
         ["names"] => return brevet_broker::names::run(),
         _ => {}

@@ -121,8 +121,8 @@ pub fn run(config_path: Option<&Path>) -> Result<(), ServeError> {
     let identity = read_identity(&state_directory)?;
     let _lock = lock(&state_directory)?;
     let cgroup = find_cgroup(&config)?;
-    let ahead = (config.pam_service.as_str(), state_directory.join("sessions"));
-    let launcher = Arc::new(launcher::Client::start(Path::new("/proc/self/exe"), Some((ahead.0, &ahead.1)))?);
+    let ahead = launcher::Ahead { service: &config.pam_service, sessions: &state_directory.join("sessions"), groups: &cgroup };
+    let launcher = Arc::new(launcher::Client::start(Path::new("/proc/self/exe"), Some(ahead))?);
     // After the launcher has begun, so that no session inherits it.
     process::raise_descriptor_limit()?;
     let (ledger, repaired, rebooted) = open_ledger(&state_directory, &identity)?;

@@ -20,13 +20,13 @@ mod start;
 pub mod state;
 mod tree;
 
+use crate::launcher;
 use crate::spec::{self, Report, SessionSpec};
 use ahead::Ahead;
 use brevet_api::frame::FrameError;
 use brevet_sys::process::{self, Scheduling};
 use brevet_sys::{fdpass, signal};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::ExitCode;
 
 /// The most descriptors that come with a specification: executable, directory, client, and three passed through.
@@ -41,16 +41,16 @@ pub(crate) enum Error {
     Frame(#[from] FrameError),
 }
 
-/// The role's whole life. With `ahead`, the PAM service and the directory of sessions, it makes ready what it can while it waits.
+/// The role's whole life. With `ahead`, and the id of a session, it makes ready what it can while it waits.
 #[must_use]
-pub fn run(ahead: Option<(&str, &Path)>) -> ExitCode {
+pub fn run(ahead: Option<(launcher::Ahead<'_>, &str)>) -> ExitCode {
     match serve(ahead) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => crate::failed("supervisor", &error),
     }
 }
 
-fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
+fn serve(ahead: Option<(launcher::Ahead<'_>, &str)>) -> Result<(), Error> {
     process::forbid_dumping()?;
     process::become_subreaper()?;
     process::default_limits()?;
@@ -67,8 +67,8 @@ fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
         signal::TERMINAL_STOP,
     ])?;
     // WHY: this process waits for its session, which then need not wait for the loader.
-    let ahead = ahead.map_or_else(Ahead::default, |(service, sessions)| Ahead::make(service, sessions));
-    let broker = UnixStream::from(fdpass::inherited(crate::launcher::CONTROL)?);
+    let ahead = ahead.map_or_else(Ahead::default, |(ahead, session)| Ahead::make(ahead, session));
+    let broker = UnixStream::from(fdpass::inherited(launcher::CONTROL)?);
     let (spec, descriptors): (SessionSpec, _) = match spec::receive_with(&broker, MOST_DESCRIPTORS) {
         Ok(received) => received,
         // Waited for a session that never came.

@@ -67,7 +67,7 @@ impl Attempt<'_> {
     ///
     /// INVARIANT: under any other one nothing starts: each wants its own.
     pub(super) fn start(&self, standard: &Standard, met: &Elevate) -> Result<Tried, Refusal> {
-        let (mut right, session, now) = {
+        let (mut right, id, now) = {
             let mut ledger = self.broker.ledger();
             let right = self.right(&mut ledger, None)?;
             if !wants_the_same(met, &right.elevate) {
@@ -83,8 +83,10 @@ impl Attempt<'_> {
             return Err(Refusal::new("target_user", "the target user is another one than was approved").under(&right.elevate.policy));
         }
         right.command.target = user;
+        let supervisor = self.broker.launcher.supervisor().map_err(|error| self.unprepared(&error.into()))?;
+        let session = supervisor.session.clone().unwrap_or(id);
         let spec = self.spec(&right, &session, standard, target, &account)?;
-        let supervisor = self.supervisor(&right, self.begin(&spec, standard)?)?;
+        let supervisor = self.supervisor(&right, self.begin(supervisor, &spec, standard)?)?;
         let still = self.broker.examiner.is_still(&self.examined);
         let ends = Timestamp::from_millis(now.wall.millis().saturating_add_unsigned(right.deadline.at.saturating_sub(now.boot.millis)));
         let started = Started {
@@ -298,15 +300,14 @@ impl Attempt<'_> {
         Refusal::new("start", crate::chain(error)).about(&self.examined.facts)
     }
 
-    fn begin(&self, spec: &SessionSpec, standard: &Standard) -> Result<Preparing, Refusal> {
+    fn begin(&self, supervisor: launcher::Started, spec: &SessionSpec, standard: &Standard) -> Result<Preparing, Refusal> {
         let descriptors = Descriptors {
             executable: self.examined.executable.as_fd(),
             directory: self.directory.as_fd(),
             client: self.connection.stream.as_fd(),
             passed: standard.borrowed(),
         };
-        let launcher: &launcher::Client = &self.broker.launcher;
-        begin(launcher, spec, &descriptors).map_err(|error| self.unprepared(&error))
+        begin(supervisor, spec, &descriptors).map_err(|error| self.unprepared(&error))
     }
 
     fn records(

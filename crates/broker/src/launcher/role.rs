@@ -1,6 +1,6 @@
 //! The role itself: starts what the broker asks for, one after the other.
 
-use super::{CONTROL, Error, Role, start_self};
+use super::{Ahead, CONTROL, Error, Role, start_self};
 use brevet_sys::exec::Child;
 use brevet_sys::fdpass::{self, Kind, PassError};
 use brevet_sys::poll::{self, Interest};
@@ -8,32 +8,35 @@ use brevet_sys::process::Scheduling;
 use brevet_sys::{pidfd, process, signal};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 
-struct Launcher {
+struct Launcher<'a> {
     socket: OwnedFd,
     executable: File,
-    /// The PAM service and the directory of sessions, for a supervisor that waits.
-    ahead: Option<(String, PathBuf)>,
+    ahead: Option<Ahead<'a>>,
 }
 
-/// The role's whole life. `ahead` is what a waiting supervisor makes ready for: the PAM service and the directory of sessions.
+/// The longest word that comes with a request.
+const MOST_WORD: usize = 64;
+
+/// The role's whole life.
 #[must_use]
-pub fn run(ahead: Option<(&str, &Path)>) -> ExitCode {
+pub fn run(ahead: Option<Ahead<'_>>) -> ExitCode {
     match serve(ahead) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => crate::failed("launcher", &error),
     }
 }
 
-fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
+fn serve(ahead: Option<Ahead<'_>>) -> Result<(), Error> {
     process::forbid_dumping()?;
     let socket = fdpass::inherited(CONTROL)?;
     // The very file that this process runs, also after an upgrade replaced it by name.
     let executable = File::open("/proc/self/exe").map_err(Error::Program)?;
     let children = signal::SignalFd::new(&[signal::CHILD])?;
-    let launcher = Launcher { socket, executable, ahead: ahead.map(|(service, sessions)| (service.to_owned(), sessions.to_owned())) };
+    let launcher = Launcher { socket, executable, ahead };
     loop {
         let mut ready = poll::wait(&[(launcher.socket.as_fd(), Interest::READ), (children.as_fd(), Interest::READ)], None)?.into_iter();
         if ready.next().is_some_and(poll::Ready::readable) && !launcher.answer()? {
@@ -46,12 +49,14 @@ fn serve(ahead: Option<(&str, &Path)>) -> Result<(), Error> {
     }
 }
 
-impl Launcher {
-    /// A role that runs, and our end of its socket.
-    fn start(&self, role: Role) -> Result<(Child, OwnedFd), Error> {
+impl Launcher<'_> {
+    /// A role that runs, and our end of its socket. `word` is the session for which a supervisor waits.
+    fn start(&self, role: Role, word: &[u8]) -> Result<(Child, OwnedFd), Error> {
         let (ours, theirs) = fdpass::pair(Kind::Stream)?;
-        let ahead = self.ahead.as_ref().filter(|_| role == Role::Waiting).map(|(service, sessions)| (service.as_str(), sessions.as_path()));
-        let child = start_self(self.executable.as_fd(), role.name(), ahead, theirs.as_fd())?;
+        let ahead = self.ahead.filter(|_| role == Role::Waiting);
+        let words = ahead.map(|ahead| [ahead.service.as_bytes(), bytes(ahead.sessions), bytes(ahead.groups), word]);
+        let words = words.as_ref().map_or(&[][..], |words| words.as_slice());
+        let child = start_self(self.executable.as_fd(), role.name(), words, theirs.as_fd())?;
         if role == Role::Waiting {
             // Where that cannot be, it is made beside whatever runs.
             drop(process::schedule(child.pid, Scheduling::Idle));
@@ -61,23 +66,24 @@ impl Launcher {
 
     /// Answers one request; false when the broker is gone.
     fn answer(&self) -> Result<bool, Error> {
-        let mut request = [0u8; 1];
+        let mut request = [0u8; MOST_WORD + 1];
         let (length, _) = match fdpass::receive(self.socket.as_fd(), &mut request, 0) {
             Ok(received) => received,
             Err(PassError::Receive(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        if length == 0 {
-            return Ok(false);
-        }
-        let [byte] = request;
-        let started = Role::from_byte(byte).ok_or(Error::Gone).and_then(|role| self.start(role));
+        let Some((byte, word)) = request.get(..length).and_then(<[u8]>::split_first) else { return Ok(false) };
+        let started = Role::from_byte(*byte).ok_or(Error::Gone).and_then(|role| self.start(role, word));
         let sent = match &started {
             Ok((child, control)) => fdpass::send(self.socket.as_fd(), &reply(0, child.pid), &[child.pidfd.as_fd(), control.as_fd()]),
             Err(error) => fdpass::send(self.socket.as_fd(), &reply(errno_of(error), 0), &[]),
         };
         Ok(sent.is_ok())
     }
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
 }
 
 fn reply(errno: i32, pid: i32) -> [u8; 8] {
@@ -91,7 +97,7 @@ fn errno_of(error: &Error) -> i32 {
         Error::System(error) => error.errno(),
         Error::Exec(error) => error.source.raw_os_error().unwrap_or(EINVAL),
         Error::Program(error) => error.raw_os_error().unwrap_or(EINVAL),
-        Error::Gone | Error::Silent | Error::Refused(_) | Error::Pass(_) | Error::Poisoned => EINVAL,
+        Error::Gone | Error::Silent | Error::Refused(_) | Error::Pass(_) | Error::Random(_) | Error::Poisoned => EINVAL,
     }
     .max(1)
 }

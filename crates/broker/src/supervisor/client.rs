@@ -112,26 +112,25 @@ pub struct Session {
     reports: Mutex<UnixStream>,
 }
 
-/// Starts a supervisor and has it check and make everything. With `spec.go` the program is executed at once.
+/// Has a supervisor check and make everything. With `spec.go` the program is executed at once.
 ///
 /// # Errors
 /// When anything of it failed.
-pub fn prepare(launcher: &launcher::Client, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Prepared, StartError> {
-    begin(launcher, spec, descriptors)?.prepared()
+pub fn prepare(supervisor: launcher::Started, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Prepared, StartError> {
+    begin(supervisor, spec, descriptors)?.prepared()
 }
 
 /// As `prepare`, without waiting until everything is ready.
 ///
 /// # Errors
-/// When there is no supervisor.
-pub fn begin(launcher: &launcher::Client, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Preparing, StartError> {
-    let started = launcher.supervisor()?;
+/// When it does not listen.
+pub fn begin(supervisor: launcher::Started, spec: &SessionSpec, descriptors: &Descriptors<'_>) -> Result<Preparing, StartError> {
     let mut all = vec![descriptors.executable, descriptors.directory, descriptors.client];
     all.extend(&descriptors.passed);
-    started.control.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
-    started.control.set_write_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
-    spec::send_with(&started.control, spec, &all)?;
-    Ok(Preparing(Prepared { control: started.control, pidfd: started.pidfd, go: spec.go }))
+    supervisor.control.set_read_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
+    supervisor.control.set_write_timeout(Some(PATIENCE)).map_err(FrameError::Io)?;
+    spec::send_with(&supervisor.control, spec, &all)?;
+    Ok(Preparing(Prepared { control: supervisor.control, pidfd: supervisor.pidfd, go: spec.go }))
 }
 
 impl Prepared {

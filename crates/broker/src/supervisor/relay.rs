@@ -256,6 +256,8 @@ impl Relay {
         };
         if let Some(link) = &mut self.client {
             link.tell(&Tell::Ended(ended));
+            // WHY: the person waits for this, and for nothing that we do next. Whom we woke often stands behind us on our processor.
+            std::thread::yield_now();
         }
         self.told = true;
         self.hang_up();

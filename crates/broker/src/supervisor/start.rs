@@ -1,7 +1,7 @@
 //! From a specification to a running program, in two steps: everything is made ready, then, once the broker's record is
 //! on disk, the program is executed. Whatever fails takes back what was made and says which step it was.
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Place};
 use super::init::{self, Said};
 use super::pam_session::{Loaded, PamSession};
 use super::passed;
@@ -37,7 +37,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    fn new(step: &str, source: io::Error) -> Self {
+    pub(super) fn new(step: &str, source: io::Error) -> Self {
         Self { step: step.to_owned(), source }
     }
 
@@ -125,15 +125,15 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>, mut ahead: A
         return Err(Failure::because("read the arguments", "there is not even a name"));
     }
     let environment = environment(&spec.environment)?;
-    let made = ahead.state_directory(&spec.state_directory);
-    let (state, listener) = made.map_err(|error| Failure::new("make the state directory", error))?;
-    let (group, pty) = match make(&spec) {
-        Ok(made) => made,
+    let place = ahead.place(&spec)?;
+    let pty = match terminal(&spec) {
+        Ok(pty) => pty,
         Err(failure) => {
-            drop(state.remove());
+            place.remove();
             return Err(failure);
         }
     };
+    let Place { state, listener, group, .. } = place;
     let mut prepared = Prepared {
         spec,
         descriptors,
@@ -173,17 +173,14 @@ fn open_pam_session(spec: &SessionSpec, ahead: Option<Loaded>) -> Result<Option<
     opened.map(Some).map_err(|error| Failure::because("open the PAM session", &escape::terminal(error.to_string().as_bytes())))
 }
 
-fn make(spec: &SessionSpec) -> Result<(Group, Option<Pty>), Failure> {
-    let pty = spec.terminal.map(|terminal| -> Result<Pty, Failure> {
-        let pty = pty::open()?;
-        let size = WindowSize { rows: terminal.window.rows, columns: terminal.window.columns, width: 0, height: 0 };
-        pty::set_window_size(pty.master.as_fd(), size)?;
-        pty::set_owner(pty.slave.as_fd(), spec.target.uid)?;
-        Ok(pty)
-    });
-    let pty = pty.transpose()?;
-    let group = Group::create(&spec.cgroup_parent.join(spec.session.as_str()))?;
-    Ok((group, pty))
+/// The session's terminal, where it has one.
+fn terminal(spec: &SessionSpec) -> Result<Option<Pty>, Failure> {
+    let Some(terminal) = spec.terminal else { return Ok(None) };
+    let pty = pty::open()?;
+    let size = WindowSize { rows: terminal.window.rows, columns: terminal.window.columns, width: 0, height: 0 };
+    pty::set_window_size(pty.master.as_fd(), size)?;
+    pty::set_owner(pty.slave.as_fd(), spec.target.uid)?;
+    Ok(Some(pty))
 }
 
 fn tell_apart(spec: &SessionSpec, descriptors: Vec<OwnedFd>) -> Result<Descriptors, Failure> {

@@ -4,7 +4,7 @@
 //! Root's alone. Every file is whole or absent: written beside, then renamed.
 
 use crate::spec::{Ended, Identity};
-use brevet_sys::{fdpass, open, process};
+use brevet_sys::fdpass;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, DirBuilder, File};
@@ -34,30 +34,6 @@ impl StateDirectory {
     pub fn create(path: &Path) -> io::Result<Self> {
         DirBuilder::new().mode(0o700).create(path)?;
         Self::open(path)
-    }
-
-    /// Makes a directory beside those of sessions, for a supervisor that waits for one.
-    ///
-    /// # Errors
-    /// As the file system says.
-    pub fn create_waiting(sessions: &Path) -> io::Result<Self> {
-        Self::create(&sessions.join(format!(".waiting-{}", process::own_pid())))
-    }
-
-    /// Gives the directory another name in the same place; that must not be taken.
-    ///
-    /// # Errors
-    /// As the file system says.
-    pub fn rename(&mut self, path: &Path) -> io::Result<()> {
-        open::rename_new(&self.path, path).map_err(|error| error.source)?;
-        path.clone_into(&mut self.path);
-        Ok(())
-    }
-
-    /// Whether it lies in the same place as a path.
-    #[must_use]
-    pub fn is_beside(&self, path: &Path) -> bool {
-        self.path.parent() == path.parent()
     }
 
     /// An existing one.

@@ -112,9 +112,10 @@ impl Computer {
     }
 
     /// How many sessions have a directory; that of a supervisor which waits for one does not count.
+    /// Of sessions that began: a supervisor that waits for one has made its directory, and written nothing in it.
     pub fn session_directories(&self) -> usize {
-        let entries = fs::read_dir(self.broker_directory().join("sessions")).unwrap();
-        entries.filter(|entry| !entry.as_ref().unwrap().file_name().as_encoded_bytes().starts_with(b".")).count()
+        let entries = fs::read_dir(self.broker_directory().join("sessions")).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| ["session.json", "ended.json"].iter().any(|name| path.join(name).exists())).count()
     }
 
     pub fn socket(&self) -> PathBuf {

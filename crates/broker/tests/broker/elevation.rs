@@ -295,9 +295,14 @@ fn a_policy_that_changes_while_somebody_types_wants_what_it_wants_now() {
 fn waiting_supervisor(computer: &Computer) -> i32 {
     let mut found = None;
     eventually("a supervisor waits", || {
-        let names = std::fs::read_dir(computer.broker_directory().join("sessions")).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        found = names.filter_map(|name| name.strip_prefix(".waiting-")?.parse().ok()).next();
+        let mut places = std::fs::read_dir(computer.broker_directory().join("sessions")).unwrap().map(|entry| entry.unwrap());
+        // It has its place, and nobody's identity; and it has the session for which it waits for its last word.
+        let place = places.find(|entry| !entry.path().join("session.json").exists());
+        let waits = |pid: &i32| {
+            let words = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            place.as_ref().is_some_and(|place| words.trim_end_matches('\0').ends_with(place.file_name().to_str().unwrap()))
+        };
+        found = brevet_sys::process::all().unwrap().into_iter().find(waits);
         found.is_some()
     });
     found.unwrap()

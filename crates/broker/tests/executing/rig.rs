@@ -97,7 +97,7 @@ impl Rig {
         let on = spec.terminal.map_or([false; 3], |terminal| terminal.on);
         let passed: Vec<BorrowedFd<'_>> = standard.into_iter().zip(on).filter(|(_, on)| !on).map(|(fd, _)| fd).collect();
         let descriptors = Descriptors { executable: executable.as_fd(), directory: directory.as_fd(), client: theirs.as_fd(), passed };
-        let prepared = client::prepare(&self.launcher, spec, &descriptors)?;
+        let prepared = client::prepare(self.launcher.supervisor()?, spec, &descriptors)?;
         Ok((prepared, Person { connection: ours, output: Some(output), seen: Vec::new() }))
     }
 

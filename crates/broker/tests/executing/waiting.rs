@@ -2,9 +2,11 @@
 
 use crate::authn::Account;
 use crate::rig::{Rig, wait_until};
-use brevet_broker::launcher::Client;
+use brevet_broker::launcher::{Ahead, Client};
 use brevet_broker::spec::SessionSpec;
 use brevet_broker::supervisor::client::StartError;
+use brevet_core::id::SessionId;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,8 +17,8 @@ const IDLE: &str = "5";
 /// A rig whose launcher makes a supervisor that waits, for an account's PAM service.
 fn rig(account: &Account) -> Rig {
     let mut rig = Rig::new();
-    let ahead = Some((account.service.as_str(), rig.directory.path()));
-    let launcher = Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker")), ahead).unwrap();
+    let ahead = Ahead { service: &account.service, sessions: rig.directory.path(), groups: &rig.group };
+    let launcher = Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker")), Some(ahead)).unwrap();
     rig.launcher = Arc::new(launcher);
     rig
 }
@@ -32,10 +34,22 @@ fn spec(rig: &Rig, account: &Account, arguments: &[&str]) -> SessionSpec {
     spec
 }
 
-/// Pids of supervisors that wait, by their directories.
+/// Sessions for which supervisors wait: those that have a place, and no identity.
+fn awaited(rig: &Rig) -> Vec<SessionId> {
+    let entries = std::fs::read_dir(rig.directory.path()).unwrap().map(|entry| entry.unwrap());
+    let empty = entries.filter(|entry| !entry.path().join("session.json").exists());
+    empty.filter_map(|entry| SessionId::parse(entry.file_name().to_str()?).ok()).collect()
+}
+
+/// Pids of supervisors that wait.
 fn waiting(rig: &Rig) -> Vec<i32> {
-    let names = std::fs::read_dir(rig.directory.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter_map(|name| name.strip_prefix(".waiting-")?.parse().ok()).collect()
+    let awaited = awaited(rig);
+    let waits = |pid: &i32| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let last = words.strip_suffix(b"\0").unwrap_or_default().rsplit(|byte| *byte == 0).next().unwrap_or_default();
+        awaited.iter().any(|session| session.as_str().as_bytes() == last)
+    };
+    brevet_sys::process::all().unwrap().into_iter().filter(waits).collect()
 }
 
 /// Makes one and waits until it has loaded what it can.
@@ -63,8 +77,15 @@ fn the_next_session_has_the_one_that_waits_and_its_program_runs_as_every_other()
     let rig = rig(&account);
     let pid = one_that_waits(&rig);
     assert_eq!(policy(pid), IDLE, "nobody waits for it");
-    let spec = spec(&rig, &account, &["/bin/sleep", "1000"]);
+    let [session] = &awaited(&rig)[..] else { panic!("one") };
+    let mut spec = spec(&rig, &account, &["/bin/sleep", "1000"]);
+    (spec.session, spec.state_directory) = (session.clone(), rig.directory.path().join(session.as_str()));
+    let place = |path: &Path| std::fs::metadata(path).unwrap().ino();
+    let group = rig.group.join(session.as_str());
+    let made = (place(&spec.state_directory), place(&group));
     let running = rig.start(&spec);
+    assert_eq!((place(&spec.state_directory), place(&group)), made, "nobody waited for them");
+    assert_eq!(running.started.cgroup, group);
     let identity = spec.state_directory.join("session.json");
     wait_until("its identity is written", || identity.exists());
     let identity: serde_json::Value = serde_json::from_slice(&std::fs::read(identity).unwrap()).unwrap();
@@ -72,7 +93,27 @@ fn the_next_session_has_the_one_that_waits_and_its_program_runs_as_every_other()
     assert_eq!((policy(pid).as_str(), policy(running.started.pid).as_str()), (NORMAL, NORMAL));
     assert!(waiting(&rig).is_empty());
     running.end();
-    wait_until("nothing is left", || !spec.state_directory.exists());
+    wait_until("nothing is left", || !spec.state_directory.exists() && !group.exists());
+}
+
+#[test]
+fn a_session_of_another_id_has_a_place_of_its_own_and_the_one_that_was_made_is_taken_back() {
+    let account = Account::new("o");
+    write(&account, "pam_permit.so");
+    let rig = rig(&account);
+    let pid = one_that_waits(&rig);
+    let awaited = awaited(&rig);
+    let spec = spec(&rig, &account, &["/bin/sleep", "1000"]);
+    let running = rig.start(&spec);
+    let identity = spec.state_directory.join("session.json");
+    wait_until("its identity is written", || identity.exists());
+    let identity: serde_json::Value = serde_json::from_slice(&std::fs::read(identity).unwrap()).unwrap();
+    assert_eq!(identity["supervisor"], pid);
+    assert!(rig.group.join(spec.session.as_str()).exists());
+    for place in [rig.group.join(awaited[0].as_str()), rig.directory.path().join(awaited[0].as_str())] {
+        assert!(!place.exists(), "{}", place.display());
+    }
+    running.end();
 }
 
 #[test]
@@ -85,7 +126,7 @@ fn a_pam_service_that_changed_while_it_waited_is_read_anew() {
     let spec = spec(&rig, &account, &["/bin/true"]);
     let refused = rig.prepare(&spec).err().unwrap();
     assert!(matches!(refused, StartError::Failed { step, .. } if step == "open the PAM session"));
-    wait_until("nothing is left", || !spec.state_directory.exists() && waiting(&rig).is_empty());
+    wait_until("nothing is left", || !spec.state_directory.exists() && awaited(&rig).is_empty());
 }
 
 #[test]
@@ -97,7 +138,10 @@ fn only_one_waits_and_it_goes_with_the_broker() {
     rig.launcher.keep_waiting();
     assert_eq!(waiting(&rig), [pid]);
     rig.launcher = Arc::new(Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker")), None).unwrap());
-    wait_until("it took back what it had made", || waiting(&rig).is_empty());
+    wait_until("it took back what it had made", || {
+        let groups = std::fs::read_dir(&rig.group).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count();
+        awaited(&rig).is_empty() && groups == 0
+    });
 }
 
 #[test]
