@@ -20,6 +20,7 @@ use crate::audit::By;
 use crate::documents::publish;
 use crate::http::extract::Versioned;
 use crate::http::failure::{Failure, Outcome};
+use crate::http::filter;
 use crate::http::page::{Shown, Slice};
 use crate::http::sort::{self, At, Names};
 use crate::store::Change;
@@ -40,7 +41,7 @@ pub async fn list(
     keep: impl Fn(&Content) -> bool,
 ) -> Outcome<Page<Shown<Value>>> {
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "name")?;
-    let part = query.name.as_deref().map(str::to_lowercase);
+    let part = query.name.as_deref().map(filter::part).transpose()?;
     let keep = |content: &Content| part.as_ref().is_none_or(|part| content.name().to_lowercase().contains(part)) && keep(content);
     let all = current(app).await?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);

@@ -9,14 +9,22 @@ use super::failure::{Failure, Outcome};
 /// Longer texts would find nothing either.
 const MOST_TEXT: usize = 200;
 
-/// Whether a column of text has this part, in any case.
+/// A part to look for, in lower case.
 ///
 /// # Errors
-/// `malformed` where the part is empty or too long.
-pub fn has_part<C: ColumnTrait>(column: C, part: &str) -> Outcome<SimpleExpr> {
+/// `malformed` where it is empty or too long.
+pub fn part(part: &str) -> Outcome<String> {
     if part.is_empty() || part.chars().count() > MOST_TEXT {
         return Err(Failure::new(Code::Malformed).because(format!("a part to look for must have from 1 to {MOST_TEXT} characters")));
     }
-    let literally = part.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    Ok(part.to_lowercase())
+}
+
+/// Whether a column of text has this part, in any case.
+///
+/// # Errors
+/// As `part`.
+pub fn has_part<C: ColumnTrait>(column: C, wanted: &str) -> Outcome<SimpleExpr> {
+    let literally = part(wanted)?.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     Ok(Expr::expr(Func::lower(Expr::col(column.as_column_ref()))).like(LikeExpr::new(format!("%{literally}%")).escape('\\')))
 }

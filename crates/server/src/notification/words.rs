@@ -16,6 +16,7 @@ use crate::audit::{By, NewEvent, record};
 use crate::http::etag::{self, Match, Tagged};
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
+use crate::http::filter;
 use crate::http::page::Shown;
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, At, Names};
@@ -61,8 +62,7 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<NamedQu
     let built_in = template::built_in_kinds().filter(|kind| written.iter().all(|row| row.kind != *kind));
     let mut items: Vec<Template> = built_in.map(|kind| template_shown(kind, None)).collect();
     items.extend(written.into_iter().map(|row| template_shown(&row.kind.clone(), Some(row))));
-    if let Some(part) = &query.name {
-        let part = part.to_lowercase();
+    if let Some(part) = query.name.as_deref().map(filter::part).transpose()? {
         items.retain(|item| item.id.contains(&part));
     }
     let at = |item: &Template| match chosen.name {

@@ -141,6 +141,10 @@ async fn an_order_is_by_what_it_says() {
             assert_eq!(server.owner.read(&format!("{path}?name={none}")).await.ok()["items"], json!([]), "{path} {none}");
         }
     }
+    for path in ["/computers", "/policies", "/notification-templates", "/holds"] {
+        server.owner.read(&format!("{path}?name={}", "a".repeat(200))).await.ok();
+        server.owner.read(&format!("{path}?name={}", "a".repeat(201))).await.refused("malformed");
+    }
     let of_role = server.owner.read("/persons?role=auditor").await.ok();
     assert_eq!(of_role["items"].as_array().unwrap().iter().map(&name).collect::<Vec<_>>(), ["a-1", "b-3"]);
     server.owner.read("/persons?role=king").await.refused("malformed");
