@@ -80,3 +80,56 @@ async fn varied(mut response: Response) -> Response {
 pub(crate) fn page(template: &impl Template) -> Outcome<Response> {
     Ok(Html(template.render().map_err(Failure::internal)?).into_response())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    /// Tables that are read as a whole: of fields, and of days.
+    const NO_LISTS: [&str; 2] = ["definitions/parts.html", "proposals/show.html"];
+
+    fn templates(below: &Path, into: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(below).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                templates(&path, into);
+            } else {
+                into.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+
+    fn all() -> Vec<(PathBuf, String)> {
+        let mut all = Vec::new();
+        templates(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &mut all);
+        assert!(all.len() > 40);
+        all
+    }
+
+    /// Else the keys do not go through a list, and a live one changes what a link leads to while somebody is about to follow it.
+    #[test]
+    fn each_list_is_one_for_keys_and_each_row_of_a_live_one_has_a_name() {
+        for (path, text) in all() {
+            // Drawn anew in pages that include it.
+            let live = text.contains("news from:body") || path.ends_with("console/events.html");
+            for rest in text.split("<tbody").skip(1) {
+                let rows = rest.split("</tbody>").next().unwrap();
+                if NO_LISTS.iter().any(|none| path.ends_with(none)) || rows.contains("bar.day") {
+                    continue;
+                }
+                assert!(rest.starts_with(" data-rows>"), "a list of {} has no data-rows", path.display());
+                assert!(!live || !rows.contains("<tr>"), "a row of {} has no id", path.display());
+                assert!(rows.contains("<a ") || rows.contains("tabindex"), "the keys cannot come to a row of {}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn each_form_above_a_list_has_the_field_that_its_key_leads_to() {
+        for (path, text) in all() {
+            for form in text.split("role=\"search\"").skip(1) {
+                assert!(form.split("</form>").next().unwrap().contains("data-key=\"/\""), "{}", path.display());
+            }
+        }
+    }
+}
