@@ -5,6 +5,7 @@
 
 mod assets;
 mod chart;
+mod compressed;
 mod download;
 mod failed;
 pub(crate) mod filters;
@@ -20,7 +21,7 @@ mod visitor;
 pub(crate) mod zone;
 
 use askama::Template;
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -39,7 +40,7 @@ pub(crate) use visitor::{ForVisitor, Made, Visitor, part, query};
 pub fn routes(app: &App, inside: Router) -> Router<App> {
     Router::new()
         .route("/", get(overview::overview))
-        .route("/live", get(live::live))
+        .route(visitor::LIVE, get(live::live))
         .route("/download/{*list}", get(download::download))
         .route("/theme", post(theme::choose))
         .route("/token", post(token::make))
@@ -62,14 +63,17 @@ pub fn routes(app: &App, inside: Router) -> Router<App> {
         .merge(crate::notification::pages::pages())
         .merge(crate::retention::pages::pages())
         .layer(from_fn_with_state(app.clone(), failed::around))
+        .layer(from_fn(compressed::around))
         .layer(map_response(varied))
         .layer(Extension(visitor::Inside(inside)))
         .route("/assets/{version}/{name}", get(assets::asset))
 }
 
-/// A page and its part have one address.
+/// A page and its part have one address, and whether it is compressed depends on who asks.
 async fn varied(mut response: Response) -> Response {
-    response.headers_mut().append(axum::http::header::VARY, axum::http::HeaderValue::from_static("hx-request, cookie"));
+    response
+        .headers_mut()
+        .append(axum::http::header::VARY, axum::http::HeaderValue::from_static("hx-request, cookie, accept-encoding, sec-fetch-site"));
     response
 }
 
