@@ -121,6 +121,12 @@ impl Hub {
         self.news.send_modify(|n| *n = n.wrapping_add(1));
     }
 
+    /// How often that was told since this server started.
+    #[must_use]
+    pub fn told(&self) -> u64 {
+        *self.news.borrow()
+    }
+
     /// Changes when there are new events.
     #[must_use]
     pub fn news(&self) -> watch::Receiver<u64> {

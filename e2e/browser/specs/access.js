@@ -81,6 +81,9 @@ test("two approvers see each other's decision, and who types loses nothing meanw
   await theirs.getByRole("button", { name: "Decline" }).click();
   await page.getByText("declined by Bob").first().waitFor();
   assert.equal(await page.getByRole("button", { name: "Approve" }).count(), 0);
+  await page.getByText("You had typed:").waitFor();
+  await page.locator("#typed").getByText("half a sentence").waitFor();
+  await accessible(page);
   for (const one of [asked, second]) assert.equal((await one.child.ended).code, 126);
   quiet(context);
   await other.close();

@@ -114,7 +114,8 @@ test("without JavaScript the password and the app sign in too", async () => {
   await there.getByRole("button", { name: "Sign in" }).click();
   await there.waitForURL((url) => url.pathname === "/requests");
   await page.goto(`${stage.server}/account`);
-  assert.equal(await page.getByText("Sign out there").count() >= 2, true);
+  await page.getByText("Sign out there").first().click();
+  await page.getByText("That browser is signed out at once").first().waitFor();
   await page.getByRole("group").filter({ hasText: "Sign out everywhere" }).locator("summary").click();
   await page.getByRole("button", { name: "Sign out everywhere" }).click();
   await page.getByText("You are signed out.").waitFor();

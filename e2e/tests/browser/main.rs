@@ -97,6 +97,11 @@ fn a_restart_and_a_lost_connection_are_said_and_got_over() {
     run("lost");
 }
 
+#[test]
+fn a_page_that_is_open_keeps_what_somebody_does_there() {
+    run("open_pages");
+}
+
 /// A script of `specs` that no test runs would be forgotten.
 #[test]
 fn every_script_is_run() {

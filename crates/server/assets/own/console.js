@@ -61,7 +61,11 @@
     let wait = 1000;
     let heard = 0;
     let again = 0;
+    // Up to where the page knows of what is new, as the server says it: from when the page was made, then from what the stream told.
+    let known = document.body.dataset.news;
+    // There was news that the page did not look for, or that it did not get.
     let missed = false;
+    let out = false;
     // Nothing changes under a pointer that is on its way to a row, or to a button of the form for several rows.
     const STILL = 2000;
     let moved = 0;
@@ -75,20 +79,24 @@
       else if (still > 0) later = setTimeout(news, still);
       else window.htmx.trigger(document.body, "news");
     };
-    const hears = (name, does) => stream.addEventListener(name, () => { heard = Date.now(); does(); });
+    const catchUp = () => { if (missed) { missed = false; news(); } };
+    // WHY: the browser's own "open" comes once a connection, whatever the server says in it.
+    const hears = (name, does) => stream.addEventListener(name, (event) => { heard = Date.now(); does(event); });
+    const knows = (event) => {
+      if (event.lastEventId) known = event.lastEventId;
+      if (out) { out = false; missed = true; }
+    };
     const open = () => {
       clearTimeout(again);
       stream?.close();
-      stream = new EventSource("/live");
+      // What changed between the page and the stream, the server tells first of all, and nothing where nothing did.
+      stream = new EventSource(`/live?since=${encodeURIComponent(known ?? "")}`);
       heard = Date.now();
-      hears("open", () => {
-        // What changed between the page and the stream was heard by nobody.
-        lost.hidden = true;
-        news();
-        wait = 1000;
-      });
-      hears("news", news);
-      hears("alive", () => {});
+      hears("open", () => { lost.hidden = true; wait = 1000; });
+      hears("news", (event) => { knows(event); missed = false; news(); });
+      hears("alive", (event) => { knows(event); catchUp(); });
+      // Nobody is signed in here any more. The page stays as it is: what it asks for is answered with words about that.
+      hears("signed-out", () => { stream.close(); out = true; news(); });
       stream.addEventListener("error", () => {
         // A stream that ends by itself is opened again by the browser; one that was refused is not.
         if (stream.readyState === EventSource.CLOSED) gone();
@@ -106,12 +114,45 @@
     // The server says every ten seconds that it is there: a connection that is cut without a word is known by its silence.
     setInterval(() => { if (stream.readyState !== EventSource.CLOSED && Date.now() - heard > SILENT) gone(); }, 1000);
     // How many processes run changes without an event: what shows it looks again by itself.
-    setInterval(() => { if (document.querySelector("[data-counts]")) news(); }, 10000);
+    setInterval(() => { if (!out && document.querySelector("[data-counts]")) news(); }, 10000);
     window.addEventListener("offline", gone);
     window.addEventListener("online", open);
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && missed) { missed = false; news(); }
+      if (document.hidden) return;
+      // Perhaps they signed in meanwhile, in another tab.
+      if (out) open();
+      else catchUp();
     });
+    // What the network or the server could not give now is asked for again; what is not there, or not theirs, is not.
+    document.addEventListener("htmx:error", () => { missed = true; });
+    document.addEventListener("htmx:response:error", (event) => {
+      const { status } = event.detail.ctx.response;
+      if (status >= 500 || status === 429) missed = true;
+    });
+  };
+
+  // Why a part did not come stands above the page, until one comes again.
+  const answers = (event) => {
+    if (event.detail.ctx?.response?.status < 400) document.getElementById("answers")?.replaceChildren();
+  };
+
+  // Somebody was faster, or a request changed: the form for it is gone, and with it what was typed into it, which is shown in its place.
+  const typed = (records) => {
+    const place = document.querySelector("[data-typed]");
+    if (!place) return;
+    for (const node of records.flatMap((record) => [...record.removedNodes])) {
+      if (!(node instanceof Element) || node.isConnected) continue;
+      const words = [...node.querySelectorAll("textarea")].filter((one) => one.value.trim() && one.value !== one.defaultValue).map((one) => one.value);
+      if (words.length === 0) continue;
+      place.querySelector("[data-words]").textContent = words.join("\n");
+      place.hidden = false;
+    }
+  };
+
+  // Whoever comes to a row by keyboard sees all of it. WHY: a browser brings only what has the focus into view, which in a row of several
+  // lines leaves the rest behind the form below it.
+  const shows = (event) => {
+    if (event.target.matches(":focus-visible")) event.target.closest("[data-rows] > tr")?.scrollIntoView({ block: "nearest" });
   };
 
   // A row that leaves its list stays where it was, until the page is opened again: what is below it does not move up. Where the
@@ -145,9 +186,10 @@
   };
 
   // The columns of a live list keep their widths, whatever comes into them: a longer word in a new row wraps there, and moves no other.
+  const LIVE = '[hx-trigger~="news"] [data-rows]';
   let widths = new WeakMap();
   const holds = () => {
-    for (const rows of document.querySelectorAll("[data-rows]")) {
+    for (const rows of document.querySelectorAll(LIVE)) {
       const table = rows.closest("table");
       const cells = [...(table.tHead?.rows[0]?.cells ?? [])];
       const stacked = cells.length === 0 || cells[0].offsetWidth === 0;
@@ -158,7 +200,7 @@
     }
   };
   const loosens = () => {
-    for (const rows of document.querySelectorAll("[data-rows]")) {
+    for (const rows of document.querySelectorAll(LIVE)) {
       const table = rows.closest("table");
       table.style.tableLayout = "";
       for (const cell of table.tHead?.rows[0]?.cells ?? []) cell.style.width = "";
@@ -189,8 +231,13 @@
       form.addEventListener("input", () => needed(form));
     }
     // A live update brings times as the server says them: they are said anew before anybody sees that.
-    new MutationObserver((records) => { stays(records); times(document); holds(); }).observe(document.body, { childList: true, characterData: true, subtree: true });
-    if (window.matchMedia("(max-width: 991px)").matches) document.querySelector("details.ways")?.removeAttribute("open");
+    new MutationObserver((records) => { stays(records); typed(records); times(document); holds(); }).observe(document.body, { childList: true, characterData: true, subtree: true });
+    const narrow = window.matchMedia("(max-width: 991px)");
+    const folds = () => document.querySelector("details.ways")?.toggleAttribute("open", !narrow.matches);
+    folds();
+    narrow.addEventListener("change", folds);
+    document.addEventListener("focusin", shows);
+    document.addEventListener("htmx:after:request", answers);
     live();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

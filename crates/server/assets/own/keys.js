@@ -4,13 +4,15 @@
   const OFF = "brevet-keys-off";
   const off = () => { try { return localStorage.getItem(OFF) !== null; } catch { return false; } };
   const types = (at) => at.isContentEditable || at.matches("textarea, select, input:not([type=checkbox]):not([type=radio])");
-  const rows = () => [...document.querySelectorAll("[data-rows] > tr:not(.gone)")].filter((row) => row.querySelector("a[href]"));
+  // A row's link, or the row itself where it leads nowhere.
+  const head = (row) => row.querySelector("a[href]") ?? (row.hasAttribute("tabindex") ? row : null);
+  const rows = () => [...document.querySelectorAll("[data-rows] > tr:not(.gone)")].filter(head);
 
   const step = (by) => {
     const all = rows();
     const here = all.indexOf(document.activeElement?.closest("[data-rows] > tr"));
     const to = here < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, here + by));
-    all[to]?.querySelector("a[href]").focus();
+    if (all[to]) head(all[to]).focus();
   };
 
   const pressed = (event) => {

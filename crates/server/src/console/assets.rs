@@ -45,9 +45,7 @@ static COMPRESSED: LazyLock<HashMap<&str, Vec<u8>>> = LazyLock::new(|| {
 pub(super) async fn asset(Path((version, name)): Path<(String, String)>, headers: HeaderMap) -> Outcome<Response> {
     let found = FILES.iter().find(|(known, _, _)| *known == name).filter(|_| version == *VERSION);
     let (name, kind, content) = found.ok_or_else(|| Failure::new(Code::NotFound).because("there is no such file"))?;
-    let takes = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let gzip = takes.split(',').any(|one| one.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("gzip")));
-    let compressed = COMPRESSED.get(name).filter(|_| gzip);
+    let compressed = COMPRESSED.get(name).filter(|_| super::compressed::taken(&headers));
     let mut response = match compressed {
         Some(bytes) => bytes.as_slice().into_response(),
         None => content.into_response(),

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use brevet_api::rest::Code;
 
 use super::assets::VERSION;
+use super::signed_out::ABOVE;
 use super::theme;
 use crate::app::App;
 use crate::http::calls::RequestId;
@@ -38,6 +39,8 @@ struct FailedPart<'a> {
 /// Around every page: what another site sends changes nothing, and what failed is said in words.
 pub(super) async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let part = request.headers().contains_key("hx-request");
+    // A part that is to be taken out of a page: what says why not is no such part, and would take away what it is to replace.
+    let taken_out = request.headers().get("hx-request-type").is_some_and(|kind| kind == "full");
     let theme = theme::of(request.headers());
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
     let foreign = *request.method() != Method::GET && is_foreign(&app, request.headers());
@@ -49,7 +52,13 @@ pub(super) async fn around(State(app): State<App>, request: Request, next: Next)
     } else {
         next.run(request).await
     };
-    in_words(response, part, theme, &id)
+    let mut shown = in_words(response, part, theme, &id);
+    if part && taken_out && !shown.status().is_success() {
+        for (name, value) in ABOVE {
+            shown.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    shown
 }
 
 /// An address that is none of ours: a page for whoever browses, a problem for whoever calls.

@@ -1,20 +1,26 @@
 //! Live updates: a page hears that there is something new, and asks for the part of it that it shows. What is new is not in here.
+//!
+//! INVARIANT: a page misses nothing, and asks for nothing that it has. It says up to where it knows of what is new, which is from before
+//! anything was read for it; where that is not where the server is, the stream begins with the news.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use brevet_core::id::PersonId;
 use futures_util::stream;
+use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::visitor::Visitor;
 use crate::app::App;
 use brevet_api::rest::Code;
 
+use crate::http::extract::Query;
 use crate::http::failure::{Failure, Outcome};
 
 /// A stream ends after this long and the browser opens another, which asks again who is signed in.
@@ -69,17 +75,41 @@ struct Stream {
     app: App,
     news: watch::Receiver<u64>,
     ends: tokio::time::Instant,
-    first: bool,
+    /// What is said first of all.
+    first: Option<&'static str>,
     _room: Room,
 }
 
-pub(super) async fn live(visitor: Visitor) -> Outcome<Response> {
+#[derive(Deserialize)]
+pub(super) struct Since {
+    #[serde(default)]
+    since: String,
+}
+
+/// Where this server is with what is new. Another server, or this one after a restart, is somewhere else.
+pub(super) fn position(app: &App) -> String {
+    at(app, app.hub.told())
+}
+
+fn at(app: &App, told: u64) -> String {
+    format!("{}-{told}", app.replica.id)
+}
+
+pub(super) async fn live(visitor: Visitor, headers: HeaderMap, Query(asked): Query<Since>) -> Outcome<Response> {
     let room = visitor.app.live.enter(&visitor.actor.person)?;
     let mut news = visitor.app.hub.news();
-    news.borrow_and_update();
-    let stream = Stream { news, ends: tokio::time::Instant::now() + LIVES, first: true, app: visitor.app, _room: room };
+    let here = at(&visitor.app, *news.borrow_and_update());
+    // A browser that opens it again by itself has the old address, and says what it heard last.
+    let known = headers.get("last-event-id").and_then(|value| value.to_str().ok()).unwrap_or(&asked.since);
+    let first = Some(if known == here { "alive" } else { "news" });
+    let stream = Stream { news, ends: tokio::time::Instant::now() + LIVES, first, app: visitor.app, _room: room };
     let events = stream::unfold(stream, next);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE).event(event("alive"))).into_response())
+}
+
+/// A stream that only says that nobody is signed in. WHY: of what is refused, a browser tells a page nothing.
+pub(super) fn signed_out() -> Response {
+    Sse::new(stream::iter([Ok::<_, Infallible>(event("signed-out"))])).into_response()
 }
 
 /// WHY: an event without data is one that no browser tells of.
@@ -88,9 +118,9 @@ fn event(name: &str) -> Event {
 }
 
 async fn next(mut stream: Stream) -> Option<(Result<Event, Infallible>, Stream)> {
-    if stream.first {
-        stream.first = false;
-        return Some((Ok(event("open").retry(Duration::from_secs(2))), stream));
+    if let Some(first) = stream.first.take() {
+        let here = at(&stream.app, *stream.news.borrow());
+        return Some((Ok(event(first).id(here).retry(Duration::from_secs(2))), stream));
     }
     let mut stopping = stream.app.stopping.subscribe();
     tokio::select! {
@@ -99,8 +129,8 @@ async fn next(mut stream: Stream) -> Option<(Result<Event, Infallible>, Stream)>
         _ = stopping.wait_for(|stops| *stops) => return None,
     }
     tokio::time::sleep(TOGETHER).await;
-    stream.news.borrow_and_update();
-    Some((Ok(event("news")), stream))
+    let here = at(&stream.app, *stream.news.borrow_and_update());
+    Some((Ok(event("news").id(here)), stream))
 }
 
 #[cfg(test)]

@@ -41,6 +41,8 @@ pub(crate) struct Shell {
     pub invited: bool,
     /// Where this page is, to come back to.
     pub path: String,
+    /// Up to where it knows of what is new.
+    pub news: String,
 }
 
 impl Shell {
@@ -56,6 +58,7 @@ impl Shell {
             version: &VERSION,
             invited: visitor.invited && visitor.path() != "/account",
             path: visitor.path().to_owned(),
+            news: visitor.news().to_owned(),
         }
     }
 }

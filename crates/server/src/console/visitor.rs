@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tower::ServiceExt as _;
 
 use super::shell::{Place, Shell};
-use super::signed_out;
+use super::{live, signed_out};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::failure::{Failure, Outcome, Said};
@@ -26,6 +26,9 @@ use crate::store::entities::console_session;
 
 /// What any answer of a route has at most; the largest page of a list is far below.
 const MOST: usize = 32 << 20;
+
+/// Where pages hear that there is something new.
+pub(super) const LIVE: &str = "/live";
 
 /// A call that a page makes for whoever is signed in. It comes from inside alone: nothing that is read from a connection can carry it.
 #[derive(Clone)]
@@ -63,6 +66,7 @@ pub(crate) struct Visitor {
     pub(super) invited: bool,
     said: Option<String>,
     path: String,
+    news: String,
 }
 
 /// What became of a change.
@@ -174,6 +178,11 @@ impl Visitor {
     pub(super) fn path(&self) -> &str {
         &self.path
     }
+
+    /// What there was to tell when the page began to be made: everything up to there is on it.
+    pub(super) fn news(&self) -> &str {
+        &self.news
+    }
 }
 
 async fn body<T: DeserializeOwned>(response: Response) -> Outcome<T> {
@@ -211,26 +220,28 @@ impl FromRequestParts<App> for Visitor {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let part = parts.headers.contains_key("hx-request");
+        // Before anything is read for the page.
+        let news = live::position(app);
         let Some(Inside(inside)) = parts.extensions.get::<Inside>().cloned() else {
             return Err(Failure::internal("the console has no routes inside").into_response());
         };
         let (actor, signed) = match identify_signed_in(app, &parts.headers).await {
             Ok(found) => found,
-            Err(failure) if failure.code == Code::Unauthenticated => return Err(stranger(&parts.method, part, &path)),
+            Err(failure) if failure.code == Code::Unauthenticated => return Err(stranger(app, parts, part, &path)),
             Err(failure) => return Err(failure.into_response()),
         };
         let Some(session) = session_secret(&parts.headers).map(crate::http::signed_in::hash) else {
             return Err(Failure::new(Code::Unauthenticated).into_response());
         };
         // What a page asks for by itself, while nobody looks, keeps nobody signed in.
-        if !part && parts.uri.path() != "/live" {
+        if !part && parts.uri.path() != LIVE {
             seen(app, &signed);
         }
         let invited = !part && signed.way == "link" && nothing_set_up(app, &actor).await.map_err(|failure| failure.into_response())?;
         let said = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
             .find(|(name, _)| name == "said")
             .map(|(_, value)| value.into_owned());
-        Ok(Self { app: app.clone(), actor, signed, invited, session, inside, theme: super::theme::of(&parts.headers), said, path })
+        Ok(Self { app: app.clone(), actor, signed, invited, session, inside, theme: super::theme::of(&parts.headers), said, path, news })
     }
 }
 
@@ -238,12 +249,16 @@ async fn nothing_set_up(app: &App, actor: &Actor) -> Outcome<bool> {
     crate::sign_in::suffices(app, actor.person.as_str()).await.map(|suffices| !suffices)
 }
 
-/// Nobody is signed in: looking leads to the sign-in and back, and a form is not lost.
-fn stranger(method: &Method, part: bool, path: &str) -> Response {
-    if part {
-        return (StatusCode::UNAUTHORIZED, [("hx-redirect", format!("/sign-in{}", query([("next", "/")])))]).into_response();
+/// Nobody is signed in: looking leads to the sign-in and back, and a form is not lost. What an open page asks for by itself leaves that
+/// page as it is, with all that is typed there.
+fn stranger(app: &App, parts: &Parts, part: bool, path: &str) -> Response {
+    if parts.uri.path() == LIVE {
+        return live::signed_out();
     }
-    if *method == Method::GET {
+    if part {
+        return signed_out::part(app, &parts.headers);
+    }
+    if parts.method == Method::GET {
         return Redirect::to(&format!("/sign-in{}", query([("next", path)]))).into_response();
     }
     signed_out::page()

@@ -133,15 +133,129 @@ async fn style_and_script_are_sent_compressed_and_kept() {
     assert_eq!(old.status(), StatusCode::NOT_FOUND);
 }
 
+/// The first event of a page's stream, as it comes.
+async fn first_event(server: &Server, cookie: &str, since: &str, last: Option<&str>) -> String {
+    let mut call = server.http.get(format!("{}/live?since={since}", server.url)).header("cookie", cookie);
+    if let Some(last) = last {
+        call = call.header("last-event-id", last);
+    }
+    let mut stream = call.send().await.unwrap();
+    assert_eq!(stream.status(), StatusCode::OK);
+    let mut heard = String::new();
+    while !heard.contains("\n\n") {
+        heard.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
+    }
+    heard
+}
+
+fn known(page: &str) -> &str {
+    page.split("data-news=\"").nth(1).unwrap().split('"').next().unwrap()
+}
+
 /// A browser tells a page of no event without data: such a stream is open, and nothing is ever new.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_new_is_told_in_a_form_that_browsers_hear() {
     let (server, _agent, _id, cookie) = waiting().await;
-    let mut stream = server.http.get(format!("{}/live", server.url)).header("cookie", &cookie).send().await.unwrap();
+    let page = server.http.get(format!("{}/requests", server.url)).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    let address = format!("{}/live?since={}", server.url, known(&page));
+    let mut stream = server.http.get(address).header("cookie", &cookie).send().await.unwrap();
     let mut heard = String::new();
     server.owner.post("/policies", request_policy("another")).await.ok();
-    while !heard.contains("event: news\ndata: news\n\n") {
+    while !heard.contains("event: news\ndata: news\nid: ") {
         heard.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
     }
-    assert!(heard.starts_with("event: open\ndata: open\n"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_told_of_what_it_does_not_have_and_of_nothing_else() {
+    let (server, _agent, _id, cookie) = waiting().await;
+    let page = || async {
+        let page = server.http.get(format!("{}/requests", server.url)).header("cookie", &cookie).send().await.unwrap();
+        known(&page.text().await.unwrap()).to_owned()
+    };
+    let old = page().await;
+    let heard = first_event(&server, &cookie, &old, None).await;
+    assert!(heard.starts_with(&format!("event: alive\ndata: alive\nid: {old}\n")), "the page has everything: {heard}");
+    // Between the page and its stream: nobody hears it, and the stream begins with it.
+    server.owner.post("/policies", request_policy("between")).await.ok();
+    let now = page().await;
+    assert_ne!(old, now);
+    let heard = first_event(&server, &cookie, &old, None).await;
+    assert!(heard.starts_with(&format!("event: news\ndata: news\nid: {now}\n")), "{heard}");
+    // Opened again by the browser, under the old address, it has what it heard last.
+    assert!(first_event(&server, &cookie, &old, Some(&now)).await.starts_with("event: alive\n"));
+    // Another server's, or that of before a restart; or a page that says nothing.
+    for elsewhere in ["0000000000000000-3", ""] {
+        assert!(first_event(&server, &cookie, elsewhere, None).await.starts_with("event: news\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_open_stays_when_its_sign_in_ends_and_leads_back_to_itself() {
+    let (server, _agent, _id, cookie) = waiting().await;
+    let asks = |from: String| {
+        let call = server.http.post(format!("{}/policies/preview", server.url)).header("hx-request", "true");
+        call.header("hx-current-url", from).header("sec-fetch-site", "same-origin").send()
+    };
+    let page = format!("{}/policies/new?like=a%26b", server.url);
+    for (from, next) in [
+        (page.clone(), "%2Fpolicies%2Fnew%3Flike%3Da%2526b"),
+        ("https://evil.example/policies".to_owned(), "%2F"),
+        (format!("{}//evil.example/", server.url), "%2F"),
+        ("/\\evil.example".to_owned(), "%2F"),
+        ("javascript:alert(1)".to_owned(), "%2F"),
+    ] {
+        let answer = asks(from.clone()).await.unwrap();
+        assert_eq!((answer.status(), answer.headers().get("hx-redirect")), (StatusCode::UNAUTHORIZED, None), "{from}");
+        assert_eq!(answer.headers()["hx-retarget"], "#answers");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("You have been signed out") && text.contains(&format!("\"/sign-in?next={next}\"")), "{from}: {text}");
+    }
+    // The stream says it too: of a refusal a browser tells a page nothing, and it would say for ever that the connection is lost.
+    server.http.post(format!("{}/sign-out", server.url)).header("cookie", &cookie).send().await.unwrap();
+    assert!(first_event(&server, &cookie, "", None).await.starts_with("event: signed-out\ndata: signed-out\n"));
+}
+
+/// What a failed part says takes the place of nothing that is shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_that_fails_says_so_above_the_page() {
+    let (server, _agent, _id, cookie) = waiting().await;
+    let call = server.http.get(format!("{}/requests/nothing", server.url)).header("cookie", &cookie).header("hx-request", "true");
+    let answer = call.header("hx-request-type", "full").send().await.unwrap();
+    assert_eq!((answer.status(), &answer.headers()["hx-retarget"]), (StatusCode::NOT_FOUND, &"#answers".parse().unwrap()));
+    assert!(answer.text().await.unwrap().contains("class=\"alert "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_compressed_where_no_other_site_led_to_it() {
+    let (server, _agent, _id, cookie) = waiting().await;
+    let ask = |path: &'static str, site: Option<&'static str>, takes: &'static str| {
+        let call = server.http.get(format!("{}{path}", server.url)).header("cookie", &cookie).header("accept-encoding", takes);
+        site.into_iter().fold(call, |call, site| call.header("sec-fetch-site", site)).send()
+    };
+    for (path, site, takes, compressed) in [
+        ("/", Some("same-origin"), "gzip, br", true),
+        ("/requests?user=x", Some("none"), "gzip", true),
+        // Whoever measures it can have it asked for with words of theirs.
+        ("/requests?user=x", Some("cross-site"), "gzip", false),
+        ("/requests?user=x", Some("same-site"), "gzip", false),
+        ("/requests?user=x", None, "gzip", false),
+        ("/", Some("same-origin"), "identity", false),
+        ("/account", Some("same-origin"), "gzip", false),
+    ] {
+        let answer = ask(path, site, takes).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let says = answer.headers().get("content-encoding").is_some_and(|coding| coding == "gzip");
+        assert_eq!(says, compressed, "{path} {site:?} {takes}");
+        assert!(answer.headers().get_all("vary").iter().any(|vary| vary.to_str().unwrap().contains("sec-fetch-site")));
+        let bytes = answer.bytes().await.unwrap();
+        let mut text = String::new();
+        if compressed {
+            std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(bytes.as_ref()), &mut text).unwrap();
+            assert!(bytes.len() * 2 < text.len(), "{} of {}", bytes.len(), text.len());
+        } else {
+            text = String::from_utf8(bytes.to_vec()).unwrap();
+        }
+        assert!(text.trim_end().ends_with("</html>"));
+    }
 }

@@ -251,6 +251,7 @@ async fn notification_is_set_up_tested_and_its_log_read() {
     let path = format!("/settings/notifications/{}", target["id"].as_str().unwrap());
     server.person("aude", &["auditor"], false).await;
     let aude = Signed::person(&server, "aude").await;
+    assert!(owner.text("/settings/notifications").await.contains("From now on nobody is told by it"), "what disabling it does");
     let seen = aude.text("/settings/notifications").await;
     assert!(seen.contains("chat.example.org") && !seen.contains("secret-path") && !seen.contains(&format!("{path}/test")), "{seen}");
     went(&owner.post(&format!("{path}/test"), &[]).await, "/settings/notifications/log?target=");

@@ -57,7 +57,8 @@ pub(super) struct List {
     kinds: Vec<String>,
     columns: Vec<(&'static str, &'static str, bool)>,
     headings: Vec<&'static str>,
-    rows: Vec<Vec<(&'static str, Cell)>>,
+    /// Each by its id.
+    rows: Vec<(String, Vec<(&'static str, Cell)>)>,
     next: Option<String>,
     kept: String,
     live: bool,
@@ -108,7 +109,10 @@ pub(super) async fn listed(visitor: &Visitor, mut chosen: Chosen, unsaved: Optio
         rows: found
             .items
             .iter()
-            .map(|event| chosen.columns.iter().map(|column| (heading(column), cell(event, column))).collect())
+            .map(|event| {
+                let cells = chosen.columns.iter().map(|column| (heading(column), cell(event, column))).collect();
+                (event.id.to_string(), cells)
+            })
             .collect(),
         next: found.next,
         kept: chosen.kept(now),
