@@ -128,10 +128,11 @@ pub fn usable(policy: &Policy, fixed: Fixed, standing: &Standing) -> String {
     }
 }
 
-/// A moment to the minute before it.
+/// A moment exactly, without seconds where there are none.
 fn minute(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.get(..16).map_or_else(|| text.clone(), |minute| format!("{} UTC", minute.replace('T', " ")))
+    let text = at.to_string().replace('T', " ");
+    let text = text.trim_end_matches('Z').trim_end_matches(".000");
+    format!("{} UTC", text.strip_suffix(":00").unwrap_or(text))
 }
 
 /// A moment to the second.
@@ -173,20 +174,58 @@ fn weekdays(days: &[Weekday]) -> String {
 /// A policy in one sentence, without a stop at its end.
 #[must_use]
 pub fn summary(policy: &Policy) -> String {
-    sentence(policy, usize::MAX)
+    sentence(policy, usize::MAX, &computers)
 }
 
 /// The same where room is short: of long lists the first few, and how many more there are.
 #[must_use]
 pub fn brief(policy: &Policy) -> String {
-    sentence(policy, FEW)
+    sentence(policy, FEW, &computers)
+}
+
+/// The same, with how many computers that is now.
+#[must_use]
+pub fn brief_counted(policy: &Policy, counted: &Counted<'_>) -> String {
+    sentence(policy, FEW, &|scope| computers_counted(scope, counted))
+}
+
+/// How many computers there are now, as far as somebody sees them.
+pub struct Counted<'a> {
+    /// Of all of them.
+    pub all: usize,
+    /// Of a group, by its name.
+    pub of_group: &'a dyn Fn(&str) -> usize,
+    /// Whether they see every computer.
+    pub whole: bool,
+}
+
+/// Where, with how many computers that is: `all 14 computers`, `web-1 and the group webservers (3 computers)`.
+fn computers_counted(scope: &Scope, counted: &Counted<'_>) -> String {
+    let within = if counted.whole { "" } else { " that you see" };
+    let all = match counted.all {
+        0 => format!("all computers (none now{within})"),
+        1 => format!("all computers (1 now{within})"),
+        many if counted.whole => format!("all {many} computers"),
+        many => format!("all computers ({many}{within})"),
+    };
+    named(scope, &all, |entry| match entry.strip_prefix("group:") {
+        Some(group) => {
+            let count = match (counted.of_group)(group) {
+                0 => "no computer".to_owned(),
+                1 => "1 computer".to_owned(),
+                many => format!("{many} computers"),
+            };
+            format!("the group {} ({count}{within})", escape::terminal(group.as_bytes()))
+        }
+        None => escape::terminal(entry.as_bytes()),
+    })
 }
 
 /// So many are named where room is short.
 const FEW: usize = 4;
 
-fn sentence(policy: &Policy, most: usize) -> String {
-    let users = shortened(&policy.users, most, users);
+fn sentence(policy: &Policy, most: usize, computers: &dyn Fn(&Scope) -> String) -> String {
+    let users = shortened(&policy.users, most, &users);
     let verb = if policy.mode == Mode::Deny { "may never run" } else { "may run" };
     let mut sentence = format!("{users} {verb} {}", listed(&few(rules(&policy.applications), most), "or"));
     if !policy.exceptions.is_empty() {
@@ -254,18 +293,24 @@ fn terms(policy: &Policy) -> Vec<String> {
 /// An autonomous rule in one sentence, without a stop at its end.
 #[must_use]
 pub fn autonomous(rule: &AutonomousRule) -> String {
-    autonomous_sentence(rule, usize::MAX)
+    autonomous_sentence(rule, usize::MAX, &computers)
 }
 
 /// The same where room is short.
 #[must_use]
 pub fn autonomous_brief(rule: &AutonomousRule) -> String {
-    autonomous_sentence(rule, FEW)
+    autonomous_sentence(rule, FEW, &computers)
 }
 
-fn autonomous_sentence(rule: &AutonomousRule, most: usize) -> String {
+/// The same, with how many computers that is now.
+#[must_use]
+pub fn autonomous_counted(rule: &AutonomousRule, counted: &Counted<'_>) -> String {
+    autonomous_sentence(rule, FEW, &|scope| computers_counted(scope, counted))
+}
+
+fn autonomous_sentence(rule: &AutonomousRule, most: usize, computers: &dyn Fn(&Scope) -> String) -> String {
     let applications = listed(&few(rules(&rule.applications), most), "or");
-    let mut sentence = format!("requests of {} for {applications}", shortened(&rule.users, most, users));
+    let mut sentence = format!("requests of {} for {applications}", shortened(&rule.users, most, &users));
     let on = shortened(&rule.computers, most, computers);
     sentence.push_str(&format!(" on {on} approve themselves, for at most {}", rule.max_duration));
     if rule.unchanged_only {
@@ -312,7 +357,7 @@ fn named(scope: &Scope, all: &str, word: impl Fn(&str) -> String) -> String {
 }
 
 /// A scope in words, of which at most so many entries are named.
-fn shortened(scope: &Scope, most: usize, words: fn(&Scope) -> String) -> String {
+fn shortened(scope: &Scope, most: usize, words: &dyn Fn(&Scope) -> String) -> String {
     match scope {
         Scope::Named(entries) if entries.len() > most => {
             let first = entries.iter().take(most.saturating_sub(1)).map(|entry| words(&Scope::Named(vec![entry.clone()])));
@@ -377,6 +422,35 @@ mod tests {
             "the group ops may run any application, but not /bin/sh (any arguments), as deploy on all computers, at once, \
              with their password, for at most 1h, starting no other program, apart from other processes"
         );
+    }
+
+    #[test]
+    fn how_many_computers_that_is_stands_where_they_are_named() {
+        let on = |computers: &str, all: usize, whole: bool| {
+            let text = format!("name = 'P'\ncomputers = {computers}\nusers = 'all'\nmode = 'deny'\napplications = 'all'");
+            let of_group = |group: &str| if group == "web" { 3 } else { 1 };
+            let said = brief_counted(&toml::from_str(&text).unwrap(), &Counted { all, of_group: &of_group, whole });
+            said.strip_prefix("everybody may never run any application on ").unwrap().to_owned()
+        };
+        assert_eq!(on("'all'", 14, true), "all 14 computers");
+        assert_eq!(on("'all'", 1, true), "all computers (1 now)");
+        assert_eq!(on("'all'", 0, true), "all computers (none now)");
+        assert_eq!(on("'all'", 3, false), "all computers (3 that you see)");
+        assert_eq!(on("['group:web', 'db-1', 'group:x']", 14, true), "the group web (3 computers), db-1 and the group x (1 computer)");
+        assert_eq!(on("['group:web']", 14, false), "the group web (3 computers that you see)");
+        assert_eq!(on("['a', 'b', 'group:web', 'c', 'd']", 14, true), "a, b, the group web (3 computers) and 2 others");
+    }
+
+    #[test]
+    fn a_window_is_said_exactly() {
+        let window = |start: &str| {
+            let text = format!(
+                "users = 'all'\nmode = 'deny'\napplications = 'all'\nvalidity = {{ kind = 'window', start = '{start}', end = '2027-01-02T00:00:00Z' }}"
+            );
+            validity(&policy(&text))
+        };
+        assert_eq!(window("2026-12-01T09:55:00Z"), "from 2026-12-01 09:55 UTC until 2027-01-02 00:00 UTC");
+        assert_eq!(window("2026-12-01T09:55:30.250Z"), "from 2026-12-01 09:55:30.250 UTC until 2027-01-02 00:00 UTC");
     }
 
     #[test]

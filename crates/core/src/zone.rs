@@ -50,6 +50,33 @@ pub fn typed(moment: Timestamp, zone: &str) -> String {
     there.map_or_else(|| moment.to_string(), |(zone, exact)| exact.to_zoned(zone).datetime().strftime("%Y-%m-%dT%H:%M").to_string())
 }
 
+/// The last days in a zone, as many as asked for, that of a moment the last of them: the date of each, and when it begins; and when the
+/// last one ends.
+#[must_use]
+pub fn days(now: Timestamp, count: u32, zone: &str) -> Option<(Vec<(String, Timestamp)>, Timestamp)> {
+    let zone = find_zone(zone)?;
+    let today = jiff::Timestamp::from_millisecond(now.millis()).ok()?.to_zoned(zone.clone()).date();
+    let (mut days, mut day) = (Vec::new(), today);
+    for _ in 0..count {
+        days.push((day.to_string(), begins(day, zone.clone())?));
+        day = day.yesterday().ok()?;
+    }
+    days.reverse();
+    Some((days, begins(today.tomorrow().ok()?, zone)?))
+}
+
+/// By how many milliseconds clocks in a zone are ahead of UTC in a time: at its beginning, and from each moment in it at which that changes.
+#[must_use]
+pub fn ahead(from: Timestamp, to: Timestamp, zone: &str) -> Option<(i64, Vec<(Timestamp, i64)>)> {
+    let zone = find_zone(zone)?;
+    let begin = jiff::Timestamp::from_millisecond(from.millis()).ok()?;
+    let millis = |offset: jiff::tz::Offset| i64::from(offset.seconds()).saturating_mul(1000);
+    let change =
+        |change: jiff::tz::TimeZoneTransition<'_>| (Timestamp::from_millis(change.timestamp().as_millisecond()), millis(change.offset()));
+    let changes = zone.following(begin).map(change).take_while(|(at, _)| *at < to).collect();
+    Some((millis(zone.to_offset(begin)), changes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +107,21 @@ mod tests {
         assert_eq!(day_of(at("2026-09-06T12:00:00Z"), "America/Santiago"), Some(at("2026-09-06T04:00:00Z")));
         assert_eq!(typed(at("2026-07-01T08:05:59Z"), "Europe/Berlin"), "2026-07-01T10:05");
         assert_eq!(typed(at("2026-07-01T08:05:59Z"), "nowhere"), "2026-07-01T08:05:59.000Z");
+    }
+
+    #[test]
+    fn days_of_a_zone_are_as_long_as_they_are_there() {
+        let (days, end) = days(at("2026-10-26T12:00:00Z"), 3, "Europe/Berlin").unwrap();
+        let said: Vec<(&str, Timestamp)> = days.iter().map(|(day, begins)| (day.as_str(), *begins)).collect();
+        let begins = [
+            ("2026-10-24", at("2026-10-23T22:00:00Z")),
+            ("2026-10-25", at("2026-10-24T22:00:00Z")),
+            ("2026-10-26", at("2026-10-25T23:00:00Z")),
+        ];
+        assert_eq!((said.as_slice(), end), (begins.as_slice(), at("2026-10-26T23:00:00Z")));
+        let hour = 3_600_000;
+        assert_eq!(ahead(begins[0].1, end, "Europe/Berlin"), Some((2 * hour, vec![(at("2026-10-25T01:00:00Z"), hour)])));
+        assert_eq!(ahead(begins[0].1, end, "UTC"), Some((0, Vec::new())));
+        assert_eq!(ahead(begins[0].1, end, "Europe/Nowhere"), None);
     }
 }

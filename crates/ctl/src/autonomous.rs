@@ -85,7 +85,7 @@ pub fn run(session: &Session, command: Autonomous) -> Result<()> {
 fn replay(session: &Session, name: &str, days: u32) -> Result<()> {
     let client = session.client()?;
     let rule: StoredAutonomous = client.get(&["autonomous", name])?;
-    let replayed: Replayed = client.post(&["replay"], &Replay { rule: rule.content, days: Some(days) })?;
+    let replayed: Replayed = client.post(&["replay"], &Replay { rule: rule.content, days: Some(days), text: None, sort: None })?;
     session.output.print(&replayed, |it| {
         let row = |one: &ReplayedRequest| {
             let misses = one.conditions.iter().filter(|condition| !condition.holds);

@@ -48,7 +48,7 @@ pub enum Event {
     /// Saved views: searches and columns that you keep for yourself, here and in the console
     #[command(subcommand)]
     View(view::View),
-    /// Count events of some kinds on each of the last days (days of UTC)
+    /// Count events of some kinds on each of the last days (days of UTC, or of a zone)
     Count {
         /// Kinds with commas between them
         #[arg(long, value_name = "KINDS", default_value = count::USUAL)]
@@ -56,6 +56,9 @@ pub enum Event {
         /// How many days, 1 to 92
         #[arg(long, default_value_t = 30)]
         days: u32,
+        /// The zone whose days are meant, such as Europe/Berlin
+        #[arg(long)]
+        zone: Option<String>,
     },
     /// Write every event that fits the filter, oldest first
     Export {
@@ -116,7 +119,7 @@ pub fn run(session: &Session, command: Event) -> Result<()> {
         }
         Event::View(command) => view::run(session, command),
         Event::Show { event } => show::one(session, &event),
-        Event::Count { kind, days } => count::run(session, kind, days),
+        Event::Count { kind, days, zone } => count::run(session, kind, days, zone),
         Event::Export { view, filter, format, output } => {
             let own = filter.query();
             let query = match view {

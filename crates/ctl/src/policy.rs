@@ -28,6 +28,9 @@ pub enum Policy {
         /// Part of the name
         #[arg(long)]
         name: Option<String>,
+        /// Part of anything that it says, in capitals or not: whom it is for and where, applications, its name and description
+        #[arg(long)]
+        text: Option<String>,
         /// deny, automatic, justify or request
         #[arg(long, value_parser = ["deny", "automatic", "justify", "request"])]
         mode: Option<String>,
@@ -106,8 +109,8 @@ pub enum Policy {
 /// When the server cannot be reached or refuses.
 pub fn run(session: &Session, command: Policy) -> Result<()> {
     match command {
-        Policy::List { name, mode, enabled, rows } => {
-            let query = PolicyQuery { name, mode, enabled, ..PolicyQuery::default() };
+        Policy::List { name, text, mode, enabled, rows } => {
+            let query = PolicyQuery { name, text, mode, enabled, ..PolicyQuery::default() };
             rows.print(session, &["policies"], &query, &COLUMNS)
         }
         Policy::Show { policy, version: Some(version) } => history::version(session, "policies", &policy, version, into_file),

@@ -31,6 +31,9 @@ pub enum Request {
         /// A policy's name or id
         #[arg(long)]
         policy: Option<String>,
+        /// Part of the reason, the command, the user, the policy's name, the ticket or the short code, in capitals or not
+        #[arg(long)]
+        text: Option<String>,
         /// The oldest first
         #[arg(long)]
         oldest_first: bool,
@@ -78,9 +81,9 @@ pub enum Request {
 pub fn run(session: &Session, command: Request) -> Result<()> {
     let client = session.client()?;
     match command {
-        Request::List { state, computer, user, policy, oldest_first, rows, watch } => {
+        Request::List { state, computer, user, policy, text, oldest_first, rows, watch } => {
             let sort = oldest_first.then(|| "created".to_owned());
-            let query = RequestQuery { state, computer, user, policy, sort, ..RequestQuery::default() };
+            let query = RequestQuery { state, computer, user, policy, text, sort, ..RequestQuery::default() };
             rows.watch(session, &watch, (&["requests"], &query), &COLUMNS)
         }
         Request::Show { request, watch } => {

@@ -2,13 +2,15 @@
 
 use brevet_api::rest::page::PageQuery;
 use brevet_api::rest::setting::{SetValue, Setting as Item};
+use brevet_api::rest::sign_in::SignInRules;
+use brevet_core::time::Length;
 use clap::Subcommand;
 use reqwest::Method;
 
 use crate::cli::Session;
 use crate::error::Result;
 use crate::listing::{Columns, Listing};
-use crate::output::{fields, optional_moment, shown};
+use crate::output::{fields, optional_moment, shown, word};
 
 /// What to do with settings.
 #[derive(Subcommand)]
@@ -30,6 +32,8 @@ pub enum Setting {
         /// Its value
         value: String,
     },
+    /// Show how people sign in at this server, as its configuration has it
+    SignIn,
     /// The one switch for autonomous approval: on or off; shows it where neither is given
     Autonomous {
         /// on or off
@@ -45,6 +49,7 @@ pub fn run(session: &Session, command: Setting) -> Result<()> {
         Setting::List { rows } => rows.print(session, &["settings"], &PageQuery::default(), &COLUMNS),
         Setting::Show { name } => show(session, &name),
         Setting::Set { name, value } => set(session, &name, value),
+        Setting::SignIn => sign_in(session),
         Setting::Autonomous { value: None } => show(session, "autonomous"),
         Setting::Autonomous { value: Some(value) } => set(session, "autonomous", value),
     }
@@ -60,6 +65,36 @@ fn show(session: &Session, name: &str) -> Result<()> {
             ("changed", optional_moment(setting.changed)),
             ("description", shown(&setting.description)),
         ])
+    })
+}
+
+fn sign_in(session: &Session) -> Result<()> {
+    let rules: SignInRules = session.client()?.get(&["settings", "sign-in"])?;
+    session.output.print(&rules, |rules| {
+        let attempts = |at_once: u32, every: Length| match at_once {
+            0 => "no limit".to_owned(),
+            _ => format!("{at_once} at once, then one more every {every}"),
+        };
+        let mut lines = vec![
+            ("ways", rules.ways.iter().map(|way| way.name()).collect::<Vec<_>>().join(", ")),
+            ("signed out", format!("after {} without a page, and after {}", rules.idle, rules.longest)),
+            ("wrong for one name", attempts(rules.account_attempts, rules.account_every)),
+            ("wrong from one address", attempts(rules.address_attempts, rules.address_every)),
+        ];
+        if let Some(single) = &rules.single_sign_on {
+            let groups = single
+                .groups
+                .iter()
+                .map(|(group, roles)| format!("{}: {}", shown(group), roles.iter().map(word).collect::<Vec<_>>().join(", ")));
+            lines.extend([
+                ("single sign-on", shown(&single.name)),
+                ("issuer", shown(&single.issuer)),
+                ("client id", shown(&single.client_id)),
+                ("groups", groups.collect::<Vec<_>>().join("; ")),
+            ]);
+        }
+        lines.push(("way back", shown(&rules.back)));
+        fields(&lines)
     })
 }
 

@@ -6,7 +6,7 @@ mod sign_in;
 pub mod smtp;
 
 pub use limits::Limits;
-pub use openid::{MatchedBy, OpenId};
+pub use openid::OpenId;
 pub use sign_in::SignIn;
 
 use std::path::{Path, PathBuf};

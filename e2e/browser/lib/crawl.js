@@ -14,7 +14,7 @@ const forms = (base) => [base, `${base}/new`, `${base}/ID`, `${base}/ID/edit`, `
 /** The kinds of pages of each area. */
 export const AREAS = {
   access: [
-    ...["/", "/requests", "/requests/ID", "/access", "/grants/ID", "/sessions/ID"],
+    ...["/", "/requests", "/requests/ID", "/access", "/grants/ID", "/sessions", "/sessions/ID"],
     ...["/break-glass", "/break-glass/ID", "/break-glass/open", "/proposals", "/proposals/ID"],
   ],
   policies: [
@@ -23,7 +23,7 @@ export const AREAS = {
   ],
   records: [
     ...["/computers", "/computers/ID", "/enrolment-tokens", "/events", "/events/ID", "/settings", "/settings/tokens", "/account"],
-    ...["/settings/people", "/settings/people/ID", "/settings/retention", "/settings/holds/ID"],
+    ...["/settings/people", "/settings/people/ID", "/settings/sign-in", "/settings/retention", "/settings/holds/ID"],
     ...["/settings/notifications", "/settings/notifications/log", "/settings/notifications/words", "/settings/notifications/words/KIND"],
   ],
 };

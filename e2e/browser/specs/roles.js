@@ -6,7 +6,7 @@ import { Browser, accessible, expect, quiet, signIn } from "../lib/browser.js";
 import { seed } from "../lib/seed.js";
 
 const WAYS = ["Overview", "Just-in-Time Access", "Requests", "Policies", "Active access", "Applications", "Computers", "JIT Events Report", "Settings"];
-const TABS = ["General", "Autonomous Approval", "API tokens", "People", "Notification", "Retention and holds"];
+const TABS = ["General", "Autonomous Approval", "API tokens", "People", "Sign-in", "Notification", "Retention and holds"];
 
 let browser, at, forms;
 before(async () => {
@@ -90,6 +90,7 @@ const offers = () => [
 const closed = () => [
   ["/settings/people", READS],
   [at.person, READS],
+  ["/settings/sign-in", READS],
   ["/settings/notifications", READS],
   ["/settings/notifications/log", READS],
   ["/settings/retention", READS],

@@ -42,7 +42,7 @@ pub enum Definition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Checked {
-    /// In one sentence, what a policy or an autonomous rule says; empty for groups and lists.
+    /// In one sentence, what a policy or an autonomous rule says, with how many enrolled computers that is; empty for groups and lists.
     pub summary: String,
     /// Why it would not be taken; empty where it would.
     pub errors: Vec<FieldError>,
@@ -154,6 +154,9 @@ pub struct StandingQuery {
 pub struct PolicyStanding {
     /// The policy's id.
     pub policy: String,
+    /// What it says, in one sentence, with how many enrolled computers that is.
+    #[serde(default)]
+    pub summary: String,
     /// Enrolled computers that it is for.
     pub computers: u64,
     /// Of these, those that hold this version.

@@ -218,6 +218,10 @@ pub struct CountQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", param(minimum = 1, maximum = 92))]
     pub days: Option<u32>,
+    /// The IANA zone whose days are counted; UTC where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(max_length = 100, example = "Europe/Berlin"))]
+    pub zone: Option<String>,
 }
 
 /// How many events of each kind happened on each day. Days are those of UTC.

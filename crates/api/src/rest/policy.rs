@@ -60,6 +60,10 @@ pub struct PolicyQuery {
     /// Only enabled, or only disabled ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
+    /// Part of anything that it says, in any case: its name, description and message, whom it is for and where, and what of applications.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(min_length = 1, max_length = 200))]
+    pub text: Option<String>,
 }
 
 /// One version of a policy, list, group or autonomous rule.

@@ -19,6 +19,28 @@ pub struct Replay {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 90))]
     pub days: Option<u32>,
+    /// Told are those alone that have this part in their command, user, computer or short code, in any case; all are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
+    pub text: Option<String>,
+    /// The order of those that are told; where absent, first those that it approves, each the newest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<ReplaySort>,
+}
+
+/// In which order requests are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReplaySort {
+    /// The newest first.
+    Newest,
+    /// The oldest first.
+    Oldest,
+    /// By user.
+    User,
+    /// By computer.
+    Computer,
 }
 
 /// What it would have done.

@@ -128,6 +128,11 @@ pub struct RequestQuery {
     /// A policy's id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Part of the reason, the command, the user, the policy's name, the ticket or the short code, in any case. A page looks through
+    /// 2,000 requests: one with few items, or none, may have a next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(min_length = 1, max_length = 200))]
+    pub text: Option<String>,
 }
 
 /// Body of `approve`.

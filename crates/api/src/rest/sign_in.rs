@@ -2,9 +2,13 @@
 //!
 //! Nothing here is a secret, and nothing sets one: passwords and passkeys are set up in the console alone, by whoever is signed in there.
 
+use std::collections::BTreeMap;
+
 use brevet_core::id::{PasskeyId, PersonId, SignInId};
-use brevet_core::time::Timestamp;
+use brevet_core::time::{Length, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::person::Role;
 
 /// How somebody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,4 +161,64 @@ pub struct Identity {
 pub struct NewIdentity {
     /// The `sub` that the configured provider has for them.
     pub subject: String,
+}
+
+/// How people sign in at this server, as its configuration has it. Never a secret, nor where one is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignInRules {
+    /// Every way in that is open here.
+    pub ways: Vec<Way>,
+    /// The provider at which people may sign in instead; absent where the configuration names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single_sign_on: Option<SingleSignOn>,
+    /// The way back from a provider, to be registered there.
+    pub back: String,
+    /// After so long without a page that somebody asked for, they are signed out.
+    pub idle: Length,
+    /// And after so long in any case.
+    pub longest: Length,
+    /// Wrong passwords or codes at once, for each name; 0 is no limit.
+    pub account_attempts: u32,
+    /// Then one more each time this has passed.
+    pub account_every: Length,
+    /// At once, for each address; 0 is no limit.
+    pub address_attempts: u32,
+    /// Then one more each time this has passed.
+    pub address_every: Length,
+}
+
+/// The provider of single sign-on (OpenID Connect), as the configuration has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SingleSignOn {
+    /// As the button names it.
+    pub name: String,
+    /// The provider, as it names itself.
+    pub issuer: String,
+    /// What it calls this server.
+    pub client_id: String,
+    /// What it is asked for, beside `openid`.
+    pub scopes: Vec<String>,
+    /// How somebody is found who signs in there for the first time.
+    #[serde(rename = "match")]
+    pub matched_by: MatchedBy,
+    /// The claim with the groups that somebody is in.
+    pub groups_claim: String,
+    /// The roles that each group gives; where there are any, roles are what the groups give, anew at each sign-in.
+    pub groups: BTreeMap<String, Vec<Role>>,
+}
+
+/// How somebody is found at first; from then on it is by the provider's own name for them, which never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum MatchedBy {
+    /// Not at all: an owner records the provider's name for each person.
+    #[default]
+    Subject,
+    /// The person's name here is the e-mail address there, which the provider has verified.
+    Email,
+    /// The person's name here is the preferred name there: only where nobody chooses it for themself.
+    PreferredUsername,
 }

@@ -13,8 +13,8 @@ pub const USUAL: &str = "request.created,request.approved,request.declined,reque
 ///
 /// # Errors
 /// When the server cannot be reached or refuses.
-pub fn run(session: &Session, kind: String, days: u32) -> Result<()> {
-    let query = CountQuery { kind: Some(kind.clone()), days: Some(days) };
+pub fn run(session: &Session, kind: String, days: u32, zone: Option<String>) -> Result<()> {
+    let query = CountQuery { kind: Some(kind.clone()), days: Some(days), zone };
     let counts: EventCounts = session.client()?.get_with(&["events", "counts"], &query)?;
     let kinds = distinct(&kind);
     let headings: Vec<&str> = std::iter::once("day").chain(kinds).collect();

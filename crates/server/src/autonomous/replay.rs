@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::computer::ComputerRef;
-use brevet_api::rest::replay::{Replay, Replayed, ReplayedRequest};
+use brevet_api::rest::replay::{Replay, ReplaySort, Replayed, ReplayedRequest};
 use brevet_core::application::Fact;
 use brevet_core::autonomous::{AutonomousRule, Subject, budget_day_start, evaluate};
 use brevet_core::escape;
@@ -28,6 +28,7 @@ use crate::documents::concern::Concern;
 use crate::documents::publish::{Named, named};
 use crate::http::extract::{Body, Json};
 use crate::http::failure::{Failure, Outcome};
+use crate::http::filter::{any_has, wanted};
 use crate::http::page::bounded;
 use crate::http::routes::{Routes, doc};
 use crate::requests::state_named;
@@ -36,7 +37,7 @@ use crate::store::entities::{computer, request};
 /// Most requests that are looked at, and that are read at once.
 const MOST: usize = 2000;
 const AT_ONCE: u64 = 500;
-/// Most that are told.
+/// Most that are told; which, their reader may choose.
 const MOST_TOLD: usize = 100;
 const USUAL_DAYS: u32 = 30;
 const MOST_DAYS: u32 = 90;
@@ -57,6 +58,7 @@ async fn replay(State(app): State<App>, actor: Actor, Body(body): Body<Replay>) 
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Failure::field("days", format!("must be from 1 to {MOST_DAYS}")));
     }
+    let text = body.text.as_deref().map(wanted).transpose()?;
     let rule = AutonomousRule { enabled: true, shadow: false, ..body.rule };
     let content = Content::Autonomous(Box::new(rule.clone()));
     errors_or_ok(alone(&content, "rule."))?;
@@ -67,7 +69,7 @@ async fn replay(State(app): State<App>, actor: Actor, Body(body): Body<Replay>) 
     let inlined = named(&content, &all);
     // Thousands are looked at one by one: not on the threads that answer others.
     let looked = tokio::task::spawn_blocking(move || judged(&rule, &inlined, &found, &names));
-    Ok(Json(told(from, whole, looked.await.map_err(Failure::internal)??)))
+    Ok(Json(told(from, whole, looked.await.map_err(Failure::internal)??, text.as_deref(), body.sort)))
 }
 
 /// Computers that the rule is for, within reach, by id.
@@ -153,13 +155,23 @@ fn judged(rule: &AutonomousRule, (lists, groups): &Named, found: &Found, names: 
     Ok(out)
 }
 
-fn told(from: Timestamp, whole: bool, mut looked: Vec<ReplayedRequest>) -> Replayed {
+fn told(from: Timestamp, whole: bool, mut looked: Vec<ReplayedRequest>, text: Option<&str>, sort: Option<ReplaySort>) -> Replayed {
     let count =
         |wanted: &dyn Fn(&ReplayedRequest) -> bool| u64::try_from(looked.iter().filter(|one| wanted(one)).count()).unwrap_or(u64::MAX);
     let all = count(&|_| true);
     let approves = count(&|one| one.approves);
     let declined = count(&|one| one.approves && one.state == RequestState::Declined);
-    looked.sort_by_key(|one| !one.approves);
+    if let Some(text) = text {
+        looked.retain(|one| any_has([one.command.as_str(), &one.user, &one.computer.name, &one.code], text));
+    }
+    // They are the newest first, and stay so among equals.
+    match sort {
+        None => looked.sort_by_key(|one| !one.approves),
+        Some(ReplaySort::Newest) => {}
+        Some(ReplaySort::Oldest) => looked.reverse(),
+        Some(ReplaySort::User) => looked.sort_by_key(|one| one.user.to_lowercase()),
+        Some(ReplaySort::Computer) => looked.sort_by_key(|one| one.computer.name.to_lowercase()),
+    }
     looked.truncate(MOST_TOLD);
     Replayed { from, looked: all, whole, approves, declined, items: looked }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use brevet_api::rest::person::Role;
+use brevet_api::rest::sign_in::MatchedBy;
 use serde::Deserialize;
 
 use super::ConfigError;
@@ -36,19 +37,6 @@ pub struct OpenId {
     /// PEM of an authority to trust beside the system's.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-}
-
-/// How somebody is found at first; from then on it is by the provider's own name for them, which never changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MatchedBy {
-    /// Not at all: an owner records the provider's name for each person.
-    #[default]
-    Subject,
-    /// The person's name here is the e-mail address there, which the provider has verified.
-    Email,
-    /// The person's name here is the preferred name there: only where nobody chooses it for themself.
-    PreferredUsername,
 }
 
 fn single_sign_on() -> String {

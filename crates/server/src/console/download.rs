@@ -85,6 +85,24 @@ const LISTS: &[List] = &[
         ],
     ),
     list(
+        "sessions",
+        "sessions",
+        &[
+            ("started", "/started"),
+            ("id", "/id"),
+            ("state", "/state"),
+            ("user", "/user"),
+            ("computer", "/computer/name"),
+            ("runs", "/command"),
+            ("as", "/target_user"),
+            ("policy", "/policy/name"),
+            ("reason", "/reason"),
+            ("grant", "/grant"),
+            ("ends", "/ends"),
+            ("ended", "/ended"),
+        ],
+    ),
+    list(
         "proposals",
         "proposals",
         &[

@@ -1,6 +1,7 @@
 //! What needs somebody now, and what happened lately.
 
 use askama::Template;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use brevet_api::rest::Page;
 use brevet_api::rest::break_glass::BreakGlass;
@@ -12,7 +13,7 @@ use brevet_api::rest::proposal::Proposal;
 use brevet_api::rest::request::RequestItem;
 
 use super::chart::{Chart, chart};
-use super::{Place, Shell, Visitor, filters, page};
+use super::{Place, Shell, Visitor, filters, page, query, zone};
 use crate::access::Action;
 use crate::http::failure::Outcome;
 
@@ -39,11 +40,14 @@ struct Overview {
     silent: Page<Computer>,
     shadow: Vec<StoredAutonomous>,
     charts: Vec<Chart>,
+    /// Whose days these are.
+    zone: String,
 }
 
-pub(super) async fn overview(visitor: Visitor) -> Outcome<Response> {
+pub(super) async fn overview(visitor: Visitor, headers: HeaderMap) -> Outcome<Response> {
+    let zone = zone::of(&headers);
     let kinds = COUNTED.map(|(_, _, kind)| kind).join(",");
-    let counts = format!("/events/counts?days=30&kind={kinds}");
+    let counts = format!("/events/counts{}", query([("days", "30"), ("kind", kinds.as_str()), ("zone", zone.as_str())]));
     let (requests, grants, glass, proposals, quarantined, silent, rules, counts) = tokio::try_join!(
         visitor.read("/requests?state=pending&sort=created&limit=10"),
         visitor.read("/grants?open=true&limit=10"),
@@ -67,5 +71,6 @@ pub(super) async fn overview(visitor: Visitor) -> Outcome<Response> {
         silent,
         shadow: rules.items.into_iter().filter(|rule| rule.content.enabled && rule.content.shadow).collect(),
         charts: COUNTED.into_iter().enumerate().map(|(place, what)| chart(what, place, &counts)).collect(),
+        zone,
     })
 }

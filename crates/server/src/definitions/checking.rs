@@ -7,10 +7,10 @@ use axum::http::Method;
 use brevet_api::rest::check::{Check, Checked, Definition as Written, Finding};
 use brevet_api::rest::error::FieldError;
 use brevet_core::lint::{Lists, lint_autonomous, lint_policy};
-use brevet_core::words;
 
 use super::check::{alone, dangling};
 use super::content::{Content, Snapshot};
+use super::counted::{Enrolled, meant};
 use super::current::current;
 use super::mistakes::{self, Known, Together};
 use super::near::Advice;
@@ -55,7 +55,13 @@ async fn check(State(app): State<App>, actor: Actor, Body(body): Body<Check>) ->
     let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
     let warnings = if actor.may(Action::ReadPersons) { warnings } else { mistakes::without_persons(warnings) };
     errors.truncate(MOST);
-    Ok(Json(Checked { summary: summary(&content), errors, warnings, findings: findings(&content, &all) }))
+    let summary = summary(&app, &actor, &content, &all).await?;
+    Ok(Json(Checked { summary, errors, warnings, findings: findings(&content, &all) }))
+}
+
+async fn summary(app: &App, actor: &Actor, content: &Content, all: &Snapshot) -> Outcome<String> {
+    let enrolled = Enrolled::load(app, &actor.reach(Action::ReadComputers), &[meant(content, all)]).await?;
+    Ok(enrolled.summary(content, all))
 }
 
 /// A name that another has. Names beyond somebody's scope are taken too, as they are when it is stored.
@@ -69,14 +75,6 @@ fn taken(content: &Content, replaces: Option<&str>, all: &Snapshot, sight: &Sigh
     };
     let other = all.named(content.kind(), content.name()).filter(|found| Some(&found.id) != replaced.as_ref());
     Ok(other.map(|_| FieldError { field: "name".into(), reason: "another one has this name".into() }))
-}
-
-fn summary(content: &Content) -> String {
-    match content {
-        Content::Policy(policy) => words::brief(policy),
-        Content::Autonomous(rule) => words::autonomous_brief(rule),
-        Content::Group(_) | Content::List(_) => String::new(),
-    }
 }
 
 fn findings(content: &Content, all: &Snapshot) -> Vec<Finding> {

@@ -22,6 +22,8 @@ pub(crate) trait Formed: Defined + Serialize + Clone {
     fn fresh() -> Entered;
     /// The form of this one.
     fn entered(&self) -> Entered;
+    /// With moments as somebody in a zone types them.
+    fn localise(_entered: &mut Entered, _zone: &str) {}
     /// What was filled in.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod apply;
 pub mod check;
 pub mod checking;
 pub mod content;
+pub mod counted;
 pub mod current;
 pub mod defined;
 mod differences;

@@ -41,7 +41,7 @@ pub async fn list(
     keep: impl Fn(&Content) -> bool,
 ) -> Outcome<Page<Shown<Value>>> {
     let chosen = sort::chosen(SORTED, query.sort.as_deref(), "name")?;
-    let part = query.name.as_deref().map(filter::part).transpose()?;
+    let part = query.name.as_deref().map(filter::wanted).transpose()?;
     let keep = |content: &Content| part.as_ref().is_none_or(|part| content.name().to_lowercase().contains(part)) && keep(content);
     let all = current(app).await?;
     let sight = Sight::new(actor, Action::ReadPolicy, &all);

@@ -235,6 +235,12 @@ impl<T: Serialize> Filling<'_, T> {
         Ok(true)
     }
 
+    /// The next page begins after this key, also where it is that of an item which was looked at and is not on the page.
+    pub fn looked_until(&mut self, key: String) {
+        self.last = Some(key);
+        self.more = true;
+    }
+
     /// The page.
     #[must_use]
     pub fn page(self) -> Page<Shown<T>> {

@@ -62,7 +62,7 @@ async fn list(State(app): State<App>, _actor: Actor, Query(query): Query<NamedQu
     let built_in = template::built_in_kinds().filter(|kind| written.iter().all(|row| row.kind != *kind));
     let mut items: Vec<Template> = built_in.map(|kind| template_shown(kind, None)).collect();
     items.extend(written.into_iter().map(|row| template_shown(&row.kind.clone(), Some(row))));
-    if let Some(part) = query.name.as_deref().map(filter::part).transpose()? {
+    if let Some(part) = query.name.as_deref().map(filter::wanted).transpose()? {
         items.retain(|item| item.id.contains(&part));
     }
     let at = |item: &Template| match chosen.name {

@@ -8,6 +8,7 @@ use brevet_core::policy::{
     Validity, Weekday,
 };
 use brevet_core::time::{Length, Timestamp};
+use brevet_core::zone;
 
 use crate::console::Place;
 use crate::definitions::form::{Control, Entered, Reader, Section};
@@ -64,6 +65,16 @@ impl Formed for Policy {
         out
     }
 
+    fn localise(entered: &mut Entered, zone: &str) {
+        for field in ["validity.start", "validity.end"] {
+            let local = Timestamp::parse(entered.text(field)).map(|at| typed_exactly(at, zone));
+            if let Ok(local) = local {
+                entered.set(field, local);
+            }
+        }
+        entered.set(WINDOW_ZONE, zone);
+    }
+
     fn read(entered: &Entered) -> Result<Self, Vec<FieldError>> {
         let mut from = Reader::new(entered);
         let authentication = match from.text("authentication").as_str() {
@@ -107,11 +118,13 @@ fn length(length: Option<Length>) -> String {
     length.map(|length| length.to_string()).unwrap_or_default()
 }
 
-/// As a browser's field for a moment has it: without a zone, since the label says which.
-fn moment(at: Timestamp) -> String {
-    let text = at.to_string();
-    let text = text.trim_end_matches('Z');
-    text.strip_suffix(".000").unwrap_or(text).to_owned()
+/// The zone that the moments of a window are typed in.
+const WINDOW_ZONE: &str = "validity.in_zone";
+
+/// As it is typed in a zone; exactly, where that would be another moment: with seconds, or in an hour that comes twice.
+fn typed_exactly(at: Timestamp, zone: &str) -> String {
+    let typed = zone::typed(at, zone);
+    if zone::moment(&typed, zone) == Some(at) { typed } else { at.to_string() }
 }
 
 fn validity(out: &mut Entered, validity: &Validity) {
@@ -123,8 +136,8 @@ fn validity(out: &mut Entered, validity: &Validity) {
             "fixed"
         }
         Validity::Window { start, end } => {
-            out.set("validity.start", moment(*start));
-            out.set("validity.end", moment(*end));
+            out.set("validity.start", start.to_string());
+            out.set("validity.end", end.to_string());
             "window"
         }
         Validity::Recurring { days, start, end, zone } => {
@@ -141,7 +154,10 @@ fn validity(out: &mut Entered, validity: &Validity) {
 fn read_validity(from: &mut Reader<'_>) -> Validity {
     match from.text("validity.kind").as_str() {
         "fixed" => Validity::Fixed { duration: from.length("validity.duration"), from: from.word("validity.from", FixedFrom::Delivery) },
-        "window" => Validity::Window { start: from.moment("validity.start"), end: from.moment("validity.end") },
+        "window" => {
+            let zone = from.zone(WINDOW_ZONE);
+            Validity::Window { start: from.moment("validity.start", &zone), end: from.moment("validity.end", &zone) }
+        }
         "recurring" => Validity::Recurring {
             days: from.days("validity.days"),
             start: from.clock("validity.from_time"),
@@ -324,8 +340,9 @@ fn when() -> Section {
         Control::text("validity.duration", "For", "Like 2h.").when("validity.kind=fixed"),
         Control::choice("validity.from", "Counted from", "Once; editing does not start it anew, renewing does.", &from)
             .when("validity.kind=fixed"),
-        Control::text("validity.start", "From (UTC)", "Like 2026-12-01T20:00.").when("validity.kind=window"),
-        Control::text("validity.end", "Until (UTC)", "Like 2026-12-02T02:00.").when("validity.kind=window"),
+        Control::text("validity.start", "From when", "Like 2026-12-01T20:00.").when("validity.kind=window"),
+        Control::text("validity.end", "Until when", "Like 2026-12-02T02:00.").when("validity.kind=window"),
+        Control::text(WINDOW_ZONE, "Both in the zone", "In which these two are meant, like Europe/Berlin.").when("validity.kind=window"),
         Control::several("validity.days", "Days", "On which it begins.", &DAYS).when("validity.kind=recurring"),
         Control::text("validity.from_time", "From", "Like 09:00.").when("validity.kind=recurring"),
         Control::text("validity.to_time", "Until", "Like 17:00; not later than the beginning means the next day.")
@@ -418,6 +435,35 @@ mod tests {
     fn comes_back(toml: &str) {
         let policy: Policy = toml::from_str(&format!("name = \"p\"\n{toml}")).unwrap();
         assert_eq!(Policy::read(&policy.entered()).unwrap(), policy);
+        for zone in ["UTC", "Europe/Berlin", "America/St_Johns"] {
+            let mut entered = policy.entered();
+            Policy::localise(&mut entered, zone);
+            assert_eq!(Policy::read(&entered).unwrap(), policy, "{zone}");
+        }
+    }
+
+    #[test]
+    fn a_window_is_typed_where_its_writer_is() {
+        let mut entered = Policy::fresh();
+        for (field, value) in
+            [("name", "n"), ("users.which", "all"), ("computers.which", "all"), ("applications[0].value", "/usr/bin/true")]
+        {
+            entered.set(field, value);
+        }
+        Policy::localise(&mut entered, "Europe/Berlin");
+        entered.set("validity.kind", "window");
+        entered.set("validity.start", "2026-12-01T20:00");
+        entered.set("validity.end", "2026-12-02T02:00:00Z");
+        let window =
+            |start: &str, end: &str| Validity::Window { start: Timestamp::parse(start).unwrap(), end: Timestamp::parse(end).unwrap() };
+        let policy = Policy::read(&entered).unwrap();
+        assert_eq!(policy.validity, window("2026-12-01T19:00:00Z", "2026-12-02T02:00:00Z"));
+        let mut again = policy.entered();
+        Policy::localise(&mut again, "Asia/Tokyo");
+        assert_eq!((again.text("validity.start"), again.text(WINDOW_ZONE)), ("2026-12-02T04:00", "Asia/Tokyo"));
+        again.set(WINDOW_ZONE, "Nowhere");
+        let wrong = Policy::read(&again).unwrap_err();
+        assert_eq!(wrong.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), [WINDOW_ZONE]);
     }
 
     #[test]
@@ -440,6 +486,8 @@ mod tests {
             ));
         };
         with("{ kind = \"fixed\", duration = \"2h\", from = \"first_use\" }");
+        // In Berlin this hour comes twice.
+        with("{ kind = \"window\", start = \"2026-10-25T01:30:00Z\", end = \"2026-10-25T03:00:00Z\" }");
         with("{ kind = \"window\", start = \"2026-12-01T20:00:00Z\", end = \"2026-12-02T02:00:00.5Z\" }");
     }
 

@@ -22,6 +22,7 @@ use crate::definitions::write::Reason;
 use crate::definitions::{Content, Kind, Sight, mistakes, routes};
 use crate::http::extract::{Expected, Json, Path, Query, Versioned, refuse_unknown};
 use crate::http::failure::{Failure, Outcome};
+use crate::http::filter::{any_has, wanted};
 use crate::http::page::{Shown, Slice};
 use crate::http::routes::{Routes, doc};
 
@@ -108,7 +109,23 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<PolicyQu
     refuse_unknown::<Mode>("mode", query.mode.as_deref())?;
     let PolicyQuery { limit, cursor, sort, name, .. } = query.clone();
     let named = NamedQuery { limit, cursor, sort, name };
-    Ok(Json(routes::list(&app, &actor, Kind::Policy, &named, |content| matches(content, &query)).await?))
+    let text = query.text.as_deref().map(wanted).transpose()?;
+    let keep = |content: &Content| matches(content, &query) && text.as_deref().is_none_or(|text| says(content, text));
+    Ok(Json(routes::list(&app, &actor, Kind::Policy, &named, keep).await?))
+}
+
+/// Whether it has a text in what was written into it; names of fields are not among that.
+fn says(content: &Content, wanted: &str) -> bool {
+    fn has(value: &Value, wanted: &str) -> bool {
+        match value {
+            Value::String(text) => any_has([text.as_str()], wanted),
+            Value::Array(items) => items.iter().any(|item| has(item, wanted)),
+            Value::Object(fields) => fields.values().any(|field| has(field, wanted)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    let Content::Policy(policy) = content else { return false };
+    any_has([policy.name.as_str()], wanted) || serde_json::to_value(policy).is_ok_and(|value| has(&value, wanted))
 }
 
 fn matches(content: &Content, query: &PolicyQuery) -> bool {

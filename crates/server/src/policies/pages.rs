@@ -1,6 +1,7 @@
 //! Pages of policies: the list, one with its tabs, what can be done to it, and the test box. The form is that of every definition.
 
 mod act;
+mod audit;
 mod list;
 mod show;
 mod test;
@@ -19,7 +20,7 @@ pub fn pages() -> Router<App> {
         .route("/policies/test", get(test::test))
         .route("/policies/{id}", get(show::show))
         .route("/policies/{id}/computers", get(show::computers))
-        .route("/policies/{id}/audit", get(show::audit))
+        .route("/policies/{id}/audit", get(audit::audit))
         .route("/policies/{id}/enable", post(act::enable))
         .route("/policies/{id}/disable", post(act::disable))
         .route("/policies/{id}/renew", post(act::renew))

@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::check::{PolicyStanding, StandingQuery};
 use brevet_api::rest::{Code, Page};
-use brevet_core::policy::Scope;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _, QueryTrait as _};
 
 use crate::access::{Action, Actor, Reach};
 use crate::app::App;
+use crate::definitions::counted::{Enrolled, Meant, meant};
 use crate::definitions::current::current;
 use crate::definitions::write::signed;
-use crate::definitions::{Content, Definition, Kind, Sight, Snapshot};
+use crate::definitions::{Definition, Kind, Sight};
 use crate::documents::sequence::unsigned;
 use crate::http::extract::{Json, Query};
 use crate::http::failure::{Failure, Outcome};
@@ -46,46 +46,20 @@ async fn standing(State(app): State<App>, actor: Actor, Query(query): Query<Stan
     let seen = all.0.iter().filter(|definition| definition.content.kind() == Kind::Policy && wanted.contains(definition.id.as_str()));
     let seen: Vec<&Definition> = seen.filter(|definition| sight.sees(definition, &all)).collect();
     let reach = actor.reach(Action::ReadComputers);
-    let meant: Vec<Option<HashSet<&str>>> = seen.iter().map(|definition| meant(definition, &all)).collect();
-    let enrolled = enrolled(&app, &reach, &meant).await?;
+    let meant: Vec<Meant<'_>> = seen.iter().map(|definition| meant(&definition.content, &all)).collect();
+    let enrolled = Enrolled::load(&app, &reach, &meant).await?;
     let mut said = if seen.is_empty() { Said::new() } else { said(&app, &seen, &reach).await? };
     let items = seen.iter().zip(&meant).map(|(definition, meant)| {
         let (applied, refused, because) = said.remove(definition.id.as_str()).unwrap_or_default();
         let computers = match meant {
-            None => enrolled.len(),
-            Some(meant) => meant.iter().filter(|name| enrolled.contains(**name)).count(),
+            None => enrolled.names.len(),
+            Some(meant) => meant.iter().filter(|name| enrolled.names.contains(**name)).count(),
         };
         let computers = u64::try_from(computers).unwrap_or(u64::MAX);
-        PolicyStanding { policy: definition.id.clone(), computers, applied, refused, because }
+        let summary = enrolled.summary(&definition.content, &all);
+        PolicyStanding { policy: definition.id.clone(), computers, applied, refused, because, summary }
     });
     Ok(Json(Page { items: items.collect(), next: None }))
-}
-
-/// Names of the computers that a policy is for, whether they are there or not; `None` for every one.
-fn meant<'a>(definition: &'a Definition, all: &'a Snapshot) -> Option<HashSet<&'a str>> {
-    let Content::Policy(policy) = &definition.content else { return Some(HashSet::new()) };
-    let Scope::Named(entries) = &policy.computers else { return None };
-    let members = |entry: &'a String| match entry.strip_prefix("group:") {
-        Some(group) => all.group(group).and_then(|group| group.computers.as_deref()).unwrap_or_default(),
-        None => std::slice::from_ref(entry),
-    };
-    Some(entries.iter().flat_map(members).map(String::as_str).collect())
-}
-
-/// More names are not asked for one by one.
-const FEW: usize = 1000;
-
-/// Names of enrolled computers within reach: of those that are meant, or of all where these are many.
-async fn enrolled(app: &App, reach: &Reach, meant: &[Option<HashSet<&str>>]) -> Outcome<HashSet<String>> {
-    use computer::Column as K;
-    let of_few: Option<HashSet<&str>> = meant.iter().try_fold(HashSet::new(), |mut together, names| {
-        together.extend(names.as_ref()?);
-        (together.len() <= FEW).then_some(together)
-    });
-    let few = of_few.map(|names| K::Name.is_in(names));
-    let there = computer::Entity::find().select_only().column(K::Name).filter(K::State.eq("enrolled")).filter(reach.within(K::Id));
-    let names = there.filter(Condition::all().add_option(few)).into_tuple::<String>().all(&app.store.pool).await?;
-    Ok(names.into_iter().collect())
 }
 
 type Said = BTreeMap<String, (u64, u64, Option<String>)>;

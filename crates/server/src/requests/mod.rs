@@ -7,6 +7,7 @@ pub mod received;
 pub mod remind;
 pub mod reset;
 mod routes;
+mod search;
 pub mod show;
 
 pub use routes::{policy_id, routes};

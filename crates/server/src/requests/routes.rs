@@ -7,11 +7,12 @@ use brevet_api::rest::{Code, Page};
 use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _};
 
 use super::show::all_shown;
-use super::{decide, shown, state_named};
+use super::{decide, search, shown, state_named};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::http::extract::{Body, Json, Path, Query};
 use crate::http::failure::{Failure, Outcome};
+use crate::http::filter::wanted;
 use crate::http::page::{Shown, bounded};
 use crate::http::routes::{Routes, doc};
 use crate::http::sort::{self, Key, Names, Sorting};
@@ -83,12 +84,26 @@ async fn list(State(app): State<App>, actor: Actor, Query(query): Query<RequestQ
     if let Some(policy) = &query.policy {
         select = select.filter(request::Column::Policy.eq(policy_id(&app, policy).await?));
     }
-    let found = bounded(pool, sorting.of(select.clone()), sorting.slice.limit, &[request::Column::Body]).await?;
-    let mut page = sorting.slice.filling(found.more);
-    for item in all_shown(pool, found.rows).await? {
-        if !page.add(item.id.to_string(), &item)? {
+    let (rows, more, looked_until) = match &query.text {
+        None => {
+            let found = bounded(pool, sorting.of(select.clone()), sorting.slice.limit, &[request::Column::Body]).await?;
+            (found.rows, found.more, None)
+        }
+        Some(text) => {
+            let found = search::having(pool, &sorting, &select, &wanted(text)?).await?;
+            (found.rows, false, found.looked_until)
+        }
+    };
+    let mut page = sorting.slice.filling(more);
+    let mut all = true;
+    for item in all_shown(pool, rows).await? {
+        all = page.add(item.id.to_string(), &item)?;
+        if !all {
             break;
         }
+    }
+    if let Some(id) = looked_until.filter(|_| all) {
+        page.looked_until(id);
     }
     Ok(Json(sorting.page(pool, select, page).await?))
 }

@@ -1,4 +1,6 @@
-//! The page of a session: what ran, under which grant, and what its end reached. It calls the routes beside it.
+//! Sessions as a list, and the page of one: what ran, under which grant, and what its end reached. They call the routes beside them.
+
+pub(crate) mod list;
 
 use askama::Template;
 use axum::Router;
@@ -19,7 +21,7 @@ use crate::requests::pages::facts::{Named, of_file};
 
 /// This feature's pages.
 pub fn pages() -> Router<App> {
-    Router::new().route("/sessions/{id}", get(show))
+    Router::new().route("/sessions", get(list::list)).route("/sessions/{id}", get(show))
 }
 
 #[derive(Template)]

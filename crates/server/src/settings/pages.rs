@@ -1,6 +1,7 @@
 //! Settings: what is set once for the whole installation, and the way to the pages of people, tokens, notification and retention.
 
 mod general;
+mod sign_in;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -11,14 +12,19 @@ use crate::console::Visitor;
 
 /// This feature's pages.
 pub fn pages() -> Router<App> {
-    Router::new().route("/settings", get(general::general)).route("/settings/general/{name}", post(general::set))
+    Router::new()
+        .route("/settings", get(general::general))
+        .route("/settings/general/{name}", post(general::set))
+        .route("/settings/sign-in", get(sign_in::sign_in))
 }
 
 /// Where within the settings a page is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     General,
+    Autonomous,
     People,
+    SignIn,
     Tokens,
     Notifications,
     Retention,
@@ -34,13 +40,14 @@ pub(crate) struct Tab {
 /// The way through the settings, as far as somebody may go it.
 pub(crate) fn tabs(visitor: &Visitor, here: Section) -> Vec<Tab> {
     let all = [
-        ("/settings", "General", Some(Section::General), Action::ReadSettings),
-        ("/settings/autonomous", "Autonomous Approval", None, Action::ReadPolicy),
-        ("/settings/people", "People", Some(Section::People), Action::ReadPersons),
-        ("/settings/tokens", "API tokens", Some(Section::Tokens), Action::OwnTokens),
-        ("/settings/notifications", "Notification", Some(Section::Notifications), Action::ReadNotifications),
-        ("/settings/retention", "Retention and holds", Some(Section::Retention), Action::ReadHolds),
+        ("/settings", "General", Section::General, Action::ReadSettings),
+        ("/settings/autonomous", "Autonomous Approval", Section::Autonomous, Action::ReadPolicy),
+        ("/settings/people", "People", Section::People, Action::ReadPersons),
+        ("/settings/sign-in", "Sign-in", Section::SignIn, Action::ReadPersons),
+        ("/settings/tokens", "API tokens", Section::Tokens, Action::OwnTokens),
+        ("/settings/notifications", "Notification", Section::Notifications, Action::ReadNotifications),
+        ("/settings/retention", "Retention and holds", Section::Retention, Action::ReadHolds),
     ];
-    let tab = |(to, words, at, action)| visitor.may(action).then_some(Tab { to, words, here: at == Some(here) });
+    let tab = |(to, words, at, action)| visitor.may(action).then_some(Tab { to, words, here: at == here });
     all.into_iter().filter_map(tab).collect()
 }

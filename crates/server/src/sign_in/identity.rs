@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use brevet_api::rest::Code;
 use brevet_api::rest::person::Role;
-use brevet_api::rest::sign_in::{Credentials, NewIdentity};
+use brevet_api::rest::sign_in::{Credentials, MatchedBy, NewIdentity};
 use brevet_core::digest::Fields;
 use brevet_core::id::PersonId;
 use sea_orm::sea_query::Expr;
@@ -22,7 +22,7 @@ use super::{credentials, where_signed_in};
 use crate::access::{Actor, roles_from_text, roles_to_text};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
-use crate::config::{MatchedBy, OpenId};
+use crate::config::OpenId;
 use crate::http::extract::{Body, Json, Path};
 use crate::http::failure::{Failure, Outcome};
 use crate::people::{refuse_last_owner, store as people};

@@ -16,6 +16,7 @@ mod password;
 mod provider;
 mod recovery;
 mod routes;
+mod rules;
 mod secret;
 mod steps;
 mod throttle;

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::{Method, StatusCode};
 use brevet_api::rest::page::PageQuery;
-use brevet_api::rest::sign_in::{Credentials, NewIdentity, SignedIn};
+use brevet_api::rest::sign_in::{Credentials, NewIdentity, SignInRules, SignedIn};
 use brevet_api::rest::{Code, Page};
 use brevet_core::id::PersonId;
 
 use super::credentials::{self, Which};
-use super::{identity, where_signed_in};
+use super::{identity, rules, where_signed_in};
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::audit::{By, NewEvent, record};
@@ -25,6 +25,13 @@ pub fn routes(routes: Routes) -> Routes {
     let (own, act, read) = (Action::OwnSignIn, Action::ChangePersons, Action::ReadPersons);
     let list = |words| doc(words).answer::<SignedIn>(200).page(&[]).filters::<PageQuery>();
     routes
+        .on(
+            Method::GET,
+            "/settings/sign-in",
+            read,
+            doc("How people sign in here, as the server's configuration has it; never a secret").answer::<SignInRules>(200),
+            rules::show,
+        )
         .on(Method::GET, "/me/sign-ins", own, list("Where you are signed in to the console; newest first"), own_sign_ins)
         .on(Method::DELETE, "/me/sign-ins", own, doc("Sign yourself out everywhere"), end_own)
         .on(Method::DELETE, "/me/sign-ins/{id}", own, doc("Sign yourself out in one browser"), end_own_one)

@@ -46,6 +46,12 @@ impl<'a> Signed<'a> {
         Self::by(server, link["sign_in"].as_str().unwrap()).await
     }
 
+    /// As its script says where it is.
+    pub fn in_zone(mut self, zone: &str) -> Self {
+        self.cookie.push_str(&format!("; __Host-brevet-zone={zone}"));
+        self
+    }
+
     pub async fn get(&self, path: &str) -> Shown {
         shown(self.server.http.get(format!("{}{path}", self.server.url)).header("cookie", &self.cookie)).await
     }

@@ -334,3 +334,17 @@ async fn with_four_eyes_a_form_makes_a_proposal() {
     server.owner.call(Method::GET, "/persons/x", None, None).await.refused("not_found");
     assert!(owner.text("/settings?said=proposed").await.contains("when a second person confirms it"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_in_a_form_is_said_to_who_hears_it() {
+    let server = Server::start().await;
+    let owner = Signed::owner(&server).await;
+    let wrong = owner.post("/settings/tokens", &[("name", ""), ("expires_in", "soon")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
+    let said = "aria-invalid=\"true\" aria-describedby=\"expires_in-wrong expires_in-hint\"";
+    assert!(wrong.text.contains(said) && wrong.text.contains("id=\"expires_in-wrong\""), "{}", wrong.text);
+    let page = owner.text("/settings/tokens").await;
+    assert!(!page.contains("aria-invalid") && page.contains("aria-describedby=\"expires_in-hint\""), "{page}");
+    let wrong = owner.post("/settings/retention", &[("value", "1s")]).await;
+    assert!(wrong.text.contains("aria-invalid=\"true\" aria-describedby=\"value-wrong value-hint\""), "{}", wrong.text);
+}

@@ -13,6 +13,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::console_events::Signed;
 use crate::support::Server;
 use crate::web::{Browser, Page};
 
@@ -221,4 +222,38 @@ async fn a_provider_that_is_away_keeps_nobody_from_anything_else() {
     Browser::new(&server).get("/sign-in/single").await.is(503).shows("does not work now");
     Browser::linked(&server, "owner").await.get("/").await.is(200);
     assert!(toml::from_str::<Config>("[openid]\nissuer = \"https://x\"\nclient_id = \"b\"\n").is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_people_sign_in_is_shown_to_who_reads_people_and_no_secret_of_it() {
+    let (server, folder) = Provider::start().await.server("[openid.groups]\n\"<b>ops\" = [\"approver\", \"auditor\"]\n").await;
+    let said = server.owner.read("/settings/sign-in").await.ok();
+    let single = &said["single_sign_on"];
+    assert_eq!((&single["client_id"], &single["match"]), (&json!("brevet"), &json!("subject")));
+    assert_eq!(single["groups"], json!({ "<b>ops": ["approver", "auditor"] }));
+    assert_eq!((&said["idle"], &said["account_attempts"]), (&json!("1h"), &json!(10)));
+    assert!(said["back"].as_str().unwrap().ends_with("/sign-in/single/back"), "{said}");
+    assert!(said["ways"].as_array().unwrap().contains(&json!("single_sign_on")));
+    let owner = Signed::owner(&server).await;
+    let page = owner.text("/settings/sign-in").await;
+    for part in ["Sign-in</a>", "&#60;b&#62;ops", "approver, auditor", "[openid]", "client_secret_file", "10 at once", "restart the server"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for text in [said.to_string(), page] {
+        assert!(!text.contains(SECRET) && !text.contains(folder.path().to_str().unwrap()), "{text}");
+    }
+    let approver = server.person("appa", &["approver"], false).await;
+    approver.read("/settings/sign-in").await.refused("forbidden");
+    server.person("aude", &["auditor"], false).await.read("/settings/sign-in").await.ok();
+    let appa = Signed::person(&server, "appa").await;
+    assert_eq!(appa.get("/settings/sign-in").await.status.as_u16(), 403);
+    assert!(!appa.text("/settings").await.contains("/settings/sign-in"), "who may not is not led there");
+    let page = appa.text("/settings/autonomous").await;
+    assert!(page.contains("<nav class=\"mb-3\" aria-label=\"Settings\">"), "one of the settings' pages: {page}");
+    // Without a provider.
+    let server = Server::start().await;
+    let said = server.owner.read("/settings/sign-in").await.ok();
+    assert!(said.get("single_sign_on").is_none() && !said["ways"].as_array().unwrap().contains(&json!("single_sign_on")));
+    assert!(Signed::owner(&server).await.text("/settings/sign-in").await.contains("names no provider"));
 }

@@ -33,6 +33,7 @@ mod console_sign_in;
 #[cfg(test)]
 mod console_single;
 #[cfg(test)]
+mod console_zone;
 mod current;
 #[cfg(test)]
 mod decisions;
@@ -81,6 +82,7 @@ mod schemathesis;
 #[cfg(test)]
 mod scopes;
 #[cfg(test)]
+mod searching;
 mod sequence;
 #[cfg(test)]
 mod sorting;

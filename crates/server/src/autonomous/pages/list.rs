@@ -13,6 +13,7 @@ use crate::console::{Place, Shell, Sorting, Visitor, filters, page, query};
 use crate::definitions::pages::ORDERS;
 use crate::http::extract::Query;
 use crate::http::failure::Outcome;
+use crate::settings::pages::{Section, Tab, tabs};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -26,6 +27,7 @@ pub(super) struct Chosen {
 #[template(path = "autonomous/list.html")]
 struct List {
     shell: Shell,
+    tabs: Vec<Tab>,
     on: bool,
     seen: String,
     may_switch: bool,
@@ -50,6 +52,7 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
     };
     page(&List {
         shell: visitor.shell(Place::Settings, "Autonomous Approval"),
+        tabs: tabs(&visitor, Section::Autonomous),
         on: setting.value == "on",
         seen,
         may_switch: visitor.may(Action::ChangeSettings),

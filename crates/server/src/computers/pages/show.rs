@@ -112,7 +112,6 @@ fn facts(it: &Computer) -> Vec<(&'static str, String)> {
     ]);
     all.extend(facts.space.map(|space| ("Room for its journal", space.in_words())));
     all.extend(facts.clock_ahead_seconds.map(|by| ("Clock ahead of the server's", format!("{by} s"))));
-    all.push(("Said at", facts.reported.to_string()));
     all
 }
 

@@ -10,4 +10,4 @@ mod rules;
 pub use control::{Choice, Control, Section, Shape};
 pub use entered::Entered;
 pub use reader::Reader;
-pub use rules::{KINDS, Row, Rows};
+pub use rules::{KINDS, Row, Rows, in_form, part_label};

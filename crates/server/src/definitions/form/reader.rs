@@ -3,6 +3,7 @@
 use brevet_api::rest::error::FieldError;
 use brevet_core::policy::Scope;
 use brevet_core::time::{Length, Timestamp};
+use brevet_core::zone;
 use serde::de::DeserializeOwned;
 
 use super::entered::Entered;
@@ -98,16 +99,23 @@ impl<'a> Reader<'a> {
         number
     }
 
-    /// A moment, in UTC where no zone is said, with or without seconds.
-    pub fn moment(&mut self, field: &str) -> Timestamp {
-        let text = self.text(field);
-        let whole = if text.len() == 16 { format!("{text}:00") } else { text };
-        let zoned = whole.ends_with(['Z', 'z']) || whole.get(10..).is_some_and(|time| time.contains(['+', '-']));
-        let whole = if zoned { whole } else { format!("{whole}Z") };
-        match Timestamp::parse(&whole) {
-            Ok(moment) => moment,
-            Err(_) => {
-                self.wrong(field, "is not a moment: write it as 2026-12-01T20:00, in UTC");
+    /// A zone that moments are typed in; UTC where none is said.
+    pub fn zone(&mut self, field: &str) -> String {
+        let zone = self.optional(field).unwrap_or_else(|| "UTC".into());
+        if !zone::is_known(&zone) {
+            self.wrong(field, "there is no such zone: write one such as Europe/Berlin, or UTC");
+        }
+        zone
+    }
+
+    /// A moment as it is typed in a zone, or one that says its own.
+    pub fn moment(&mut self, field: &str, zone: &str) -> Timestamp {
+        match zone::moment(&self.text(field), zone) {
+            Some(moment) => moment,
+            // Of an unknown zone that is said already.
+            None if !zone::is_known(zone) => Timestamp::from_millis(0),
+            None => {
+                self.wrong(field, "is not a moment: write it as 2026-12-01T20:00");
                 Timestamp::from_millis(0)
             }
         }
@@ -148,9 +156,10 @@ mod tests {
         let entered = Entered::parse(b"a=soon&b=&c=2026-12-01T20:00&d=12x&e=2026-12-01T20:00:00%2B01:00&f=tomorrow");
         let mut reader = Reader::new(&entered);
         assert_eq!((reader.length("a"), reader.length("b"), reader.optional_number("d")), (Length::ZERO, Length::ZERO, None));
-        assert_eq!(reader.moment("c").to_string(), "2026-12-01T20:00:00.000Z");
-        assert_eq!(reader.moment("e").to_string(), "2026-12-01T19:00:00.000Z");
-        reader.moment("f");
+        assert_eq!(reader.moment("c", "UTC").to_string(), "2026-12-01T20:00:00.000Z");
+        assert_eq!(reader.moment("c", "Europe/Berlin").to_string(), "2026-12-01T19:00:00.000Z");
+        assert_eq!(reader.moment("e", "Europe/Berlin").to_string(), "2026-12-01T19:00:00.000Z");
+        reader.moment("f", "UTC");
         let fields: Vec<String> = reader.end(()).unwrap_err().into_iter().map(|error| error.field).collect();
         assert_eq!(fields, ["a", "b", "d", "f"]);
     }

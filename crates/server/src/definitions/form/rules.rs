@@ -97,6 +97,26 @@ impl Rows {
     }
 }
 
+/// A reason in the words of the form: what is a field of a rule in TOML is the choice beside it here.
+#[must_use]
+pub fn in_form(reason: &str) -> &str {
+    if reason.starts_with("names no application") { "says no application: fill in which" } else { reason }
+}
+
+/// What a part of a rule is called in the form, such as `file` or `arguments[0]`.
+#[must_use]
+pub fn part_label(part: &str) -> Option<&'static str> {
+    let part = part.split(['[', '.']).next().unwrap_or_default();
+    let more = || MORE.iter().find(|(name, ..)| *name == part).map(|(_, label, _)| *label);
+    let kind = KINDS.iter().find(|(name, _)| *name == part).map(|(_, label)| *label);
+    match part {
+        "arguments" => Some("Arguments"),
+        "unchanged" => Some("Since it was installed"),
+        "toml" => Some("As TOML"),
+        _ => kind.or_else(more),
+    }
+}
+
 /// Which rule of a field an error is about.
 fn index_of(field: &str, place: &str) -> Option<usize> {
     place.strip_prefix(field)?.strip_prefix('[')?.split_once(']')?.0.parse().ok()
@@ -124,7 +144,7 @@ impl Row {
             let known = ["arguments", "unchanged", kind.as_str()].into_iter().chain(MORE.iter().map(|(part, ..)| *part));
             !known.into_iter().any(|part| said == part || said.strip_prefix(part).is_some_and(|rest| rest.starts_with(['[', '.'])))
         };
-        let own = within.iter().filter(|(said, _)| elsewhere(said)).map(|(_, reason)| (*reason).to_owned());
+        let own = within.iter().filter(|(said, _)| elsewhere(said)).map(|(_, reason)| in_form(reason).to_owned());
         let error = own.chain([about(&kind)]).filter(|reason| !reason.is_empty()).collect::<Vec<_>>().join("; ");
         let unchanged = text("unchanged");
         let unchanged_error = about("unchanged");

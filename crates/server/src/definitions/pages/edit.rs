@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use brevet_api::rest::check::Finding;
 use brevet_api::rest::error::FieldError;
@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::{Any, Posted, checked};
-use crate::console::{Made, Shell, Visitor, filters, page, part};
+use crate::console::{Made, Shell, Visitor, filters, page, part, zone};
 use crate::definitions::differences::{Difference, between};
-use crate::definitions::form::{Entered, Section, Shape};
+use crate::definitions::form::{Entered, Section, Shape, in_form, part_label};
 use crate::definitions::formed::{Formed, Names};
 use crate::http::extract::Path;
 use crate::http::failure::{Failure, Outcome};
@@ -49,6 +49,7 @@ struct Preview {
 
 /// What is wrong, and where that is on the page.
 struct Wrong {
+    /// The field as the form calls it.
     field: String,
     place: String,
     reason: String,
@@ -79,7 +80,7 @@ impl Filled {
 }
 
 /// A new one: empty, a copy, or with what the address says.
-pub(super) async fn new<T: Formed>(visitor: Visitor, RawQuery(query): RawQuery) -> Outcome<Response> {
+pub(super) async fn new<T: Formed>(visitor: Visitor, headers: HeaderMap, RawQuery(query): RawQuery) -> Outcome<Response> {
     let said = Entered::parse(query.unwrap_or_default().as_bytes());
     let mut entered = match said.text("copy") {
         "" => T::fresh(),
@@ -91,15 +92,22 @@ pub(super) async fn new<T: Formed>(visitor: Visitor, RawQuery(query): RawQuery) 
             copy
         }
     };
+    T::localise(&mut entered, &zone::of(&headers));
     entered.take(&said);
     show::<T>(&visitor, Filled::new(entered)).await
 }
 
 /// As it is, with the rules that the address adds.
-pub(super) async fn edit<T: Formed>(visitor: Visitor, Path(id): Path<String>, RawQuery(query): RawQuery) -> Outcome<Response> {
+pub(super) async fn edit<T: Formed>(
+    visitor: Visitor,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Outcome<Response> {
     let said = Entered::parse(query.unwrap_or_default().as_bytes());
     let (tag, old): (String, Any) = visitor.read_tagged(&format!("{}/{}", T::PLACES.0, part(&id))).await?;
     let mut entered = content::<T>(&old)?.entered();
+    T::localise(&mut entered, &zone::of(&headers));
     for field in ["applications", "rules"] {
         entered.append_rows(field, &said);
     }
@@ -197,8 +205,30 @@ async fn looked<T: Formed>(
             all.push(error);
         }
     }
-    let wrong = all.iter().map(|error| Wrong { field: error.field.clone(), place: place(&error.field), reason: error.reason.clone() });
+    let sections = T::sections(&Names::default());
+    let wrong = all.iter().map(|error| Wrong {
+        field: called(&sections, &error.field),
+        place: place(&error.field),
+        reason: in_form(&error.reason).to_owned(),
+    });
     Ok((Preview { summary, wrong: wrong.collect(), warnings, findings }, all))
+}
+
+/// What the form calls a field: `Rules, 1: Arguments` for `applications[0].arguments[2]`.
+fn called(sections: &[Section], field: &str) -> String {
+    let (id, entry) = field.split_once('[').map_or((field, None), |(id, entry)| (id, entry.split_once(']')));
+    let labels = || sections.iter().flat_map(|section| &section.controls);
+    let Some(label) = labels().find(|control| control.id == id).map(|control| control.label) else {
+        // What stands below a control of its own, such as the rules that are written as TOML.
+        let below = id.rsplit_once('.').and_then(|(id, part)| Some((labels().find(|control| control.id == id)?.label, part_label(part)?)));
+        return below.map_or_else(|| field.to_owned(), |(label, part)| format!("{label}: {part}"));
+    };
+    let Some((number, rest)) = entry else { return label.to_owned() };
+    let number = number.parse::<usize>().map_or_else(|_| number.to_owned(), |number| number.saturating_add(1).to_string());
+    match part_label(rest.trim_start_matches('.')) {
+        Some(part) => format!("{label}, {number}: {part}"),
+        None => format!("{label}, {number}"),
+    }
 }
 
 /// Where on the page a field is: a row for what is within a rule.

@@ -11,6 +11,7 @@ use crate::access::Action;
 use crate::console::{By, Place, Shell, Sorting, Visitor, filters, page, query};
 use crate::http::extract::Query;
 use crate::http::failure::Outcome;
+use crate::sessions::pages::list::sorting as sorting_of_sessions;
 
 /// What the filter calls those that are issued or active.
 const OPEN: &str = "open";
@@ -51,6 +52,9 @@ struct List {
     page: Page<GrantItem>,
     /// Those that run; not with a filter for what is over.
     sessions: Option<Page<SessionItem>>,
+    /// Headings of what runs lead to the list of it, in that order.
+    running: Sorting,
+    all_running: String,
 }
 
 pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
@@ -59,8 +63,8 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
     let in_state = if state == OPEN { ("open", "true") } else { ("state", state.as_str()) };
     let grants =
         format!("/grants{}", query(by.into_iter().chain([in_state, ("sort", chosen.sort.as_str()), ("cursor", chosen.cursor.as_str())])));
-    let running = (state == OPEN || state == "active") && chosen.cursor.is_empty();
-    let ((found, wrong), sessions) = if running {
+    let with_sessions = (state == OPEN || state == "active") && chosen.cursor.is_empty();
+    let ((found, wrong), sessions) = if with_sessions {
         let sessions = format!("/sessions{}", query(by.into_iter().chain([("state", "started")])));
         let (grants, sessions) = tokio::try_join!(visitor.chosen(&grants), visitor.chosen(&sessions))?;
         (grants, Some(sessions.0))
@@ -75,6 +79,8 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
     let others = if state.is_empty() { by.to_vec() } else { by.into_iter().chain([("state", state.as_str())]).collect() };
     let path = if state.is_empty() { "/access?state=" } else { "/access" };
     let sorting = Sorting::new(path, ORDERS, (&chosen.sort, "-created"), &others);
+    let all_running = format!("/sessions{}", query([("state", "started")].into_iter().chain(by)));
+    let running = sorting_of_sessions(&by, "started", "");
     page(&List {
         shell: visitor.shell(Place::Access, "Active access"),
         states: STATES.into_iter().map(|name| (name, name == state)).collect(),
@@ -86,5 +92,7 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
         wrong,
         page: found,
         sessions,
+        running,
+        all_running,
     })
 }

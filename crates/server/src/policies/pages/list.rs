@@ -25,6 +25,7 @@ const MODES: [&str; 4] = ["deny", "automatic", "justify", "request"];
 #[serde(default)]
 pub(super) struct Chosen {
     name: String,
+    text: String,
     mode: String,
     enabled: String,
     sort: String,
@@ -57,21 +58,25 @@ struct Row {
 }
 
 pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outcome<Response> {
-    let filters = [("name", chosen.name.as_str()), ("mode", &chosen.mode), ("enabled", &chosen.enabled)];
+    let filters = [("name", chosen.name.as_str()), ("text", &chosen.text), ("mode", &chosen.mode), ("enabled", &chosen.enabled)];
     let order = ("sort", chosen.sort.as_str());
     let kept = query(filters.into_iter().chain([order]));
     let asked = query(filters.into_iter().chain([order, ("cursor", chosen.cursor.as_str())]));
     let (found, wrong): (Page<StoredPolicy>, _) = visitor.chosen(&format!("/policies{asked}")).await?;
     let sorting = Sorting::new("/policies", ORDERS, (&chosen.sort, "name"), &filters);
     let mut standing = standing(&visitor, found.items.iter().map(|policy| policy.id.as_str())).await?;
-    let rows = found.items.into_iter().map(|policy| Row {
-        standing: standing.remove(policy.id.as_str()),
+    let row = |policy: StoredPolicy, standing: Option<PolicyStanding>| Row {
+        says: says(&policy, standing.as_ref()),
+        standing,
         id: policy.id.to_string(),
         enabled: policy.content.enabled,
         mode: super::super::mode_name(policy.content.mode),
         changed: policy.changed,
-        says: words::brief(&policy.content),
         name: policy.content.name,
+    };
+    let rows = found.items.into_iter().map(|policy| {
+        let standing = standing.remove(policy.id.as_str());
+        row(policy, standing)
     });
     page(&List {
         shell: visitor.shell(Place::Policies, "Policies"),
@@ -85,6 +90,11 @@ pub(super) async fn list(visitor: Visitor, Query(chosen): Query<Chosen>) -> Outc
         kept,
         chosen,
     })
+}
+
+/// What a policy says, with how many computers that is where it is known.
+pub(super) fn says(policy: &StoredPolicy, standing: Option<&PolicyStanding>) -> String {
+    standing.map_or_else(|| words::brief(&policy.content), |standing| standing.summary.clone())
 }
 
 /// Where these stand, by id.

@@ -4,14 +4,13 @@ use askama::Template;
 use axum::response::Response;
 use brevet_api::rest::Page;
 use brevet_api::rest::check::{Checked, PolicyStanding};
-use brevet_api::rest::event::Event;
 use brevet_api::rest::grant::{RevokeAll, RevokedAll};
 use brevet_api::rest::policy::{OnComputer, PolicyState, StoredPolicy};
 use brevet_core::policy::{Policy, Scope, Validity};
 use brevet_core::{toml_text, words};
 use serde::Deserialize;
 
-use super::list::standing;
+use super::list::{says, standing};
 use crate::access::Action;
 use crate::console::{By, Made, Place, Shell, Sorting, Visitor, filters, page, part, query};
 use crate::definitions::formed::Formed as _;
@@ -47,6 +46,7 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Outcome<Re
         standing(&visitor, std::iter::once(it.id.as_str())),
         open_grants(&visitor, it.id.as_str()),
     )?;
+    let standing = standing.remove(it.id.as_str());
     let glass = crate::break_glass::of_policy(&it.content.name).map(str::to_owned);
     page(&Show {
         shell: visitor.shell(Place::Policies, it.content.name.clone()),
@@ -55,10 +55,10 @@ pub(super) async fn show(visitor: Visitor, Path(id): Path<String>) -> Outcome<Re
         glass,
         may_revoke: visitor.may(Action::Revoke),
         renews: matches!(it.content.validity, Validity::Fixed { .. }),
-        says: words::brief(&it.content),
+        says: says(&it, standing.as_ref()),
         applications: words::applications(&it.content),
         checked,
-        standing: standing.remove(it.id.as_str()),
+        standing,
         open,
         toml: toml_text::shown(&it.content.clone().file()).unwrap_or_else(|why| format!("# {why}\n")),
         it,
@@ -129,29 +129,6 @@ pub(super) async fn computers(visitor: Visitor, Path(id): Path<String>, Query(ch
         sorting: Sorting::new(format!("{of}/computers"), ON_COMPUTERS, (&chosen.sort, "name"), &[by]),
         name: chosen.name,
         wrong,
-    })
-}
-
-#[derive(Template)]
-#[template(path = "policies/audit.html")]
-struct Audit {
-    shell: Shell,
-    id: String,
-    page: Page<Event>,
-    begun: bool,
-}
-
-/// Everything that was done to it and under it; of a deleted one too.
-pub(super) async fn audit(visitor: Visitor, Path(id): Path<String>, Query(chosen): Query<Chosen>) -> Outcome<Response> {
-    let asked = format!("/events{}", query([("policy", id.as_str()), ("cursor", chosen.cursor.as_str())]));
-    let of = format!("/policies/{}", part(&id));
-    let (it, found): (Option<StoredPolicy>, Page<Event>) = tokio::try_join!(visitor.find(&of), visitor.read(&asked))?;
-    let named = it.map(|it| it.content.name).or_else(|| found.items.first().and_then(|event| event.policy_name.clone()));
-    page(&Audit {
-        shell: visitor.shell(Place::Policies, named.unwrap_or_else(|| id.clone())),
-        id,
-        page: found,
-        begun: !chosen.cursor.is_empty(),
     })
 }
 

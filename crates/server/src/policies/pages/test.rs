@@ -2,14 +2,14 @@
 
 use askama::Template;
 use axum::extract::RawQuery;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use brevet_api::rest::check::{Test, Tested};
 use brevet_core::application::{Fact, Facts, Interpreter, Package};
 use brevet_core::digest::Digest;
 use brevet_core::text::OsText;
 
-use crate::console::{Made, Place, Shell, Visitor, filters, page};
+use crate::console::{Made, Place, Shell, Visitor, filters, page, zone};
 use crate::definitions::form::{Control, Entered, Reader, Section, Shape};
 use crate::http::failure::{Failure, Outcome};
 
@@ -22,9 +22,13 @@ struct Page {
     tested: Option<Tested>,
 }
 
-pub(super) async fn test(visitor: Visitor, RawQuery(query): RawQuery) -> Outcome<Response> {
-    let entered = Entered::parse(query.unwrap_or_default().as_bytes());
+pub(super) async fn test(visitor: Visitor, headers: HeaderMap, RawQuery(query): RawQuery) -> Outcome<Response> {
+    let mut entered = Entered::parse(query.unwrap_or_default().as_bytes());
     let asked = ["user", "computer", "file"].into_iter().any(|field| entered.is(field));
+    // An address that says a moment and no zone means UTC.
+    if !entered.is("zone") {
+        entered.set("zone", if entered.is("at") { "UTC".into() } else { zone::of(&headers) });
+    }
     let (mut errors, mut failed, mut tested) = (Vec::new(), None::<Failure>, None);
     if asked {
         match read(&entered) {
@@ -69,7 +73,10 @@ fn sections() -> Vec<Section> {
         Control::choice("unchanged", "Since it was installed", "", &unchanged),
         Control::text("interpreter", "Interpreter", "Of a script: an absolute path."),
     ];
-    let when = vec![Control::text("at", "Moment (UTC)", "Like 2026-12-01T20:00; empty: now.")];
+    let when = vec![
+        Control::text("at", "Moment", "Like 2026-12-01T20:00; empty: now."),
+        Control::text("zone", "In the zone", "In which the moment is meant, like Europe/Berlin."),
+    ];
     let section = |id, title, controls| Section { id, title, help: "", controls };
     vec![section("who", "Who and where", who), section("what", "What", what), section("when", "When", when)]
 }
@@ -84,7 +91,8 @@ fn read(entered: &Entered) -> Result<Test, Vec<brevet_api::rest::error::FieldErr
     if !from.text("file").is_empty() && !from.text("file").starts_with('/') {
         from.wrong("file", "is not an absolute path");
     }
-    let at = from.optional("at").map(|_| from.moment("at"));
+    let zone = from.zone("zone");
+    let at = from.optional("at").map(|_| from.moment("at", &zone));
     let arguments = entered.text("arguments").lines().map(OsText::from).collect();
     let facts = facts(&mut from);
     let test = Test {

@@ -41,6 +41,7 @@ pub(super) struct Chosen {
     computer: String,
     user: String,
     policy: String,
+    text: String,
     sort: String,
     cursor: String,
 }
@@ -86,7 +87,13 @@ pub(super) async fn listed(visitor: &Visitor, chosen: Chosen, bulk: Bulk) -> Out
     // Whoever opens the list wants to know what waits.
     let state = chosen.state.clone().unwrap_or_else(|| state_name(RequestState::Pending).into());
     let waiting = state == state_name(RequestState::Pending);
-    let kept = [("state", state.as_str()), ("computer", &chosen.computer), ("user", &chosen.user), ("policy", &chosen.policy)];
+    let kept = [
+        ("state", state.as_str()),
+        ("computer", &chosen.computer),
+        ("user", &chosen.user),
+        ("policy", &chosen.policy),
+        ("text", &chosen.text),
+    ];
     let usual = if waiting { "created" } else { "-created" };
     let order = if chosen.sort.is_empty() { usual } else { &chosen.sort };
     let asked = query(kept.into_iter().chain([("cursor", chosen.cursor.as_str()), ("sort", order)]));
@@ -94,7 +101,7 @@ pub(super) async fn listed(visitor: &Visitor, chosen: Chosen, bulk: Bulk) -> Out
     let failed = bulk.why.is_some();
     let path = if state.is_empty() { "/requests?state=" } else { "/requests" };
     let sorting = Sorting::new(path, ORDERS, (&chosen.sort, usual), &kept);
-    let kept = kept_query(&state, &[kept[0], kept[1], kept[2], kept[3], ("sort", chosen.sort.as_str())]);
+    let kept = kept_query(&state, &[kept[0], kept[1], kept[2], kept[3], kept[4], ("sort", chosen.sort.as_str())]);
     let cursor = query([("cursor", chosen.cursor.as_str())]).replacen('?', "&", 1);
     let response = page(&List {
         shell: visitor.shell(Place::Requests, "Requests"),
