@@ -77,7 +77,7 @@ async fn where_a_computer_was_heard_and_somebody_signed_in_is_said_in_the_viewer
     let server = Server::start().await;
     let owner = Signed::owner(&server).await;
     let account = owner.text("/account").await;
-    let words = account.split("Sign out there<span class=\"visually-hidden\">").nth(1).unwrap();
+    let words = account.split("Sign out here<span class=\"visually-hidden\">").nth(1).unwrap();
     assert!(words.split("</span>").next().unwrap().contains("since <time datetime="), "{account}");
     let ann = server.owner.post("/persons", json!({ "name": "ann", "roles": ["auditor"] })).await.ok();
     let _there = Signed::person(&server, "ann").await;
