@@ -34,6 +34,7 @@ mod console_sign_in;
 mod console_single;
 #[cfg(test)]
 mod console_zone;
+#[cfg(test)]
 mod current;
 #[cfg(test)]
 mod decisions;
@@ -83,6 +84,7 @@ mod schemathesis;
 mod scopes;
 #[cfg(test)]
 mod searching;
+#[cfg(test)]
 mod sequence;
 #[cfg(test)]
 mod sorting;
