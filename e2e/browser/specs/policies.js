@@ -52,7 +52,7 @@ test("a policy by the form says what is wrong at its field, loses nothing, and i
   await field("mode").selectOption("automatic");
   await field("authentication").selectOption("none");
   assert.equal(await field("request.approvals").isVisible(), false);
-  await page.locator("#preview").getByText("applications[0]").first().waitFor();
+  await page.locator("#preview").getByText("Rules, 1").first().waitFor();
   await page.getByRole("button", { name: "Save the policy" }).click();
   await page.locator('[name="applications[0].value"][aria-invalid=true]').waitFor();
   await accessible(page);
