@@ -120,6 +120,18 @@ test("what comes live moves nothing on the page, and a row that goes stays in it
   quiet(context);
 });
 
+test("what was typed for several is shown when somebody else decides the last of them", async () => {
+  const asked = await asks("the only one", "/usr/bin/id", "-u");
+  await page.goto(`${stage.server}/requests`);
+  await page.getByLabel("Comment for the users").fill("half a sentence for all");
+  await ctl("request", "decline", asked.id, "--comment", "not now");
+  await page.getByText("No request here").waitFor();
+  await page.locator("#typed").getByText("half a sentence for all").waitFor();
+  await accessible(page);
+  assert.equal((await asked.child.ended).code, 126);
+  quiet(context);
+});
+
 test("several are decided at once, each with a result, and by keyboard alone", async () => {
   const asked = [await asks("one of two", "/usr/bin/id", "-u"), await asks("two of two", "/usr/bin/sleep", "0")];
   await page.goto(`${stage.server}/requests`);
