@@ -8,7 +8,7 @@ use std::io::{Read, Seek, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// `RESOLVE_NO_MAGICLINKS` of `linux/openat2.h`.
 pub const NO_MAGICLINKS: u64 = 0x02;
@@ -66,18 +66,6 @@ pub fn component(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
 /// As the kernel says; `ENOTDIR` or `ELOOP` when it is something else.
 pub fn open_dir_nofollow(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
     openat2(Some(parent), name, libc::O_PATH | libc::O_NOFOLLOW | libc::O_DIRECTORY, NO_MAGICLINKS | NO_SYMLINKS | BENEATH)
-}
-
-/// Renames, and never over something that is there.
-///
-/// # Errors
-/// As the kernel says.
-pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
-    let (from, to) = (c_text(from.as_os_str())?, c_text(to.as_os_str())?);
-    // SAFETY: both paths end with NUL.
-    let renamed =
-        unsafe { libc::syscall(libc::SYS_renameat2, libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::RENAME_NOREPLACE) };
-    check_long("rename a file", renamed).map(drop)
 }
 
 /// The root directory as a place.
@@ -277,17 +265,6 @@ mod tests {
         for name in ["..", ".", "", "a/b"] {
             assert!(component(at.as_fd(), OsStr::new(name)).is_err(), "{name}");
         }
-    }
-
-    #[test]
-    fn a_name_that_is_taken_is_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = |name: &str| directory.path().join(name);
-        std::fs::create_dir(path("a")).unwrap();
-        std::fs::create_dir(path("b")).unwrap();
-        assert_eq!(rename_new(&path("a"), &path("b")).unwrap_err().errno(), libc::EEXIST);
-        rename_new(&path("a"), &path("c")).unwrap();
-        assert!(path("c").exists() && !path("a").exists());
     }
 
     #[test]
