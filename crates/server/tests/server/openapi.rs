@@ -293,17 +293,9 @@ async fn a_connection_that_dawdles_is_closed_and_a_body_that_does_is_given_up() 
     config.limits.header_timeout = "1s".parse().unwrap();
     config.limits.body_timeout = "1s".parse().unwrap();
     let server = Server::with(config).await;
-    let port: u16 = server.url.rsplit(':').next().unwrap().parse().unwrap();
-    let (pem, token) = (server.app.authority.pem.clone(), server.owner.token.clone());
+    let (place, token) = (server.place(), server.owner.token.clone());
     let slow = move |start: String, dawdles: bool| -> String {
-        use rustls::pki_types::pem::PemObject as _;
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(rustls::pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
-        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        let mut tls = rustls::ClientConnection::new(std::sync::Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-        let mut socket = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
-        socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
-        let mut stream = rustls::Stream::new(&mut tls, &mut socket);
+        let mut stream = place.connect();
         stream.write_all(start.as_bytes()).unwrap();
         for _ in 0..40 {
             if !dawdles || stream.write_all(b"X").and_then(|()| stream.flush()).is_err() {

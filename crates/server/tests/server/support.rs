@@ -161,6 +161,27 @@ fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
+/// Where a server listens.
+#[derive(Clone)]
+pub struct Place {
+    port: u16,
+    authority: String,
+}
+
+impl Place {
+    /// A connection of TLS without a word on it.
+    pub fn connect(&self) -> rustls::StreamOwned<rustls::ClientConnection, std::net::TcpStream> {
+        use rustls::pki_types::pem::PemObject as _;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(rustls::pki_types::CertificateDer::from_pem_slice(self.authority.as_bytes()).unwrap()).unwrap();
+        let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let tls = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+        let socket = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        socket.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+        rustls::StreamOwned::new(tls, socket)
+    }
+}
+
 impl Server {
     pub async fn start() -> Self {
         Self::with(config()).await
@@ -220,6 +241,11 @@ impl Server {
         let described = Described(Arc::new(brevet_server::http::api(&app).1));
         let owner = Actor { described, http: http.clone(), url: url.clone(), token };
         Self { app, url, http, owner, sign_in, handle, serving: Mutex::new(Some(serving)), data, database }
+    }
+
+    /// Where it listens, for who speaks to it byte by byte.
+    pub fn place(&self) -> Place {
+        Place { port: self.url.rsplit(':').next().unwrap().parse().unwrap(), authority: self.app.authority.pem.clone() }
     }
 
     /// Stops it and waits until its database is closed.
