@@ -19,6 +19,7 @@ use crate::ledger::{Ledger, Members};
 use crate::names::{self, Answer};
 use crate::proof::Proofs;
 use crate::shares::{Elsewhere, Part, Shares};
+use crate::spec::Containment;
 use crate::spec::NamedUser;
 use crate::{launcher, random};
 
@@ -122,6 +123,12 @@ impl Broker {
             ledger.journal.stop();
             ledger
         })
+    }
+
+    /// Has supervisors wait for sessions such as what is in force lets run. To be called when nobody waits for the caller.
+    pub fn keep_waiting(&self) {
+        let pid_namespaces = self.ledger().documents.in_force().pid_namespaces;
+        self.launcher.keep_waiting(if pid_namespaces { Containment::PidNamespace } else { Containment::Cgroup });
     }
 
     /// Whether the broker is stopping.

@@ -12,7 +12,7 @@
 //! launcher::Client::start(program: &Path, ahead: Option<Ahead<'_>>) -> Result<launcher::Client, launcher::Error>     // Send + Sync; share by Arc
 //! client.start_role(Role::Supervisor | Role::Authn | Role::Names) -> Result<launcher::Started, launcher::Error>
 //!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream, session: Option<SessionId> }; used by the three below
-//! client.supervisor() -> Result<launcher::Started, launcher::Error>; client.keep_waiting()   // when nobody waits for us
+//! client.supervisor() -> Result<launcher::Started, launcher::Error>; client.keep_waiting(containment)   // when nobody waits for us
 //!     // a session that has the id for which it has waited need not wait for its directory and its group
 //!
 //! // sessions (module supervisor::client); spec.cgroup_parent: brevet_sys::cgroup::Group::ensure(&cgroup::own()?.join("…"))
@@ -55,6 +55,7 @@ mod role;
 pub use role::run;
 
 use crate::random::{self, RandomError};
+use crate::spec::Containment;
 use brevet_core::id::SessionId;
 use brevet_sys::clock;
 use brevet_sys::exec::{self, Child, Program, Session};
@@ -86,6 +87,8 @@ pub enum Role {
     Supervisor = b's',
     /// A supervisor that is made ahead: while nobody else wants the processor, with the PAM service's modules loaded.
     Waiting = b'w',
+    /// The same, with a pid namespace made.
+    WaitingApart = b'p',
     /// One authentication attempt.
     Authn = b'a',
     /// Look-ups of users and groups.
@@ -95,9 +98,18 @@ pub enum Role {
 impl Role {
     const fn name(self) -> &'static str {
         match self {
-            Self::Supervisor | Self::Waiting => "supervisor",
+            Self::Supervisor | Self::Waiting | Self::WaitingApart => "supervisor",
             Self::Authn => "authn",
             Self::Names => "names",
+        }
+    }
+
+    /// How a session is contained that it waits for, where it waits for one.
+    const fn awaits(self) -> Option<Containment> {
+        match self {
+            Self::Waiting => Some(Containment::Cgroup),
+            Self::WaitingApart => Some(Containment::PidNamespace),
+            Self::Supervisor | Self::Authn | Self::Names => None,
         }
     }
 
@@ -105,6 +117,7 @@ impl Role {
         match byte {
             b's' => Some(Self::Supervisor),
             b'w' => Some(Self::Waiting),
+            b'p' => Some(Self::WaitingApart),
             b'a' => Some(Self::Authn),
             b'n' => Some(Self::Names),
             _ => None,
@@ -134,6 +147,17 @@ pub struct Ahead<'a> {
     pub sessions: &'a Path,
     /// The group of their groups.
     pub groups: &'a Path,
+}
+
+/// The session for which a supervisor waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Awaited<'a> {
+    /// Its service and places.
+    pub ahead: Ahead<'a>,
+    /// Its id.
+    pub session: &'a str,
+    /// How it may be contained. One with less needs nothing more.
+    pub containment: Containment,
 }
 
 /// Why a role could not be started.
@@ -249,15 +273,15 @@ impl Client {
         }
     }
 
-    /// Makes supervisors that wait, as many as are wanted and lacking. To be called when nobody waits for the caller. Where it
-    /// fails, the next session starts one of its own.
-    pub fn keep_waiting(&self) {
+    /// Makes supervisors that wait, as many as are wanted and lacking, for sessions that may be contained so. To be called when nobody
+    /// waits for the caller. Where it fails, the next session starts one of its own.
+    pub fn keep_waiting(&self, containment: Containment) {
         if self.filling.swap(true, Ordering::AcqRel) {
             return;
         }
         // Only who fills puts some there, so that none is made in vain.
         while self.waiting.lock().is_ok_and(|waiting| waiting.lacks(clock::boottime_ms())) {
-            let Ok(made) = self.one_that_waits() else { break };
+            let Ok(made) = self.one_that_waits(containment) else { break };
             let Ok(mut waiting) = self.waiting.lock() else { break };
             waiting.ready.push_back(made);
         }
@@ -279,9 +303,13 @@ impl Client {
         Some(left.max(1))
     }
 
-    fn one_that_waits(&self) -> Result<Started, Error> {
+    fn one_that_waits(&self, containment: Containment) -> Result<Started, Error> {
         let session = SessionId::new(clock::realtime_ms(), random::bytes()?);
-        let started = self.ask(Role::Waiting, session.as_str())?;
+        let role = match containment {
+            Containment::Cgroup => Role::Waiting,
+            Containment::PidNamespace => Role::WaitingApart,
+        };
+        let started = self.ask(role, session.as_str())?;
         Ok(Started { session: Some(session), ..started })
     }
 
@@ -331,6 +359,7 @@ fn start_self(executable: BorrowedFd<'_>, role: &str, words: &[&[u8]], control: 
         identity: None,
         session: Session::New,
         umask: Some(0o077),
+        namespaces: None,
         cgroup: None,
         login_uid: None,
         death_signal: None,

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use brevet_broker::launcher::Ahead;
+use brevet_broker::launcher::{Ahead, Awaited};
+use brevet_broker::spec::Containment;
 use clap::{Parser, Subcommand};
 
 /// Decides about elevations on this computer, starts, contains and records them.
@@ -36,13 +37,15 @@ fn ahead<'a>(service: &'a str, sessions: &'a str, groups: &'a str) -> Ahead<'a> 
 
 fn main() -> ExitCode {
     // WHY: a role's start counts in every elevation; its one word needs no parser.
-    let words: Vec<String> = std::env::args_os().skip(1).take(6).filter_map(|word| word.into_string().ok()).collect();
+    let words: Vec<String> = std::env::args_os().skip(1).take(7).filter_map(|word| word.into_string().ok()).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["launcher"] => return brevet_broker::launcher::run(None),
         ["launcher", service, sessions, groups] => return brevet_broker::launcher::run(Some(ahead(service, sessions, groups))),
         ["supervisor"] => return brevet_broker::supervisor::run(None),
-        ["supervisor", service, sessions, groups, session] => {
-            return brevet_broker::supervisor::run(Some((ahead(service, sessions, groups), session)));
+        ["supervisor", service, sessions, groups, session, containment] => {
+            let containment =
+                if *containment == Containment::PidNamespace.word() { Containment::PidNamespace } else { Containment::Cgroup };
+            return brevet_broker::supervisor::run(Some(Awaited { ahead: ahead(service, sessions, groups), session, containment }));
         }
         ["authn"] => return brevet_broker::authn::run(),
         ["names"] => return brevet_broker::names::run(),

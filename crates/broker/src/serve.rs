@@ -134,7 +134,7 @@ pub fn run(config_path: Option<&Path>) -> Result<(), ServeError> {
     let signals = signal::SignalFd::new(&[signal::TERMINATE, signal::INTERRUPT])?;
     seccomp::confine_to_unix_sockets()?;
     start_threads(&broker, taken);
-    broker.launcher.keep_waiting();
+    broker.keep_waiting();
     let served = serve(&broker, sockets, agent, &signals);
     broker.ledger().journal.close();
     served

@@ -32,12 +32,12 @@ pub fn watch(broker: &Broker, id: &SessionId, session: &Session) {
         match session.next_report(patience) {
             Ok(None) => {
                 broker.ledger().wake();
-                broker.launcher.keep_waiting();
+                broker.keep_waiting();
                 patience = None;
             }
             Ok(Some(Report::Ended(ended))) => {
                 // Before the record, which waits for the disk: the next session may be on its way.
-                broker.launcher.keep_waiting();
+                broker.keep_waiting();
                 if record(broker, &ended).is_ok() && session.acknowledge().is_err() {
                     drop(client::forget(&directory(broker, id)));
                 }

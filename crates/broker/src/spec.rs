@@ -99,6 +99,17 @@ pub enum Containment {
     PidNamespace,
 }
 
+impl Containment {
+    /// As a word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Cgroup => "cgroup",
+            Self::PidNamespace => "pid_namespace",
+        }
+    }
+}
+
 /// The session's own terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

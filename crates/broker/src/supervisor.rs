@@ -41,16 +41,16 @@ pub(crate) enum Error {
     Frame(#[from] FrameError),
 }
 
-/// The role's whole life. With `ahead`, and the id of a session, it makes ready what it can while it waits.
+/// The role's whole life. With `awaited` it makes ready what it can while it waits.
 #[must_use]
-pub fn run(ahead: Option<(launcher::Ahead<'_>, &str)>) -> ExitCode {
-    match serve(ahead) {
+pub fn run(awaited: Option<launcher::Awaited<'_>>) -> ExitCode {
+    match serve(awaited) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => crate::failed("supervisor", &error),
     }
 }
 
-fn serve(ahead: Option<(launcher::Ahead<'_>, &str)>) -> Result<(), Error> {
+fn serve(awaited: Option<launcher::Awaited<'_>>) -> Result<(), Error> {
     process::forbid_dumping()?;
     process::become_subreaper()?;
     process::default_limits()?;
@@ -67,7 +67,7 @@ fn serve(ahead: Option<(launcher::Ahead<'_>, &str)>) -> Result<(), Error> {
         signal::TERMINAL_STOP,
     ])?;
     // WHY: this process waits for its session, which then need not wait for the loader.
-    let ahead = ahead.map_or_else(Ahead::default, |(ahead, session)| Ahead::make(ahead, session));
+    let ahead = awaited.map_or_else(Ahead::default, Ahead::make);
     let broker = UnixStream::from(fdpass::inherited(launcher::CONTROL)?);
     let (spec, descriptors): (SessionSpec, _) = match spec::receive_with(&broker, MOST_DESCRIPTORS) {
         Ok(received) => received,

@@ -52,6 +52,8 @@ pub struct Program<'a> {
     pub session: Session,
     /// Its umask; ours if none.
     pub umask: Option<u32>,
+    /// The namespaces that it begins in; ours if none.
+    pub namespaces: Option<Namespaces<'a>>,
     /// The cgroup directory that it is born in.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// The login uid that it, and what it starts, carries in the audit system.
@@ -60,6 +62,39 @@ pub struct Program<'a> {
     pub death_signal: Option<i32>,
     /// Everything is made ready, and then this is waited for before it takes its identity and is executed.
     pub gate: Option<Gate<'a>>,
+}
+
+/// The pid and mount namespaces of another process.
+///
+/// WHY with our own: what we fork later must not begin in theirs, so we take ours back.
+#[derive(Debug, Clone, Copy)]
+pub struct Namespaces<'a> {
+    /// The pidfd of their pid 1.
+    pub init: BorrowedFd<'a>,
+    /// Our own pidfd.
+    pub own: BorrowedFd<'a>,
+}
+
+impl Namespaces<'_> {
+    /// Runs `start` with its children beginning in that pid namespace.
+    fn with_children_in<T>(self, start: impl FnOnce() -> T) -> Result<T, ExecError> {
+        enter(self.init, libc::CLONE_NEWPID).map_err(|()| Self::refused())?;
+        let started = start();
+        // WHY so hard: every process that we start from here on would begin in there.
+        if enter(self.own, libc::CLONE_NEWPID).is_err() {
+            std::process::abort();
+        }
+        Ok(started)
+    }
+
+    fn refused() -> ExecError {
+        ExecError { step: Step::Namespaces, source: io::Error::last_os_error() }
+    }
+}
+
+fn enter(pidfd: BorrowedFd<'_>, which: libc::c_int) -> Result<(), ()> {
+    // SAFETY: plain call with a descriptor that lives as long as the borrow.
+    if unsafe { libc::setns(pidfd.as_raw_fd(), which) } == 0 { Ok(()) } else { Err(()) }
 }
 
 /// A word without which the program is not executed. Its receive time-out bounds the wait.
@@ -99,6 +134,8 @@ pub enum Step {
     Foreground,
     /// `/proc/self/loginuid`.
     LoginUid,
+    /// `setns`.
+    Namespaces,
     /// `dup3`, `close_range`.
     Descriptors,
     /// `fchdir`.
@@ -132,6 +169,7 @@ impl Step {
             Self::Session => "make a session",
             Self::Foreground => "take the terminal's foreground",
             Self::LoginUid => "set the login uid",
+            Self::Namespaces => "enter the session's namespaces",
             Self::Descriptors => "place the descriptors",
             Self::Directory => "enter the working directory",
             Self::OomScore => "reset the out-of-memory score",
@@ -147,11 +185,12 @@ impl Step {
     }
 
     fn from_number(number: i32) -> Self {
-        const ALL: [Step; 15] = [
+        const ALL: [Step; 16] = [
             Step::Clone,
             Step::Session,
             Step::Foreground,
             Step::LoginUid,
+            Step::Namespaces,
             Step::Descriptors,
             Step::Directory,
             Step::OomScore,
@@ -207,10 +246,15 @@ struct Plan<'a> {
 pub fn spawn(program: &Program<'_>) -> Result<Child, ExecError> {
     let mut plan = Plan::new(program)?;
     let blocked = block_all()?;
+    let cgroup = program.cgroup.map(|fd| fd.as_raw_fd());
     // SAFETY: `child_entry` makes only system calls over the plan, which outlives it; signals are blocked.
-    let started = unsafe { clone::vfork_into(child_entry, (&raw mut plan).cast(), program.cgroup.map(|fd| fd.as_raw_fd())) };
+    let mut start = || unsafe { clone::vfork_into(child_entry, (&raw mut plan).cast(), cgroup) };
+    let started = match program.namespaces {
+        Some(namespaces) => namespaces.with_children_in(start),
+        None => Ok(start()),
+    };
     restore(&blocked);
-    let (pid, pidfd) = started.map_err(|errno| ExecError::new(Step::Clone, errno))?;
+    let (pid, pidfd) = started?.map_err(|errno| ExecError::new(Step::Clone, errno))?;
     if plan.failed_step != 0 {
         let error = ExecError::new(Step::from_number(plan.failed_step), plan.failed_errno);
         drop(crate::pidfd::wait(std::os::fd::AsFd::as_fd(&pidfd)));
@@ -235,8 +279,12 @@ impl<'a> Plan<'a> {
             environment: pointers(program.environment),
             copies: vec![-1; program.descriptors.len()],
             groups_back: vec![0; groups.saturating_add(1)],
-            // SAFETY: plain call.
-            parent: unsafe { libc::getpid() },
+            parent: match program.namespaces {
+                // As seen from a namespace in which we are not. That a dead parent leaves nothing there is its init's business.
+                Some(_) => 0,
+                // SAFETY: plain call.
+                None => unsafe { libc::getpid() },
+            },
             failed_step: 0,
             failed_errno: 0,
         })
@@ -289,6 +337,9 @@ fn become_program(plan: &mut Plan<'_>) -> Done<std::convert::Infallible> {
         set_login_uid(uid)?;
     }
     reset_oom_score()?;
+    if let Some(namespaces) = program.namespaces {
+        enter(namespaces.init, libc::CLONE_NEWNS).map_err(|()| Step::Namespaces)?;
+    }
     let (executable, gate) = place_descriptors(plan)?;
     enter_session(program.session)?;
     if let Some(umask) = program.umask {
@@ -551,6 +602,7 @@ mod tests {
             identity: None,
             session: Session::New,
             umask: None,
+            namespaces: None,
             cgroup: None,
             login_uid: None,
             death_signal: Some(libc::SIGKILL),

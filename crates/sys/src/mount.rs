@@ -18,39 +18,41 @@ pub enum Fork {
     Child,
 }
 
-/// Forks into new pid and mount namespaces, and into a cgroup: the child is their pid 1.
+/// Forks into a new pid namespace, and into a cgroup: the child is its pid 1.
 /// The caller must have exactly one thread, which is checked.
 ///
 /// # Errors
 /// As the kernel says, or when there is another thread.
-pub fn fork_into_namespaces(cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
+pub fn fork_into_pid_namespace(cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
     // A directory has two links and one for each below it, here one for each thread.
     let links = std::fs::metadata("/proc/self/task").doing("count our threads")?.nlink();
     if links != 3 {
-        return Err(Error::other("make namespaces", "the process has more than one thread"));
+        return Err(Error::other("make a pid namespace", "the process has more than one thread"));
     }
-    let flags = u64::try_from(libc::CLONE_NEWPID | libc::CLONE_NEWNS).unwrap_or(0);
+    let flags = u64::try_from(libc::CLONE_NEWPID).unwrap_or(0);
     // SAFETY: there is one thread, so no lock is held by another in the copy.
     let forked = unsafe { clone::fork_into(flags, cgroup.map(|fd| fd.as_raw_fd())) };
     match forked {
         Ok(Some((pid, pidfd))) => Ok(Fork::Parent(Child { pid, pidfd })),
         Ok(None) => Ok(Fork::Child),
-        Err(errno) => Err(Error { doing: "make namespaces", source: std::io::Error::from_raw_os_error(errno) }),
+        Err(errno) => Err(Error { doing: "make a pid namespace", source: std::io::Error::from_raw_os_error(errno) }),
     }
+}
+
+/// Goes on in a mount namespace of its own: nothing that is mounted or unmounted from here on reaches another one.
+///
+/// # Errors
+/// As the kernel says.
+pub fn leave_namespace() -> Result<()> {
+    // SAFETY: plain call with an integer.
+    check("make a mount namespace", unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
+    // SAFETY: every text ends with NUL, unused ones are null.
+    let done = unsafe { libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE, std::ptr::null()) };
+    check("make mounts private", done).map(drop)
 }
 
 fn c_text(text: &OsStr) -> Result<CString> {
     CString::new(text.as_bytes()).map_err(|_| Error::other("name a mount", "the path contains a NUL byte"))
-}
-
-/// Nothing that is mounted or unmounted from here on reaches another namespace.
-///
-/// # Errors
-/// As the kernel says.
-pub fn make_private() -> Result<()> {
-    // SAFETY: every text ends with NUL, unused ones are null.
-    let done = unsafe { libc::mount(std::ptr::null(), c"/".as_ptr(), std::ptr::null(), libc::MS_REC | libc::MS_PRIVATE, std::ptr::null()) };
-    check("make mounts private", done).map(drop)
 }
 
 /// Mounts the present pid namespace's `/proc` at a directory.
@@ -123,11 +125,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_has_another_thread_makes_no_namespaces() {
+    fn whoever_has_another_thread_makes_no_pid_namespace() {
         // The test runner has threads of its own.
-        let refused = fork_into_namespaces(None).unwrap_err();
+        let refused = fork_into_pid_namespace(None).unwrap_err();
         assert!(
-            refused.to_string().contains("make namespaces") && refused.source.to_string().contains("more than one thread"),
+            refused.to_string().contains("make a pid namespace") && refused.source.to_string().contains("more than one thread"),
             "{refused}"
         );
     }

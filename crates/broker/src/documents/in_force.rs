@@ -14,7 +14,7 @@ use brevet_core::document::{
 };
 use brevet_core::file::{List, validate_list};
 use brevet_core::id::PolicyId;
-use brevet_core::policy::{Mode, PolicyError, validate};
+use brevet_core::policy::{Containment, Mode, Policy, PolicyError, validate};
 
 /// A shared document as far as it could be read.
 #[derive(Debug, Clone)]
@@ -83,6 +83,10 @@ fn peek(payload: &[u8], reason: String) -> Shared {
     Shared::UnreadablePolicy { reason, version: value.get("version").and_then(serde_json::Value::as_u64), may_deny }
 }
 
+fn wants_pid_namespace(policy: &Policy) -> bool {
+    policy.enabled && policy.mode != Mode::Deny && policy.elevation.containment == Containment::PidNamespace
+}
+
 /// A policy that is not in force, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedPolicy {
@@ -109,6 +113,8 @@ pub struct InForce {
     pub autonomous_enabled: bool,
     /// Whether callers in another mount namespace are served.
     pub other_mount_namespaces: bool,
+    /// Whether a session may have a pid namespace of its own.
+    pub pid_namespaces: bool,
     /// Policies that are not.
     pub refused: Vec<RefusedPolicy>,
     /// Something that may be a deny is not readable or not there.
@@ -127,6 +133,7 @@ impl Default for InForce {
             autonomous: Vec::new(),
             autonomous_enabled: false,
             other_mount_namespaces: false,
+            pid_namespaces: false,
             refused: Vec::new(),
             unreadable_deny: false,
             missing: Vec::new(),
@@ -156,6 +163,7 @@ impl InForce {
                 }
             }
         }
+        found.pid_namespaces = policies.iter().any(|document| wants_pid_namespace(&document.policy));
         found.policies = Arc::new(Policies::compile(policies));
         found.missing_policies = found.missing.len();
         for entry in &manifest.autonomous {

@@ -53,11 +53,13 @@ impl Launcher<'_> {
     /// A role that runs, and our end of its socket. `word` is the session for which a supervisor waits.
     fn start(&self, role: Role, word: &[u8]) -> Result<(Child, OwnedFd), Error> {
         let (ours, theirs) = fdpass::pair(Kind::Stream)?;
-        let ahead = self.ahead.filter(|_| role == Role::Waiting);
-        let words = ahead.map(|ahead| [ahead.service.as_bytes(), bytes(ahead.sessions), bytes(ahead.groups), word]);
+        let ahead = self.ahead.zip(role.awaits());
+        let words = ahead.map(|(ahead, containment)| {
+            [ahead.service.as_bytes(), bytes(ahead.sessions), bytes(ahead.groups), word, containment.word().as_bytes()]
+        });
         let words = words.as_ref().map_or(&[][..], |words| words.as_slice());
         let child = start_self(self.executable.as_fd(), role.name(), words, theirs.as_fd())?;
-        if role == Role::Waiting {
+        if role.awaits().is_some() {
             // Where that cannot be, it is made beside whatever runs.
             drop(process::schedule(child.pid, Scheduling::Idle));
         }

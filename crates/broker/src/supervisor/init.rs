@@ -1,42 +1,43 @@
-//! Pid 1 of a session with its own pid and mount namespace: mounts the namespace's own `/proc`, starts the program,
+//! Pid 1 of a session with its own pid and mount namespace: makes the namespace's mounts with its own `/proc` when it is told to,
 //! reaps, and ends when nothing is left. Its end ends everything in the namespace.
 //!
-//! A fork of the supervisor that never returns into it. The outer `/proc` is *unmounted*, not covered: what is covered
-//! can be uncovered from inside.
+//! A fork of the supervisor that never returns into it, made before there is a session where one is expected to want it. The
+//! program is the supervisor's child, not init's. The outer `/proc` is *unmounted*, not covered: what is covered can be uncovered
+//! from inside.
+//!
+//! INVARIANT: init keeps no descriptor but its channel: who has root in its namespace may read it.
 
+use super::start::Failure;
 use crate::spec::Exit;
-use brevet_sys::exec::{self, Program, Step};
-use brevet_sys::pidfd::Change;
+use brevet_sys::exec::Child;
+use brevet_sys::fdpass::{self, Kind};
+use brevet_sys::mount::{self, Fork};
 use brevet_sys::poll::{self, Interest};
-use brevet_sys::{fdpass, mount, open, pidfd, process, pty, signal};
+use brevet_sys::process::{self, Scheduling};
+use brevet_sys::{open, pidfd, signal};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 /// From init to its supervisor, one seqpacket message each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Said {
-    /// Nothing runs.
+enum Said {
+    /// The mounts are made; with it comes the working directory as it is reached through them.
+    Made,
+    /// They could not be.
     Failed {
         /// The step.
         step: String,
         /// The kernel's reason.
         errno: i32,
     },
-    /// Nothing runs: the broker did not say that it may.
-    NotTold,
-    /// Nothing runs: the working directory is not the same one in here.
+    /// The working directory is not the same one in here.
     Unreachable {
         /// The kernel's reason, 0 where its path leads to another directory.
         errno: i32,
     },
-    /// The program was executed, in this audit session (read before it could be reaped).
-    Started(Option<u32>),
-    /// The program ended.
-    Exited(Exit),
-    /// The program was stopped.
-    Stopped(i32),
 }
 
 impl From<brevet_sys::Error> for Said {
@@ -46,75 +47,119 @@ impl From<brevet_sys::Error> for Said {
 }
 
 /// From the supervisor to its init.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Told {
-    /// Signal the program's group.
-    Signal(i32),
-    /// Go on.
-    Continue {
-        /// In the terminal's foreground.
-        foreground: bool,
-    },
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Told {
+    /// Make the mounts; with it comes the working directory.
+    Make,
+    /// The program has ended: end when nothing else is left.
+    Leave,
 }
 
 /// Longest message on the channel.
 const MOST: usize = 1024;
 
-pub(super) fn say<T: Serialize>(channel: BorrowedFd<'_>, message: &T) {
-    if let Ok(bytes) = serde_json::to_vec(message) {
-        drop(fdpass::send(channel, &bytes, &[]));
+fn say<T: Serialize>(channel: BorrowedFd<'_>, message: &T, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    let bytes = serde_json::to_vec(message)?;
+    fdpass::send(channel, &bytes, descriptors).map(drop).map_err(io::Error::other)
+}
+
+/// The next message, and the descriptor that came with it; `None` when the other side is gone.
+fn hear<T: for<'de> Deserialize<'de>>(channel: BorrowedFd<'_>) -> Option<(T, Option<OwnedFd>)> {
+    let mut bytes = [0; MOST];
+    let (length, descriptors) = fdpass::receive(channel, &mut bytes, 1).ok()?;
+    Some((serde_json::from_slice(bytes.get(..length)?).ok()?, descriptors.into_iter().next()))
+}
+
+/// The supervisor's hold of its init. Dropping it ends init, and with it every process in its namespace.
+#[derive(Debug)]
+pub(super) struct Init {
+    process: Child,
+    channel: OwnedFd,
+}
+
+impl Init {
+    /// Makes one in a group.
+    ///
+    /// # Errors
+    /// As the kernel says.
+    pub(super) fn fork(group: BorrowedFd<'_>) -> Result<Self, Failure> {
+        let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
+        match mount::fork_into_pid_namespace(Some(group))? {
+            Fork::Child => run(theirs.as_fd()),
+            Fork::Parent(process) => Ok(Self { process, channel: ours }),
+        }
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.process.pid
+    }
+
+    pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.process.pidfd.as_fd()
+    }
+
+    /// Has it make the session's mounts; `made` waits for them.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(super) fn make(&self, directory: BorrowedFd<'_>) -> Result<(), Failure> {
+        say(self.channel.as_fd(), &Told::Make, &[directory]).map_err(|error| Failure::new("make the session's mounts", error))
+    }
+
+    /// The working directory through the session's mounts, once they are made. `outer` is the one that `make` was given.
+    ///
+    /// # Errors
+    /// When they could not be made.
+    pub(super) fn made(&self, outer: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+        match hear::<Said>(self.channel.as_fd()) {
+            Some((Said::Made, Some(directory))) => Ok(directory),
+            Some((Said::Failed { step, errno }, _)) => Err(Failure::new(&step, io::Error::from_raw_os_error(errno))),
+            Some((Said::Unreachable { errno }, _)) => Err(Failure::unreachable_directory(outer, errno)),
+            Some((Said::Made, None)) | None => Err(Failure::because("make the session's mounts", "its init ended first")),
+        }
+    }
+
+    /// The program has ended.
+    pub(super) fn leave(&self) {
+        drop(say(self.channel.as_fd(), &Told::Leave, &[]));
+    }
+
+    /// Ends it, and waits until it has ended.
+    pub(super) fn end(self) {
+        self.kill();
+        drop(pidfd::wait(self.pidfd()));
+    }
+
+    fn kill(&self) {
+        drop(pidfd::send_signal(self.pidfd(), signal::KILL));
     }
 }
 
-/// The next message; `None` when the other side is gone.
-pub(super) fn hear<T: for<'de> Deserialize<'de>>(channel: BorrowedFd<'_>) -> Option<T> {
-    let mut bytes = [0; MOST];
-    let (length, _) = fdpass::receive(channel, &mut bytes, 0).ok()?;
-    serde_json::from_slice(bytes.get(..length)?).ok()
+impl Drop for Init {
+    fn drop(&mut self) {
+        self.kill();
+    }
 }
 
 /// What the forked process does, for good.
-pub(super) fn run(program: &Program<'_>, terminal: Option<BorrowedFd<'_>>, channel: BorrowedFd<'_>) -> ! {
-    let gate = program.gate.map(|gate| gate.socket);
-    let kept: Vec<BorrowedFd<'_>> =
-        program.descriptors.iter().copied().chain([program.executable, channel]).chain(terminal).chain(gate).collect();
-    let directory = match set_up(program.directory, &kept, terminal) {
-        Ok(directory) => directory,
-        Err(said) => {
-            say(channel, &said);
-            process::exit_now(1)
-        }
-    };
-    match exec::spawn(&Program { directory: directory.as_ref().map(AsFd::as_fd), ..*program }) {
-        Err(error) if error.step == Step::Gate => {
-            say(channel, &Said::NotTold);
-            process::exit_now(1)
-        }
-        Err(error) => {
-            say(channel, &Said::Failed { step: error.step.doing().to_owned(), errno: error.source.raw_os_error().unwrap_or(0) });
-            process::exit_now(1)
-        }
-        Ok(child) => {
-            say(channel, &Said::Started(process::audit_session(child.pid)));
-            // What was passed through is the program's alone: a pipe must end when the program does, not when we do.
-            let kept: Vec<BorrowedFd<'_>> = terminal.into_iter().chain([channel]).collect();
-            let ended = process::close_all_but(&kept).and_then(|()| serve(child.pid, terminal, channel));
-            process::exit_now(i32::from(ended.is_err()))
-        }
-    }
+fn run(channel: BorrowedFd<'_>) -> ! {
+    let ended = ready(channel).and_then(|()| serve(channel));
+    process::exit_now(i32::from(ended.is_err()))
 }
 
-/// Makes the namespaces the program's own; gives the working directory as it is reached in here.
-fn set_up(directory: Option<BorrowedFd<'_>>, kept: &[BorrowedFd<'_>], terminal: Option<BorrowedFd<'_>>) -> Result<Option<OwnedFd>, Said> {
+/// Lets go of everything that is the supervisor's.
+fn ready(channel: BorrowedFd<'_>) -> brevet_sys::Result<()> {
     process::die_with_parent(signal::KILL)?;
-    let directory = directory.map(reached_here).transpose()?;
-    let kept: Vec<BorrowedFd<'_>> = kept.iter().copied().chain(directory.as_ref().map(AsFd::as_fd)).collect();
-    process::close_all_but(&kept)?;
+    process::close_all_but(&[channel])?;
     process::new_session()?;
-    if let Some(terminal) = terminal {
-        pty::make_controlling(terminal)?;
-    }
-    mount::make_private()?;
+    // The one who forked may be waiting at the lowest class.
+    process::schedule(0, Scheduling::Normal)
+}
+
+/// Makes mounts for the namespace alone; gives the working directory as it is reached through them.
+fn make(directory: BorrowedFd<'_>) -> Result<OwnedFd, Said> {
+    mount::leave_namespace()?;
+    let directory = reached_here(directory)?;
     own_proc()?;
     Ok(directory)
 }
@@ -151,43 +196,28 @@ fn own_proc() -> brevet_sys::Result<()> {
     Err(brevet_sys::Error { doing: "make a /proc of its own", source: std::io::Error::other("another one is still mounted there") })
 }
 
-fn serve(main: i32, terminal: Option<BorrowedFd<'_>>, channel: BorrowedFd<'_>) -> brevet_sys::Result<()> {
-    let signals = signal::SignalFd::new(&[signal::CHILD, signal::HANG_UP, signal::BACKGROUND_OUTPUT, signal::TERMINAL_STOP])?;
-    let mut listening = true;
+fn serve(channel: BorrowedFd<'_>) -> brevet_sys::Result<()> {
+    let signals = signal::SignalFd::new(&[signal::CHILD])?;
+    let mut leaving = false;
     loop {
-        while let Some((pid, change)) = pidfd::next_change()? {
-            if pid == main {
-                report(channel, change);
-                // WHY: the person waits for the supervisor, which may want this very processor; ours is only an end of namespaces.
-                std::thread::yield_now();
-            }
-        }
-        if !pidfd::has_children() {
+        while pidfd::next_change()?.is_some() {}
+        if leaving && !pidfd::has_children() {
             return Ok(());
         }
-        let ready = poll::wait(&[(signals.as_fd(), Interest::READ), (channel, Interest::READ.when(listening))], None)?;
+        let ready = poll::wait(&[(signals.as_fd(), Interest::READ), (channel, Interest::READ)], None)?;
         while signals.next().is_some() {}
-        if listening && ready.get(1).is_some_and(|ready| ready.readable()) {
-            match hear::<Told>(channel) {
-                Some(Told::Signal(number)) => drop(signal::send_group(main, number)),
-                Some(Told::Continue { foreground }) => {
-                    if let Some(terminal) = terminal.filter(|_| foreground) {
-                        drop(pty::set_foreground(terminal, main));
-                    }
-                    drop(signal::send_group(main, signal::CONTINUE));
-                }
-                None => listening = false,
-            }
+        if !ready.get(1).is_some_and(|ready| ready.readable() || ready.hung_up()) {
+            continue;
         }
-    }
-}
-
-fn report(channel: BorrowedFd<'_>, change: Change) {
-    match change {
-        Change::Exited(status) => say(channel, &Said::Exited(exit_status(status))),
-        Change::Killed(number) => say(channel, &Said::Exited(Exit::Signal(number))),
-        Change::Stopped(number) => say(channel, &Said::Stopped(number)),
-        Change::Continued => {}
+        match hear::<Told>(channel) {
+            Some((Told::Make, Some(directory))) => match make(directory.as_fd()) {
+                Ok(inner) => drop(say(channel, &Said::Made, &[inner.as_fd()])),
+                Err(said) => drop(say(channel, &said, &[])),
+            },
+            Some((Told::Leave, _)) => leaving = true,
+            // A supervisor that is gone or speaks nonsense: this end is everybody's.
+            Some((Told::Make, None)) | None => return Ok(()),
+        }
     }
 }
 

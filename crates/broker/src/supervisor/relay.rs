@@ -2,9 +2,7 @@
 //!
 //! Bounded: while the client does not read, the program's output is not read either, and the other way round.
 
-use super::init::{self, Told};
 use super::link::{Closed, Link};
-use super::start::Leader;
 use crate::spec::Exit;
 use brevet_api::broker::{Ended, Reply, Tell};
 use brevet_api::frame::{self, Frame};
@@ -74,24 +72,24 @@ impl Relay {
     }
 
     /// Handles a ready client connection.
-    pub(super) fn read_client(&mut self, leader: &Leader, main: i32) {
+    pub(super) fn read_client(&mut self, main: i32) {
         let Some(link) = &mut self.client else { return };
         let frames = link.flush().and_then(|()| link.receive());
         match frames {
             Ok(frames) => {
                 for frame in frames {
-                    if self.obey(&frame, leader, main) == Err(Closed) {
-                        self.lose_client(leader, main);
+                    if self.obey(&frame, main) == Err(Closed) {
+                        self.lose_client(main);
                         return;
                     }
                 }
             }
-            Err(Closed) => self.lose_client(leader, main),
+            Err(Closed) => self.lose_client(main),
         }
         self.let_go();
     }
 
-    fn obey(&mut self, frame: &Frame, leader: &Leader, main: i32) -> Result<(), Closed> {
+    fn obey(&mut self, frame: &Frame, main: i32) -> Result<(), Closed> {
         if frame.kind == frame::TERMINAL {
             if self.master.is_some() {
                 self.input.extend_from_slice(&frame.payload);
@@ -107,17 +105,17 @@ impl Relay {
                     drop(pty::set_window_size(master.as_fd(), size));
                 }
             }
-            Reply::Signal { signal } if PASSED.contains(&signal) => self.signal(leader, main, signal),
+            Reply::Signal { signal } if PASSED.contains(&signal) => self.signal(main, signal),
             Reply::Signal { .. } => return Err(Closed),
-            Reply::Continue {} => self.go_on(leader, main),
-            Reply::InputEnd {} => self.end_input(leader, main),
+            Reply::Continue {} => self.go_on(main),
+            Reply::InputEnd {} => self.end_input(main),
             Reply::Reason { .. } => {}
         }
         Ok(())
     }
 
     /// Nothing more is typed: where lines are read, the program reads the end of its input, else its terminal hangs up.
-    fn end_input(&mut self, leader: &Leader, main: i32) {
+    fn end_input(&mut self, main: i32) {
         let Some(master) = &self.master else { return };
         match Mode::of(master.as_fd()).ok().and_then(|mode| mode.end_of_input()) {
             Some(key) => {
@@ -128,50 +126,37 @@ impl Relay {
                 self.write_program();
             }
             None => {
-                self.signal(leader, main, signal::HANG_UP);
-                self.go_on(leader, main);
+                self.signal(main, signal::HANG_UP);
+                self.go_on(main);
                 self.hang_up();
             }
         }
     }
 
     /// Signals the foreground of the session's terminal, or the program's group.
-    fn signal(&self, leader: &Leader, main: i32, number: i32) {
+    fn signal(&self, main: i32, number: i32) {
         if self.told {
             return;
         }
-        // While nothing of the program is in the foreground, that is whoever leads the terminal's session: we, or our init.
-        let holder = match leader {
-            Leader::Program(_) => process::own_pid(),
-            Leader::Init(child, _) => child.pid,
-        };
         let foreground = self.master.as_ref().and_then(|master| pty::foreground(master.as_fd()).ok());
-        let foreground = foreground.filter(|group| *group > 1 && *group != holder);
-        match (foreground, leader) {
-            (Some(group), _) => drop(signal::send_group(group, number)),
-            (None, Leader::Program(_)) => drop(signal::send_group(main, number)),
-            (None, Leader::Init(_, channel)) => init::say(channel.as_fd(), &Told::Signal(number)),
-        }
+        // While nothing of the program is in the foreground, that is whoever leads the terminal's session: we.
+        let foreground = foreground.filter(|group| *group > 1 && *group != process::own_pid());
+        drop(signal::send_group(foreground.unwrap_or(main), number));
     }
 
     /// On, and into the foreground where it was or wants to be.
-    fn go_on(&self, leader: &Leader, main: i32) {
+    fn go_on(&self, main: i32) {
         if self.told {
             return;
         }
-        match leader {
-            Leader::Program(_) => {
-                if let Some(master) = self.master.as_ref().filter(|_| !self.background) {
-                    drop(pty::set_foreground(master.as_fd(), main));
-                }
-                drop(signal::send_group(main, signal::CONTINUE));
-            }
-            Leader::Init(_, channel) => init::say(channel.as_fd(), &Told::Continue { foreground: !self.background }),
+        if let Some(master) = self.master.as_ref().filter(|_| !self.background) {
+            drop(pty::set_foreground(master.as_fd(), main));
         }
+        drop(signal::send_group(main, signal::CONTINUE));
     }
 
     /// The program was stopped. With nobody to continue it, it is told that they hung up.
-    pub(super) fn stopped(&mut self, number: i32, leader: &Leader, main: i32) {
+    pub(super) fn stopped(&mut self, number: i32, main: i32) {
         if matches!(number, signal::BACKGROUND_INPUT | signal::BACKGROUND_OUTPUT) {
             self.background = false;
         }
@@ -180,17 +165,17 @@ impl Relay {
         match &mut self.client {
             Some(link) => link.tell(&Tell::Stopped { signal: number }),
             None => {
-                self.signal(leader, main, signal::HANG_UP);
-                self.go_on(leader, main);
+                self.signal(main, signal::HANG_UP);
+                self.go_on(main);
             }
         }
     }
 
     /// The client went away: as when a terminal is closed.
-    fn lose_client(&mut self, leader: &Leader, main: i32) {
+    fn lose_client(&mut self, main: i32) {
         self.client = None;
-        self.signal(leader, main, signal::HANG_UP);
-        self.go_on(leader, main);
+        self.signal(main, signal::HANG_UP);
+        self.go_on(main);
         self.hang_up();
     }
 

@@ -4,17 +4,18 @@
 //! and every process is killed once the grace is over.
 
 use super::Error;
-use super::init::{self, Said};
+use super::init::{self, Init};
 use super::link::{Closed, Link};
 use super::pam_session::PamSession;
 use super::relay::Relay;
-use super::start::{Leader, Running};
+use super::start::Running;
 use super::state::StateDirectory;
 use super::tree::Tree;
 use crate::spec::{EndReason, Ended, Exit, Identity, MAX_ROLE, Order, Report, SessionSpec, Started, Status};
 use brevet_api::frame;
 use brevet_core::time::{Length, Timestamp};
 use brevet_sys::clock::{self, Timer};
+use brevet_sys::exec::Child;
 use brevet_sys::peer::Peer;
 use brevet_sys::pidfd::{self, Change};
 use brevet_sys::poll::{self, Interest, Ready};
@@ -53,7 +54,9 @@ pub(super) struct Session {
     listener: UnixListener,
     brokers: Vec<Link>,
     relay: Relay,
-    leader: Leader,
+    program: Child,
+    /// Of the pid namespace, where it has one.
+    init: Option<Init>,
     started: Started,
     identity: Identity,
     tree: Tree,
@@ -74,7 +77,6 @@ enum Source {
     Timer,
     Listener,
     Group,
-    Init,
     Client,
     Terminal,
     Broker(usize),
@@ -82,18 +84,15 @@ enum Source {
 
 impl Session {
     pub(super) fn new(running: Running, signals: SignalFd, broker: UnixStream) -> Result<Self, Error> {
-        let init = match &running.leader {
-            Leader::Program(_) => None,
-            Leader::Init(child, _) => Some(child.pid),
-        };
-        let tree = Tree::new(running.group, running.started.audit_session, init)?;
+        let tree = Tree::new(running.group, running.started.audit_session, running.init.as_ref().map(Init::pid))?;
         let mut session = Self {
             relay: Relay::new(running.client, running.pty, running.background),
             brokers: vec![Link::new(broker, MAX_ROLE)],
             spec: running.spec,
             state: running.state,
             listener: running.listener,
-            leader: running.leader,
+            program: running.program,
+            init: running.init,
             started: running.started,
             identity: running.identity,
             tree,
@@ -169,38 +168,17 @@ impl Session {
     /// Children that changed: the program is told apart, everything else is only reaped.
     fn reap(&mut self) -> Result<(), Error> {
         while let Some((pid, change)) = pidfd::next_change()? {
-            match &self.leader {
-                Leader::Program(child) if child.pid == pid => match change {
-                    Change::Exited(status) => self.exited(init::exit_status(status)),
-                    Change::Killed(number) => self.exited(Exit::Signal(number)),
-                    Change::Stopped(number) => self.relay.stopped(number, &self.leader, self.started.pid),
-                    Change::Continued => {}
-                },
-                Leader::Init(child, _) if child.pid == pid && matches!(change, Change::Exited(_) | Change::Killed(_)) => {
-                    self.hear_init();
-                    self.exited(Exit::Signal(signal::KILL));
-                }
-                Leader::Program(_) | Leader::Init(..) => {}
+            if pid != self.program.pid {
+                continue;
+            }
+            match change {
+                Change::Exited(status) => self.exited(init::exit_status(status)),
+                Change::Killed(number) => self.exited(Exit::Signal(number)),
+                Change::Stopped(number) => self.relay.stopped(number, pid),
+                Change::Continued => {}
             }
         }
         Ok(())
-    }
-
-    /// What init has to say; true while there was something.
-    fn hear_init(&mut self) {
-        loop {
-            let Leader::Init(_, channel) = &self.leader else { return };
-            let there = poll::wait(&[(channel.as_fd(), Interest::READ)], Some(0));
-            if !there.is_ok_and(|ready| ready.iter().any(|ready| ready.readable())) {
-                return;
-            }
-            match init::hear::<Said>(channel.as_fd()) {
-                Some(Said::Exited(exit)) => self.exited(exit),
-                Some(Said::Stopped(number)) => self.relay.stopped(number, &self.leader, self.started.pid),
-                Some(Said::Started(_) | Said::NotTold | Said::Failed { .. } | Said::Unreachable { .. }) => {}
-                None => return,
-            }
-        }
     }
 
     /// The main process ended; only the first word about it counts.
@@ -208,6 +186,9 @@ impl Session {
         if self.exit.is_none() {
             self.exit = Some(exit);
             self.relay.ended(exit, self.ending().and_then(|reason| because(reason, self.spec.unheard)));
+            if let Some(init) = &self.init {
+                init.leave();
+            }
             self.announce();
             self.report(&Report::Exited { exit });
         }
@@ -323,7 +304,7 @@ impl Session {
             let ready = poll::wait(&descriptors, timeout_ms)?;
             sources.iter().map(|(source, ..)| *source).zip(ready).filter(|(_, ready)| !ready.is_empty()).collect()
         };
-        let main = self.started.pid;
+        let main = self.program.pid;
         // Brokers last and from the back: handling one may remove it.
         for (source, _) in ready.into_iter().rev() {
             match source {
@@ -332,8 +313,7 @@ impl Session {
                 Source::Listener => self.accept(),
                 // Read when it is looked at.
                 Source::Group => drop(self.tree.is_empty()),
-                Source::Init => self.hear_init(),
-                Source::Client => self.relay.read_client(&self.leader, main),
+                Source::Client => self.relay.read_client(main),
                 Source::Terminal => self.relay.serve_terminal(),
                 Source::Broker(index) => self.read_broker(index),
             }
@@ -349,9 +329,6 @@ impl Session {
         ];
         if self.ended.is_none() {
             sources.push((Source::Group, self.tree.events(), Interest::EVENT));
-            if let (Leader::Init(_, channel), None) = (&self.leader, self.exit) {
-                sources.push((Source::Init, channel.as_fd(), Interest::READ));
-            }
         }
         sources.extend(self.relay.client().map(|(fd, interest)| (Source::Client, fd, interest)));
         sources.extend(self.relay.master().map(|(fd, interest)| (Source::Terminal, fd, interest)));

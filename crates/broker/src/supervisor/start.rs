@@ -2,7 +2,7 @@
 //! on disk, the program is executed. Whatever fails takes back what was made and says which step it was.
 
 use super::ahead::{Ahead, Place};
-use super::init::{self, Said};
+use super::init::Init;
 use super::pam_session::{Loaded, PamSession};
 use super::passed;
 use super::state::StateDirectory;
@@ -11,11 +11,9 @@ use brevet_api::frame::{self, FrameError};
 use brevet_core::escape;
 use brevet_core::text::OsText;
 use brevet_sys::cgroup::Group;
-use brevet_sys::exec::{self, Child, Gate, Program, Session, Step};
-use brevet_sys::fdpass::{self, Kind};
-use brevet_sys::mount::{self, Fork};
+use brevet_sys::exec::{self, Child, Gate, Namespaces, Program, Session, Step};
 use brevet_sys::pty::{self, Pty, WindowSize};
-use brevet_sys::{clock, open, process, signal};
+use brevet_sys::{clock, open, pidfd, process, signal};
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
@@ -47,8 +45,21 @@ impl Failure {
     }
 
     /// INVARIANT: `step` and `why` are shown to the person: what somebody else chose in them has been escaped (`escape::terminal`).
-    fn because(step: &str, why: &str) -> Self {
+    pub(super) fn because(step: &str, why: &str) -> Self {
         Self::new(step, io::Error::other(why.to_owned()))
+    }
+
+    /// A directory that the session cannot enter by its path: which, why (the kernel's reason, 0 where it leads to another), and what
+    /// to do.
+    pub(super) fn unreachable_directory(directory: BorrowedFd<'_>, errno: i32) -> Self {
+        let path = open::fd_path(directory).unwrap_or_default();
+        let shown = escape::terminal(path.as_os_str().as_bytes());
+        let why = match errno {
+            0 => "its path leads to another directory there".to_owned(),
+            errno => io::Error::from_raw_os_error(errno).to_string(),
+        };
+        let step = format!("enter the working directory \"{}\" in a session with namespaces of its own", shown.replace('"', "\\\""));
+        Self::because(&step, &format!("{why}; change to another directory and run the command again"))
     }
 }
 
@@ -82,24 +93,14 @@ pub(super) struct Prepared {
     state: StateDirectory,
     listener: UnixListener,
     group: Group,
+    /// Also one that this session has no use for.
+    init: Option<Init>,
     pty: Option<Pty>,
     pam: Option<PamSession>,
     boot: String,
     /// Our own audit session.
     own_audit: Option<u32>,
 }
-
-/// Who leads the session's processes.
-#[derive(Debug)]
-pub(super) enum Leader {
-    /// The program is our own child.
-    Program(Child),
-    /// Pid 1 of its own namespace, and the channel to it.
-    Init(Child, OwnedFd),
-}
-
-/// Who leads, the program's pid, and its audit session.
-type Executed = (Leader, i32, Option<u32>);
 
 /// The program runs.
 pub(super) struct Running {
@@ -111,7 +112,9 @@ pub(super) struct Running {
     pub(super) pty: Option<Pty>,
     /// It began in its terminal's background.
     pub(super) background: bool,
-    pub(super) leader: Leader,
+    pub(super) program: Child,
+    /// Of its pid namespace, where it has one.
+    pub(super) init: Option<Init>,
     pub(super) started: Started,
     pub(super) identity: Identity,
     pub(super) pam: Option<PamSession>,
@@ -133,7 +136,7 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>, mut ahead: A
             return Err(failure);
         }
     };
-    let Place { state, listener, group, .. } = place;
+    let Place { state, listener, group, init, .. } = place;
     let mut prepared = Prepared {
         spec,
         descriptors,
@@ -142,11 +145,17 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>, mut ahead: A
         state,
         listener,
         group,
+        init,
         pty,
         pam: None,
         boot: String::new(),
         own_audit: None,
     };
+    // Meanwhile the PAM session is opened.
+    if let Some(Err(failure)) = prepared.namespace().map(|init| init.make(prepared.descriptors.directory.as_fd())) {
+        prepared.abandon();
+        return Err(failure);
+    }
     // WHY here: what is elevated is the program, and its record is being written meanwhile. A session that comes to nothing is closed.
     match open_pam_session(&prepared.spec, ahead.pam.take()) {
         Ok(pam) => prepared.pam = pam,
@@ -218,18 +227,6 @@ fn environment(variables: &[(OsText, OsText)]) -> Result<Vec<CString>, Failure> 
     Ok(list)
 }
 
-/// A directory that the session cannot enter by its path: which, why, and what to do.
-fn unreachable_directory(directory: BorrowedFd<'_>, errno: i32) -> Failure {
-    let path = open::fd_path(directory).unwrap_or_default();
-    let shown = escape::terminal(path.as_os_str().as_bytes());
-    let why = match errno {
-        0 => "its path leads to another directory there".to_owned(),
-        errno => io::Error::from_raw_os_error(errno).to_string(),
-    };
-    let step = format!("enter the working directory \"{}\" in a session with namespaces of its own", shown.replace('"', "\\\""));
-    Failure::because(&step, &format!("{why}; change to another directory and run the command again"))
-}
-
 /// What the broker must say before anything is executed. Anything else, silence or a broker that is gone means no.
 pub(super) struct Go<'a> {
     broker: &'a UnixStream,
@@ -248,8 +245,16 @@ impl Prepared {
         &self.spec
     }
 
+    /// The init of the session's namespace, where it is to have one.
+    fn namespace(&self) -> Option<&Init> {
+        self.init.as_ref().filter(|_| self.spec.containment == Containment::PidNamespace)
+    }
+
     /// Takes back what was made.
     pub(super) fn abandon(mut self) {
+        if let Some(init) = self.init.take() {
+            init.end();
+        }
         if let Some(pam) = &mut self.pam {
             drop(pam.close());
         }
@@ -260,55 +265,63 @@ impl Prepared {
     /// Executes the program, with `go` once that was said. All but the last step is done before.
     pub(super) fn launch(self, go: Option<&Go<'_>>) -> Result<Running, Failure> {
         match self.execute(go) {
-            Ok((leader, started, identity)) => Ok(Running {
+            Ok((program, started, identity)) => Ok(Running {
                 background: self.begins_in_background(),
+                // One that it has no use for ends here.
+                init: self.init.filter(|_| self.spec.containment == Containment::PidNamespace),
                 spec: self.spec,
                 state: self.state,
                 listener: self.listener,
                 group: self.group,
                 client: self.descriptors.client.into(),
                 pty: self.pty,
-                leader,
+                program,
                 started,
                 identity,
                 pam: self.pam,
             }),
             Err(failure) => {
-                // A child that failed before its exec is reaped; a namespace's init may still be ending.
-                drop(self.group.kill());
-                while brevet_sys::pidfd::has_children() && process::descendants(process::own_pid()).is_ok_and(|left| !left.is_empty()) {
-                    drop(brevet_sys::poll::wait(&[], Some(5)));
-                }
+                // A child that failed before its exec is reaped.
                 self.abandon();
                 Err(failure)
             }
         }
     }
 
-    fn execute(&self, go: Option<&Go<'_>>) -> Result<(Leader, Started, Identity), Failure> {
+    fn execute(&self, go: Option<&Go<'_>>) -> Result<(Child, Started, Identity), Failure> {
         if clock::boottime_ms() >= self.spec.deadline_ms {
             return Err(Failure::because("start the program", "its time is over already"));
         }
         let target = exec::Identity { uid: self.spec.target.uid, gid: self.spec.target.gid, groups: self.spec.target.groups.clone() };
         let descriptors = self.standard_descriptors()?;
-        let namespaced = self.spec.containment == Containment::PidNamespace;
-        let program = Program {
+        let outer = self.descriptors.directory.as_fd();
+        let inside =
+            self.namespace().map(|init| Ok::<_, Failure>((init, init.made(outer)?, pidfd::open(process::own_pid())?))).transpose()?;
+        if let Some(pty) = &self.pty {
+            pty::make_controlling(pty.slave.as_fd())?;
+        }
+        let program = exec::spawn(&Program {
             executable: self.descriptors.executable.as_fd(),
             keep_executable: self.spec.script,
             arguments: &self.arguments,
             environment: &self.environment,
             descriptors: &descriptors,
-            directory: Some(self.descriptors.directory.as_fd()),
+            // The outer one belongs to the outer mounts: whoever stood in it could walk up and across to the outer /proc.
+            directory: Some(inside.as_ref().map_or(outer, |(_, directory, _)| directory.as_fd())),
             identity: Some(&target),
             session: self.session(),
             umask: Some(self.spec.umask & 0o777),
-            // Init is born in the group already, and the outer path of a cgroup is the same inside.
-            cgroup: (!namespaced).then_some(self.group.as_fd()),
+            namespaces: inside.as_ref().map(|(init, _, own)| Namespaces { init: init.pidfd(), own: own.as_fd() }),
+            cgroup: Some(self.group.as_fd()),
             login_uid: self.spec.login_uid,
             death_signal: Some(signal::KILL),
             gate: go.map(|go| Gate { socket: go.broker.as_fd(), word: &go.word, until_ms: self.spec.deadline_ms }),
-        };
-        let (leader, pid, audit) = if namespaced { self.execute_namespaced(&program)? } else { self.execute_plainly(&program)? };
+        })
+        .map_err(|error| match error.step {
+            Step::Gate => Failure::not_told(),
+            step => Failure::new(step.doing(), error.source),
+        })?;
+        let audit = process::audit_session(program.pid);
         let audit_session = audit.filter(|id| *id != process::NO_AUDIT_SESSION && self.own_audit != Some(*id));
         let identity = Identity {
             session: self.spec.session.clone(),
@@ -318,43 +331,8 @@ impl Prepared {
             supervisor: process::own_pid(),
             audit_session,
         };
-        let started = Started { pid, cgroup: self.group.path().to_owned(), audit_session };
-        Ok((leader, started, identity))
-    }
-
-    fn execute_plainly(&self, program: &Program<'_>) -> Result<Executed, Failure> {
-        if let Some(pty) = &self.pty {
-            pty::make_controlling(pty.slave.as_fd())?;
-        }
-        let child = exec::spawn(program).map_err(|error| match error.step {
-            Step::Gate => Failure::not_told(),
-            step => Failure::new(step.doing(), error.source),
-        })?;
-        let pid = child.pid;
-        Ok((Leader::Program(child), pid, process::audit_session(pid)))
-    }
-
-    fn execute_namespaced(&self, program: &Program<'_>) -> Result<Executed, Failure> {
-        let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
-        let terminal = self.pty.as_ref().map(|pty| pty.slave.as_fd());
-        let child = match mount::fork_into_namespaces(Some(self.group.as_fd()))? {
-            Fork::Child => init::run(program, terminal, theirs.as_fd()),
-            Fork::Parent(child) => child,
-        };
-        drop(theirs);
-        let audit = match init::hear::<Said>(ours.as_fd()) {
-            Some(Said::Started(audit)) => audit,
-            Some(Said::Failed { step, errno }) => return Err(Failure::new(&step, io::Error::from_raw_os_error(errno))),
-            Some(Said::NotTold) => return Err(Failure::not_told()),
-            Some(Said::Unreachable { errno }) => return Err(unreachable_directory(self.descriptors.directory.as_fd(), errno)),
-            Some(Said::Exited(_) | Said::Stopped(_)) | None => {
-                return Err(Failure::because("start the program", "the session's init ended first"));
-            }
-        };
-        // Init has started nothing else. A program that has ended already has no pid that means anything.
-        let inside = process::children(child.pid)?;
-        let pid = inside.first().copied().unwrap_or(child.pid);
-        Ok((Leader::Init(child, ours), pid, audit))
+        let started = Started { pid: program.pid, cgroup: self.group.path().to_owned(), audit_session };
+        Ok((program, started, identity))
     }
 
     /// Whether the program begins in the background of its terminal, as with sudo: the person's own is taken only when the

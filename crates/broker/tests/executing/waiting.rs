@@ -3,7 +3,7 @@
 use crate::authn::Account;
 use crate::rig::{Rig, wait_until};
 use brevet_broker::launcher::{Ahead, Client};
-use brevet_broker::spec::SessionSpec;
+use brevet_broker::spec::{Containment, Exit, SessionSpec};
 use brevet_broker::supervisor::client::StartError;
 use brevet_core::id::SessionId;
 use std::os::unix::fs::MetadataExt as _;
@@ -41,20 +41,24 @@ fn awaited(rig: &Rig) -> Vec<SessionId> {
     empty.filter_map(|entry| SessionId::parse(entry.file_name().to_str()?).ok()).collect()
 }
 
-/// Pids of supervisors that wait.
+/// Pids of supervisors that wait; the inits of their namespaces are their copies.
 fn waiting(rig: &Rig) -> Vec<i32> {
     let awaited = awaited(rig);
+    let inits: Vec<i32> = awaited.iter().flat_map(|session| members(rig, session)).collect();
     let waits = |pid: &i32| {
         let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let last = words.strip_suffix(b"\0").unwrap_or_default().rsplit(|byte| *byte == 0).next().unwrap_or_default();
-        awaited.iter().any(|session| session.as_str().as_bytes() == last)
+        words.split(|byte| *byte == 0).any(|word| awaited.iter().any(|session| session.as_str().as_bytes() == word))
     };
-    brevet_sys::process::all().unwrap().into_iter().filter(waits).collect()
+    brevet_sys::process::all().unwrap().into_iter().filter(|pid| !inits.contains(pid)).filter(waits).collect()
 }
 
 /// Makes one and waits until it has loaded what it can.
 fn one_that_waits(rig: &Rig) -> i32 {
-    rig.launcher.keep_waiting();
+    one_that_waits_for(rig, Containment::Cgroup)
+}
+
+fn one_that_waits_for(rig: &Rig, containment: Containment) -> i32 {
+    rig.launcher.keep_waiting(containment);
     let mut found = None;
     wait_until("a supervisor waits with PAM's modules loaded", || {
         found = waiting(rig).first().copied();
@@ -96,6 +100,68 @@ fn the_next_session_has_the_one_that_waits_and_its_program_runs_as_every_other()
     wait_until("nothing is left", || !spec.state_directory.exists() && !group.exists());
 }
 
+/// Processes of an awaited session's group.
+fn members(rig: &Rig, session: &SessionId) -> Vec<i32> {
+    let text = std::fs::read_to_string(rig.group.join(session.as_str()).join("cgroup.procs")).unwrap_or_default();
+    text.lines().map(|line| line.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_namespace_that_was_made_is_the_next_sessions_and_shows_mounts_as_they_are_then() {
+    let account = Account::new("n");
+    write(&account, "pam_permit.so");
+    let rig = rig(&account);
+    let pid = one_that_waits_for(&rig, Containment::PidNamespace);
+    let [session] = &awaited(&rig)[..] else { panic!("one") };
+    let [init] = members(&rig, session)[..] else { panic!("one") };
+    assert_eq!(policy(init), NORMAL, "a session will wait for it");
+    let kept = std::fs::read_dir(format!("/proc/{init}/fd")).unwrap().count();
+    assert_eq!(kept, 5, "its channel and its signals beside the three");
+    // Mounted after it began to wait.
+    let place = tempfile::tempdir_in(rig.directory.path().parent().unwrap()).unwrap();
+    let mounted = std::process::Command::new("/bin/mount").args(["-t", "tmpfs", "none"]).arg(place.path()).status().unwrap();
+    assert!(mounted.success());
+    std::fs::write(place.path().join("late"), "").unwrap();
+    let late = place.path().join("late").display().to_string();
+    let script =
+        format!("test -e {late} && test $$ = 2 && test \"$(cat /proc/1/comm)\" = brevet-broker && test ! -e /proc/{init} && exit 7");
+    let mut spec = spec(&rig, &account, &["/bin/sh", "-c", &script]);
+    (spec.session, spec.state_directory) = (session.clone(), rig.directory.path().join(session.as_str()));
+    spec.containment = Containment::PidNamespace;
+    let running = rig.start(&spec);
+    let ended = running.ended();
+    let unmounted = std::process::Command::new("/bin/umount").arg(place.path()).status().unwrap();
+    assert!(unmounted.success());
+    assert_eq!(ended.exit, Some(Exit::Status(7)), "{init} {pid}");
+    wait_until("init is gone", || brevet_sys::process::stat(init).is_err());
+}
+
+#[test]
+fn a_namespace_that_is_not_wanted_ends_and_one_that_is_not_there_is_made() {
+    let account = Account::new("u");
+    write(&account, "pam_permit.so");
+    for (made, wanted) in [(Containment::PidNamespace, Containment::Cgroup), (Containment::Cgroup, Containment::PidNamespace)] {
+        for same in [true, false] {
+            let rig = rig(&account);
+            one_that_waits_for(&rig, made);
+            let awaited = awaited(&rig);
+            let before = members(&rig, &awaited[0]);
+            assert_eq!(before.len(), usize::from(made == Containment::PidNamespace));
+            let mut spec = spec(&rig, &account, &["/bin/sleep", "1000"]);
+            if same {
+                (spec.session, spec.state_directory) = (awaited[0].clone(), rig.directory.path().join(awaited[0].as_str()));
+            }
+            spec.containment = wanted;
+            let running = rig.start(&spec);
+            let inside = usize::from(wanted == Containment::PidNamespace) + 1;
+            wait_until("nothing else is in the group", || members(&rig, &spec.session).len() == inside);
+            assert!(before.iter().all(|pid| brevet_sys::process::stat(*pid).map_or(true, |stat| stat.state == b'Z')));
+            running.end();
+            wait_until("nothing is left", || !spec.state_directory.exists() && !rig.group.join(awaited[0].as_str()).exists());
+        }
+    }
+}
+
 #[test]
 fn a_session_of_another_id_has_a_place_of_its_own_and_the_one_that_was_made_is_taken_back() {
     let account = Account::new("o");
@@ -134,8 +200,8 @@ fn only_one_waits_and_it_goes_with_the_broker() {
     let account = Account::new("g");
     write(&account, "pam_permit.so");
     let mut rig = rig(&account);
-    let pid = one_that_waits(&rig);
-    rig.launcher.keep_waiting();
+    let pid = one_that_waits_for(&rig, Containment::PidNamespace);
+    rig.launcher.keep_waiting(Containment::PidNamespace);
     assert_eq!(waiting(&rig), [pid]);
     rig.launcher = Arc::new(Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker")), None).unwrap());
     wait_until("it took back what it had made", || {
@@ -152,12 +218,12 @@ fn two_wait_while_sessions_follow_each_other_closely_and_one_once_it_is_calm() {
     one_that_waits(&rig);
     wait_until("sessions followed each other closely enough", || {
         (0..2).for_each(|_| drop(rig.start(&spec(&rig, &account, &["/bin/true"])).ended()));
-        rig.launcher.keep_waiting();
+        rig.launcher.keep_waiting(Containment::Cgroup);
         waiting(&rig).len() == 2
     });
     wait_until("one is let go of", || {
         rig.launcher.rest();
-        rig.launcher.keep_waiting();
+        rig.launcher.keep_waiting(Containment::Cgroup);
         waiting(&rig).len() == 1
     });
 }
@@ -171,5 +237,5 @@ fn one_that_was_killed_is_no_loss() {
     assert!(brevet_sys::process::signal_if(pid, brevet_sys::signal::KILL, |_| true));
     wait_until("it is gone", || brevet_sys::process::stat(pid).map_or(true, |stat| stat.state == b'Z'));
     let spec = spec(&rig, &account, &["/bin/true"]);
-    assert_eq!(rig.start(&spec).ended().exit, Some(brevet_broker::spec::Exit::Status(0)));
+    assert_eq!(rig.start(&spec).ended().exit, Some(Exit::Status(0)));
 }
