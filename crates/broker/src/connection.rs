@@ -80,10 +80,13 @@ pub fn serve(broker: &Broker, stream: UnixStream, peer: Peer) -> Option<Running>
     // Only a refusal names it.
     let directory = descriptors.last().and_then(|directory| directory.try_clone().ok());
     match &ask {
-        Ask::Run(run) => match elevate::run(broker, &connection, (**run).clone(), descriptors) {
-            Ok(running) => return running,
-            Err(refusal) => connection.refuse(broker, Some(&ask), directory, &refusal),
-        },
+        Ask::Run(run) => {
+            broker.launcher.expect();
+            match elevate::run(broker, &connection, (**run).clone(), descriptors) {
+                Ok(running) => return running,
+                Err(refusal) => connection.refuse(broker, Some(&ask), directory, &refusal),
+            }
+        }
         Ask::Explain(run) => {
             let answer = match elevate::explain_run(broker, &connection, (**run).clone(), descriptors) {
                 Ok(explained) => Answer::Explained(Box::new(explained)),

@@ -12,6 +12,7 @@
 //! launcher::Client::start(program: &Path, ahead: Option<Ahead<'_>>) -> Result<launcher::Client, launcher::Error>     // Send + Sync; share by Arc
 //! client.start_role(Role::Supervisor | Role::Authn | Role::Names) -> Result<launcher::Started, launcher::Error>
 //!     // Started { pid: i32, pidfd: OwnedFd, control: UnixStream, session: Option<SessionId> }; used by the three below
+//! client.expect()                                         // a session may be on its way
 //! client.supervisor() -> Result<launcher::Started, launcher::Error>; client.keep_waiting(containment)   // when nobody waits for us
 //!     // a session that has the id for which it has waited need not wait for its directory and its group
 //!
@@ -62,7 +63,7 @@ use brevet_sys::exec::{self, Child, Program, Session};
 use brevet_sys::fdpass::{self, Kind, PassError};
 use brevet_sys::pidfd;
 use brevet_sys::poll::{self, Interest};
-use brevet_sys::process::{self, Scheduling};
+use brevet_sys::process::{self, Processors, Scheduling};
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
@@ -75,6 +76,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The descriptor at which every role but the broker finds its socket.
 pub const CONTROL: i32 = 3;
+
+/// To a supervisor that waits: its session may be on its way. No frame begins so.
+pub const EXPECT: u8 = 0xff;
 
 /// How long the launcher may take to start a role.
 const PATIENCE_MS: u64 = 10_000;
@@ -234,6 +238,8 @@ pub struct Client {
     socket: Mutex<OwnedFd>,
     launcher: Child,
     waiting: Mutex<Waiting>,
+    /// Those that we may run on, where they are known.
+    processors: Option<Processors>,
     /// Somebody is making the one that is to wait.
     filling: AtomicBool,
 }
@@ -250,13 +256,31 @@ impl Client {
             ahead.map(|ahead| [ahead.service.as_bytes(), ahead.sessions.as_os_str().as_bytes(), ahead.groups.as_os_str().as_bytes()]);
         let words = ahead.as_ref().map_or(&[][..], |ahead| ahead.as_slice());
         let launcher = start_self(executable.as_fd(), "launcher", words, theirs.as_fd())?;
-        Ok(Self { socket: Mutex::new(ours), launcher, waiting: Mutex::default(), filling: AtomicBool::new(false) })
+        Ok(Self {
+            socket: Mutex::new(ours),
+            launcher,
+            waiting: Mutex::default(),
+            processors: Processors::own().ok(),
+            filling: AtomicBool::new(false),
+        })
     }
 
     /// The launcher's process, to notice its end.
     #[must_use]
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.launcher.pidfd.as_fd()
+    }
+
+    /// Wakes the supervisor that waits, on another processor than this one: a session may be on its way.
+    pub fn expect(&self) {
+        let Ok(waiting) = self.waiting.lock() else { return };
+        // Where there is no other, it would only be in our way.
+        let (Some(next), Some(others)) = (waiting.ready.front(), self.processors.and_then(|processors| processors.others())) else {
+            return;
+        };
+        if pidfd::is_alive(next.pidfd.as_fd()) && others.give(next.pid).is_ok() {
+            drop(fdpass::send_now(next.control.as_fd(), &[EXPECT]));
+        }
     }
 
     /// A supervisor: the one that waits, or a fresh one.
@@ -266,7 +290,12 @@ impl Client {
     pub fn supervisor(&self) -> Result<Started, Error> {
         let waiting = self.waiting.lock().map_err(|_| Error::Poisoned)?.take(clock::boottime_ms());
         // WHY patient: it makes ready while the record is written, and must not keep us from writing it. It ends that itself.
-        let usable = |one: &Started| pidfd::is_alive(one.pidfd.as_fd()) && process::schedule(one.pid, Scheduling::Patient).is_ok();
+        // INVARIANT: it may run wherever we may, and so may what it starts.
+        let usable = |one: &Started| {
+            pidfd::is_alive(one.pidfd.as_fd())
+                && self.processors.is_none_or(|processors| processors.give(one.pid).is_ok())
+                && process::schedule(one.pid, Scheduling::Patient).is_ok()
+        };
         match waiting.filter(usable) {
             Some(waiting) => Ok(waiting),
             None => self.start_role(Role::Supervisor),

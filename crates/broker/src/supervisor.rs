@@ -25,12 +25,17 @@ use crate::spec::{self, Report, SessionSpec};
 use ahead::Ahead;
 use brevet_api::frame::FrameError;
 use brevet_sys::process::{self, Scheduling};
-use brevet_sys::{fdpass, signal};
+use brevet_sys::{fdpass, poll, signal};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// The most descriptors that come with a specification: executable, directory, client, and three passed through.
 const MOST_DESCRIPTORS: usize = 6;
+
+/// For so long a session that may be on its way is waited for awake.
+const AWAKE: Duration = Duration::from_millis(1);
 
 /// Every way in which the role ends badly.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +74,7 @@ fn serve(awaited: Option<launcher::Awaited<'_>>) -> Result<(), Error> {
     // WHY: this process waits for its session, which then need not wait for the loader.
     let ahead = awaited.map_or_else(Ahead::default, Ahead::make);
     let broker = UnixStream::from(fdpass::inherited(launcher::CONTROL)?);
+    wait_for_session(&broker)?;
     let (spec, descriptors): (SessionSpec, _) = match spec::receive_with(&broker, MOST_DESCRIPTORS) {
         Ok(received) => received,
         // Waited for a session that never came.
@@ -92,6 +98,17 @@ fn serve(awaited: Option<launcher::Awaited<'_>>) -> Result<(), Error> {
             session::Session::new(running, signals, broker)?.run()
         }
         Err(failure) => Ok(spec::send_with(&broker, &Report::from(failure), &[])?),
+    }
+}
+
+/// Waits until something is said besides that a session may be on its way; after that word it waits awake for a moment.
+fn wait_for_session(broker: &UnixStream) -> Result<(), Error> {
+    loop {
+        let words = fdpass::leading(broker.as_fd(), launcher::EXPECT).map_err(FrameError::Io)?;
+        if words == 0 {
+            return Ok(());
+        }
+        poll::look(broker.as_fd(), AWAKE);
     }
 }
 

@@ -130,6 +130,32 @@ pub fn receive_now(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<Opti
     now(received)
 }
 
+/// Waits until there is something, and takes away as many of these bytes as it begins with; so many.
+///
+/// # Errors
+/// When the connection failed.
+pub fn leading(socket: BorrowedFd<'_>, byte: u8) -> io::Result<usize> {
+    let mut seen = [0u8; 64];
+    loop {
+        // SAFETY: the buffer is valid for its length.
+        let there = unsafe { libc::recv(socket.as_raw_fd(), seen.as_mut_ptr().cast(), seen.len(), libc::MSG_PEEK) };
+        let Ok(there) = usize::try_from(there) else {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        };
+        let same = seen.iter().take(there).take_while(|seen| **seen == byte).count();
+        if same == 0 {
+            return Ok(0);
+        }
+        // SAFETY: as above; so many are there, and nobody else takes them.
+        let taken = unsafe { libc::recv(socket.as_raw_fd(), seen.as_mut_ptr().cast(), same, libc::MSG_DONTWAIT) };
+        return usize::try_from(taken).map_err(|_| io::Error::last_os_error());
+    }
+}
+
 fn now(count: isize) -> io::Result<Option<usize>> {
     if let Ok(count) = usize::try_from(count) {
         return Ok(Some(count));
@@ -217,6 +243,25 @@ mod tests {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "x");
+    }
+
+    #[test]
+    fn bytes_that_lead_are_taken_and_what_follows_stays() {
+        let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let leading = |said: &[u8]| {
+            assert_eq!(send_now(one.as_fd(), said).unwrap(), Some(said.len()));
+            super::leading(other.as_fd(), 0xff).unwrap()
+        };
+        assert_eq!(leading(&[0xff]), 1);
+        assert_eq!(leading(&[0xff, 0xff, 0, 0xff]), 2);
+        assert_eq!(super::leading(other.as_fd(), 0xff).unwrap(), 0);
+        let mut rest = [0; 8];
+        assert_eq!(receive_now(other.as_fd(), &mut rest).unwrap(), Some(2));
+        assert_eq!(rest[..2], [0, 0xff]);
+        // More than are taken at once.
+        assert_eq!(leading(&[0xff; 100]) + super::leading(other.as_fd(), 0xff).unwrap(), 100);
+        drop(one);
+        assert_eq!(super::leading(other.as_fd(), 0xff).unwrap(), 0, "the end is for whoever reads next");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,17 @@ impl Ready {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+}
+
+/// Looks for so long whether a descriptor is readable, without going to sleep and giving way to whoever wants the processor: for
+/// what is on its way, where being woken would take longer than what is waited for. Then it is to be waited for after all.
+pub fn look(descriptor: BorrowedFd<'_>, longest: Duration) {
+    let begun = Instant::now();
+    let mut list = libc::pollfd { fd: descriptor.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one valid entry.
+    while unsafe { libc::poll(&raw mut list, 1, 0) } == 0 && begun.elapsed() < longest {
+        std::thread::yield_now();
     }
 }
 

@@ -281,6 +281,54 @@ pub fn schedule(pid: i32, how: Scheduling) -> Result<()> {
     check("change how a process is scheduled", unsafe { libc::sched_setscheduler(pid, policy, &raw const priority) }).map(drop)
 }
 
+/// Processors that a process may run on.
+#[derive(Clone, Copy)]
+pub struct Processors(libc::cpu_set_t);
+
+impl std::fmt::Debug for Processors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // SAFETY: the set is whole.
+        f.debug_tuple("Processors").field(&unsafe { libc::CPU_COUNT(&self.0) }).finish()
+    }
+}
+
+impl Processors {
+    /// Our own.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or has more than the set has room for.
+    pub fn own() -> Result<Self> {
+        // SAFETY: an all-zero set is an empty one; it is valid for the call to fill.
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            check("read our processors", libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set))?;
+            Ok(Self(set))
+        }
+    }
+
+    /// Those but the one that this thread is running on; none where there is no other.
+    #[must_use]
+    pub fn others(&self) -> Option<Self> {
+        let mut others = self.0;
+        // SAFETY: plain calls; the set is whole, and the number within it.
+        unsafe {
+            let here = usize::try_from(libc::sched_getcpu()).ok().filter(|here| *here < 8 * size_of::<libc::cpu_set_t>())?;
+            libc::CPU_CLR(here, &mut others);
+            (libc::CPU_COUNT(&others) > 0).then_some(Self(others))
+        }
+    }
+
+    /// Has a process run on these.
+    ///
+    /// # Errors
+    /// When the kernel refuses, or it is gone.
+    pub fn give(&self, pid: i32) -> Result<()> {
+        // SAFETY: the set is valid for reading.
+        let given = unsafe { libc::sched_setaffinity(pid, size_of::<libc::cpu_set_t>(), &raw const self.0) };
+        check("choose a process's processors", given).map(drop)
+    }
+}
+
 /// Gives memory that was freed back to the system.
 pub fn release_freed_memory() {
     // SAFETY: takes no pointer; the allocator locks itself.
@@ -314,6 +362,34 @@ mod tests {
         shell.wait().unwrap();
         assert_eq!(parents, [pid]);
         assert!(children(pid).unwrap().is_empty());
+    }
+
+    #[test]
+    fn processors_are_given_and_read_back() {
+        let all = Processors::own().unwrap();
+        let mut child = std::process::Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let list = || {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned()
+        };
+        let before = list();
+        let given = all.others().map(|others| others.give(pid));
+        let between = list();
+        let back = all.give(pid);
+        let after = list();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        back.unwrap();
+        match given {
+            Some(given) => {
+                given.unwrap();
+                assert_ne!(between, before);
+            }
+            None => assert_eq!(between, before, "there is only one"),
+        }
+        assert_eq!(after, before);
+        assert!(all.give(pid).is_err(), "it is gone");
     }
 
     #[test]

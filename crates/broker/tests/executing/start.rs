@@ -88,6 +88,39 @@ fn nothing_runs_before_go_and_nothing_is_left_without_it() {
 }
 
 #[test]
+fn a_supervisor_that_is_killed_takes_what_waits_for_go_and_what_runs_with_it() {
+    let rig = Rig::new();
+    for containment in [Containment::Cgroup, Containment::PidNamespace] {
+        for runs in [false, true] {
+            let marker = rig.directory.path().join(format!("ran-{containment:?}-{runs}"));
+            let script = format!("touch {}; exec sleep 1000", marker.display());
+            let spec = SessionSpec { containment, ..rig.root(&["/bin/sh", "-c", &script]) };
+            let group = rig.group.join(spec.session.as_str());
+            let members = || -> Vec<i32> {
+                let text = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+                text.lines().map(|line| line.parse().unwrap()).collect()
+            };
+            let (prepared, _person) = rig.prepare(&spec).unwrap();
+            let all = if containment == Containment::PidNamespace { 2 } else { 1 };
+            wait_until("what will be the program waits", || members().len() == all);
+            let parents: Vec<i32> = members().iter().map(|pid| process::stat(*pid).unwrap().parent).collect();
+            assert!(parents.iter().all(|parent| *parent == parents[0]), "init and the program are the supervisor's: {parents:?}");
+            let mut prepared = Some(prepared);
+            if runs {
+                drop(prepared.take().unwrap().go().unwrap());
+                wait_until("it runs", || marker.exists());
+            }
+            assert!(process::signal_if(parents[0], brevet_sys::signal::KILL, |_| true));
+            wait_until("nothing is left in the group", || members().is_empty());
+            if let Some(prepared) = prepared {
+                assert!(matches!(prepared.go().unwrap_err(), StartError::Broken(_)), "{containment:?}");
+                assert!(!marker.exists());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_failed_exec_says_which_step_and_is_never_a_session() {
     let rig = Rig::new();
     let file = rig.directory.path().join("not-executable");

@@ -162,6 +162,32 @@ fn a_namespace_that_is_not_wanted_ends_and_one_that_is_not_there_is_made() {
     }
 }
 
+/// Where a process may run.
+fn processors(status: &str) -> String {
+    status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned()
+}
+
+#[test]
+fn one_that_expects_a_session_keeps_out_of_the_brokers_way_and_its_program_runs_anywhere() {
+    let account = Account::new("e");
+    write(&account, "pam_permit.so");
+    let rig = rig(&account);
+    rig.launcher.expect();
+    let pid = one_that_waits(&rig);
+    let status = |pid: i32| processors(&std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap());
+    let everywhere = processors(&std::fs::read_to_string("/proc/self/status").unwrap());
+    // More words than it takes away at once; and it waits on after each.
+    (0..200).for_each(|_| rig.launcher.expect());
+    assert_eq!(status(pid) == everywhere, std::thread::available_parallelism().unwrap().get() == 1);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    rig.launcher.expect();
+    assert!(brevet_sys::process::stat(pid).is_ok());
+    let running = rig.start(&spec(&rig, &account, &["/bin/sleep", "1000"]));
+    assert_eq!((status(pid), status(running.started.pid)), (everywhere.clone(), everywhere));
+    assert_eq!(policy(running.started.pid), NORMAL);
+    running.end();
+}
+
 #[test]
 fn a_session_of_another_id_has_a_place_of_its_own_and_the_one_that_was_made_is_taken_back() {
     let account = Account::new("o");
