@@ -316,6 +316,21 @@ impl Installation {
         Ok(())
     }
 
+    /// Has every thread of a part give way to everybody else (`nice` 19), or compete as everybody again.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn stand_back(&self, name: &str, back: bool) -> Result<()> {
+        let child = self.children.iter().rfind(|(n, _)| n == name).with_context(|| format!("{name} does not run"))?;
+        let threads = fs::read_dir(format!("/proc/{}/task", child.1.id()))?;
+        let threads = threads.map(|thread| Ok(thread?.file_name().to_string_lossy().into_owned())).collect::<Result<Vec<_>>>()?;
+        let mut arguments = vec!["-n", if back { "19" } else { "0" }, "-p"];
+        arguments.extend(threads.iter().map(String::as_str));
+        // One that has ended meanwhile makes it fail, and needs nothing.
+        program::system("renice", &arguments)?;
+        Ok(())
+    }
+
     /// Waits until the server sees this computer connected.
     ///
     /// # Errors

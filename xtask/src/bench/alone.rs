@@ -106,7 +106,14 @@ impl Alone {
         program::run(&mut command, Duration::from_secs(600))
     }
 
-    /// The most memory that it had resident since it was started, in megabytes.
+    /// Begins to watch for the most memory anew.
+    pub fn forget_peak(&self) -> Result<()> {
+        let process = self.process.as_ref().context("the server is stopped")?;
+        // `CLEAR_REFS_MM_HIWATER_RSS` of proc_pid_clear_refs(5).
+        fs::write(format!("/proc/{}/clear_refs", process.id()), "5").context("the peak of its memory")
+    }
+
+    /// The most memory that it had resident since that was forgotten, in megabytes.
     pub fn peak(&self) -> Result<f64> {
         let process = self.process.as_ref().context("the server is stopped")?;
         let status = fs::read_to_string(format!("/proc/{}/status", process.id()))?;
