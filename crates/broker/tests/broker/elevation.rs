@@ -296,11 +296,11 @@ fn waiting_supervisor(computer: &Computer) -> i32 {
     let mut found = None;
     eventually("a supervisor waits", || {
         let mut places = std::fs::read_dir(computer.broker_directory().join("sessions")).unwrap().map(|entry| entry.unwrap());
-        // It has its place, and nobody's identity; and it has the session for which it waits for its last word.
+        // It has its place, and nobody's identity; and among its words is the session for which it waits.
         let place = places.find(|entry| !entry.path().join("session.json").exists());
         let waits = |pid: &i32| {
             let words = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            place.as_ref().is_some_and(|place| words.trim_end_matches('\0').ends_with(place.file_name().to_str().unwrap()))
+            place.as_ref().is_some_and(|place| words.split('\0').any(|word| place.file_name() == word))
         };
         found = brevet_sys::process::all().unwrap().into_iter().find(waits);
         found.is_some()
