@@ -39,6 +39,14 @@ pub fn fork_into_pid_namespace(cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
     }
 }
 
+/// Which mount namespace we are in, as a number that no other one has meanwhile.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn own_namespace() -> Result<u64> {
+    Ok(std::fs::metadata("/proc/self/ns/mnt").doing("look at our mount namespace")?.ino())
+}
+
 /// Goes on in a mount namespace of its own: nothing that is mounted or unmounted from here on reaches another one.
 ///
 /// # Errors

@@ -106,8 +106,9 @@ impl Alone {
         program::run(&mut command, Duration::from_secs(600))
     }
 
-    /// Begins to watch for the most memory anew.
+    /// Begins to watch for the most memory anew, once what its start took has been given back.
     pub fn forget_peak(&self) -> Result<()> {
+        std::thread::sleep(Duration::from_secs(3));
         let process = self.process.as_ref().context("the server is stopped")?;
         // `CLEAR_REFS_MM_HIWATER_RSS` of proc_pid_clear_refs(5).
         fs::write(format!("/proc/{}/clear_refs", process.id()), "5").context("the peak of its memory")

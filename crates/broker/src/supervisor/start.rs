@@ -13,7 +13,7 @@ use brevet_core::text::OsText;
 use brevet_sys::cgroup::Group;
 use brevet_sys::exec::{self, Child, Gate, Namespaces, Program, Session, Step};
 use brevet_sys::pty::{self, Pty, WindowSize};
-use brevet_sys::{clock, open, pidfd, process, signal};
+use brevet_sys::{clock, mount, open, pidfd, process, signal};
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
@@ -152,10 +152,13 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>, mut ahead: A
         own_audit: None,
     };
     // Meanwhile the PAM session is opened.
-    if let Some(Err(failure)) = prepared.namespace().map(|init| init.make(prepared.descriptors.directory.as_fd())) {
-        prepared.abandon();
-        return Err(failure);
-    }
+    let mounts = match prepared.make_mounts() {
+        Ok(mounts) => mounts,
+        Err(failure) => {
+            prepared.abandon();
+            return Err(failure);
+        }
+    };
     // WHY here: what is elevated is the program, and its record is being written meanwhile. A session that comes to nothing is closed.
     match open_pam_session(&prepared.spec, ahead.pam.take()) {
         Ok(pam) => prepared.pam = pam,
@@ -163,6 +166,10 @@ pub(super) fn prepare(spec: SessionSpec, descriptors: Vec<OwnedFd>, mut ahead: A
             prepared.abandon();
             return Err(failure);
         }
+    }
+    if let Err(failure) = prepared.follow_mounts(mounts) {
+        prepared.abandon();
+        return Err(failure);
     }
     // After the PAM session, which may give us one.
     prepared.own_audit = process::audit_session(process::own_pid());
@@ -248,6 +255,26 @@ impl Prepared {
     /// The init of the session's namespace, where it is to have one.
     fn namespace(&self) -> Option<&Init> {
         self.init.as_ref().filter(|_| self.spec.containment == Containment::PidNamespace)
+    }
+
+    /// Has init begin with the session's mounts, where it has its own; the namespace whose copy they are.
+    fn make_mounts(&self) -> Result<Option<u64>, Failure> {
+        let Some(init) = self.namespace() else { return Ok(None) };
+        init.make(self.descriptors.directory.as_fd())?;
+        Ok(Some(mount::own_namespace()?))
+    }
+
+    /// A session module may have given us mounts of our own, as `pam_namespace` does: they are the session's, and those of an init that
+    /// was there before are not.
+    fn follow_mounts(&mut self, made_of: Option<u64>) -> Result<(), Failure> {
+        if made_of.is_none() || made_of == Some(mount::own_namespace()?) {
+            return Ok(());
+        }
+        if let Some(init) = self.init.take() {
+            init.end();
+        }
+        self.init = Some(Init::fork(self.group.as_fd())?);
+        self.make_mounts().map(drop)
     }
 
     /// Takes back what was made.

@@ -162,6 +162,56 @@ fn a_namespace_that_is_not_wanted_ends_and_one_that_is_not_there_is_made() {
     }
 }
 
+/// Has `pam_namespace` give every session a directory of its own at a place.
+struct Polyinstantiated(std::path::PathBuf);
+
+impl Polyinstantiated {
+    fn at(place: &Path) -> Self {
+        let file = Path::new("/etc/security/namespace.d").join(format!("brevet-test-{}.conf", std::process::id()));
+        std::fs::write(&file, format!("{} none tmpfs\n", place.display())).unwrap();
+        Self(file)
+    }
+}
+
+impl Drop for Polyinstantiated {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+#[test]
+fn mounts_that_a_session_module_made_are_the_sessions_with_a_namespace_too() {
+    let account = Account::new("p");
+    write(&account, "pam_namespace.so");
+    let rig = rig(&account);
+    let place = rig.directory.path().parent().unwrap().join(format!("brevet-poly-{}", std::process::id()));
+    std::fs::create_dir(&place).unwrap();
+    std::fs::write(place.join("outside"), "").unwrap();
+    let configured = Polyinstantiated::at(&place);
+    let see = |containment: Containment, made: Option<Containment>| {
+        if let Some(made) = made {
+            rig.launcher.keep_waiting(made);
+        }
+        let script = format!("test ! -e {} && test -d {} && exit 7", place.join("outside").display(), place.display());
+        let mut spec = spec(&rig, &account, &["/bin/sh", "-c", &script]);
+        spec.containment = containment;
+        // Whom the module looks up as well.
+        spec.requester.name.clone_from(&account.name);
+        rig.start(&spec).ended().exit
+    };
+    let seen: Vec<_> = [
+        (Containment::Cgroup, None),
+        (Containment::PidNamespace, None),
+        (Containment::PidNamespace, Some(Containment::PidNamespace)),
+        (Containment::PidNamespace, Some(Containment::Cgroup)),
+    ]
+    .map(|(containment, made)| see(containment, made))
+    .into();
+    drop(configured);
+    std::fs::remove_dir_all(&place).unwrap();
+    assert_eq!(seen, [Some(Exit::Status(7)); 4]);
+}
+
 /// Where a process may run.
 fn processors(status: &str) -> String {
     status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim().to_owned()
