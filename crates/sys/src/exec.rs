@@ -4,6 +4,7 @@
 //! allocates nothing and takes no lock: it makes system calls over data that was prepared before.
 
 use crate::clone;
+pub use crate::namespaces::Namespaces;
 use crate::process::control;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -62,39 +63,6 @@ pub struct Program<'a> {
     pub death_signal: Option<i32>,
     /// Everything is made ready, and then this is waited for before it takes its identity and is executed.
     pub gate: Option<Gate<'a>>,
-}
-
-/// The pid and mount namespaces of another process.
-///
-/// WHY with our own: what we fork later must not begin in theirs, so we take ours back.
-#[derive(Debug, Clone, Copy)]
-pub struct Namespaces<'a> {
-    /// The pidfd of their pid 1.
-    pub init: BorrowedFd<'a>,
-    /// Our own pidfd.
-    pub own: BorrowedFd<'a>,
-}
-
-impl Namespaces<'_> {
-    /// Runs `start` with its children beginning in that pid namespace.
-    fn with_children_in<T>(self, start: impl FnOnce() -> T) -> Result<T, ExecError> {
-        enter(self.init, libc::CLONE_NEWPID).map_err(|()| Self::refused())?;
-        let started = start();
-        // WHY so hard: every process that we start from here on would begin in there.
-        if enter(self.own, libc::CLONE_NEWPID).is_err() {
-            std::process::abort();
-        }
-        Ok(started)
-    }
-
-    fn refused() -> ExecError {
-        ExecError { step: Step::Namespaces, source: io::Error::last_os_error() }
-    }
-}
-
-fn enter(pidfd: BorrowedFd<'_>, which: libc::c_int) -> Result<(), ()> {
-    // SAFETY: plain call with a descriptor that lives as long as the borrow.
-    if unsafe { libc::setns(pidfd.as_raw_fd(), which) } == 0 { Ok(()) } else { Err(()) }
 }
 
 /// A word without which the program is not executed. Its receive time-out bounds the wait.
@@ -250,7 +218,7 @@ pub fn spawn(program: &Program<'_>) -> Result<Child, ExecError> {
     // SAFETY: `child_entry` makes only system calls over the plan, which outlives it; signals are blocked.
     let mut start = || unsafe { clone::vfork_into(child_entry, (&raw mut plan).cast(), cgroup) };
     let started = match program.namespaces {
-        Some(namespaces) => namespaces.with_children_in(start),
+        Some(namespaces) => namespaces.with_children_in(start).map_err(|source| ExecError { step: Step::Namespaces, source }),
         None => Ok(start()),
     };
     restore(&blocked);
@@ -338,7 +306,7 @@ fn become_program(plan: &mut Plan<'_>) -> Done<std::convert::Infallible> {
     }
     reset_oom_score()?;
     if let Some(namespaces) = program.namespaces {
-        enter(namespaces.init, libc::CLONE_NEWNS).map_err(|()| Step::Namespaces)?;
+        namespaces.enter_mounts().map_err(|_| Step::Namespaces)?;
     }
     let (executable, gate) = place_descriptors(plan)?;
     enter_session(program.session)?;

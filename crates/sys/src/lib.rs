@@ -11,6 +11,7 @@ pub mod error;
 pub mod exec;
 pub mod fdpass;
 pub mod mount;
+mod namespaces;
 pub mod nss;
 pub mod open;
 pub mod pam;
