@@ -87,17 +87,6 @@ pub fn descendants(root: i32) -> Result<Vec<i32>> {
     Ok(found)
 }
 
-/// The children of a single-threaded process now, without looking at every process where the kernel has a list of them.
-///
-/// # Errors
-/// When `/proc` cannot be read.
-pub fn children(pid: i32) -> Result<Vec<i32>> {
-    match std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
-        Ok(list) => Ok(list.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()),
-        Err(_) => Ok(all()?.into_iter().filter(|one| stat(*one).is_ok_and(|stat| stat.parent == pid)).collect()),
-    }
-}
-
 /// The audit session id that means "none".
 pub const NO_AUDIT_SESSION: u32 = u32::MAX;
 
@@ -346,22 +335,6 @@ mod tests {
         assert_eq!((stat.state, stat.parent, stat.group, stat.session), (b'R', 7, 8, 9));
         assert_eq!((stat.terminal, stat.started), (34817, 5555));
         assert!(parse_stat(b"42 (x").is_none());
-    }
-
-    #[test]
-    fn the_children_of_a_process_are_listed_and_nobody_elses() {
-        let mut shell = std::process::Command::new("/bin/sh").args(["-c", "sleep 60 & wait"]).spawn().unwrap();
-        let pid = i32::try_from(shell.id()).unwrap();
-        let found = (0..500).find_map(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            Some(children(pid).unwrap()).filter(|found| !found.is_empty())
-        });
-        let found = found.unwrap();
-        let parents: Vec<i32> = found.iter().map(|child| stat(*child).unwrap().parent).collect();
-        found.iter().for_each(|child| assert!(signal_if(*child, crate::signal::KILL, |_| true)));
-        shell.wait().unwrap();
-        assert_eq!(parents, [pid]);
-        assert!(children(pid).unwrap().is_empty());
     }
 
     #[test]
