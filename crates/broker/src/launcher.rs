@@ -52,19 +52,18 @@
 //! ```
 
 mod role;
+mod waiting;
 
 pub use role::run;
+pub(crate) use role::{next_request, reply_with};
+use waiting::Supervisors;
 
-use crate::random::{self, RandomError};
+use crate::random::RandomError;
 use crate::spec::Containment;
 use brevet_core::id::SessionId;
-use brevet_sys::clock;
 use brevet_sys::exec::{self, Child, Program, Session};
 use brevet_sys::fdpass::{self, Kind, PassError};
-use brevet_sys::pidfd;
 use brevet_sys::poll::{self, Interest};
-use brevet_sys::process::{self, Processors, Scheduling};
-use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -72,7 +71,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The descriptor at which every role but the broker finds its socket.
 pub const CONTROL: i32 = 3;
@@ -93,6 +91,8 @@ pub enum Role {
     Waiting = b'w',
     /// The same, with a pid namespace made.
     WaitingApart = b'p',
+    /// A supervisor that has the modules loaded and copies itself for each session that is to be waited for.
+    Template = b't',
     /// One authentication attempt.
     Authn = b'a',
     /// Look-ups of users and groups.
@@ -102,18 +102,18 @@ pub enum Role {
 impl Role {
     const fn name(self) -> &'static str {
         match self {
-            Self::Supervisor | Self::Waiting | Self::WaitingApart => "supervisor",
+            Self::Supervisor | Self::Waiting | Self::WaitingApart | Self::Template => "supervisor",
             Self::Authn => "authn",
             Self::Names => "names",
         }
     }
 
     /// How a session is contained that it waits for, where it waits for one.
-    const fn awaits(self) -> Option<Containment> {
+    pub(crate) const fn awaits(self) -> Option<Containment> {
         match self {
             Self::Waiting => Some(Containment::Cgroup),
             Self::WaitingApart => Some(Containment::PidNamespace),
-            Self::Supervisor | Self::Authn | Self::Names => None,
+            Self::Supervisor | Self::Template | Self::Authn | Self::Names => None,
         }
     }
 
@@ -122,6 +122,7 @@ impl Role {
             b's' => Some(Self::Supervisor),
             b'w' => Some(Self::Waiting),
             b'p' => Some(Self::WaitingApart),
+            b't' => Some(Self::Template),
             b'a' => Some(Self::Authn),
             b'n' => Some(Self::Names),
             _ => None,
@@ -196,52 +197,12 @@ pub enum Error {
     Poisoned,
 }
 
-/// Sessions that begin within this follow each other closely.
-const CLOSE_MS: u64 = 500;
-/// For how long after such sessions a second supervisor waits.
-const CALM_MS: u64 = 5_000;
-
-/// The supervisors that wait for their sessions, oldest first: one, and another while sessions follow each other closely, so
-/// that the next need not wait for one to be made.
-#[derive(Debug, Default)]
-struct Waiting {
-    ready: VecDeque<Started>,
-    /// When the last session began, and the last that followed another closely; milliseconds of `CLOCK_BOOTTIME`.
-    last: Option<u64>,
-    close: Option<u64>,
-}
-
-impl Waiting {
-    /// The one for a session that begins now.
-    fn take(&mut self, now: u64) -> Option<Started> {
-        if self.last.is_some_and(|last| now.saturating_sub(last) <= CLOSE_MS) {
-            self.close = Some(now);
-        }
-        self.last = Some(now);
-        self.ready.pop_front()
-    }
-
-    /// Milliseconds until no second one is wanted any more.
-    fn calm_in(&self, now: u64) -> u64 {
-        self.close.map_or(0, |close| CALM_MS.saturating_sub(now.saturating_sub(close)))
-    }
-
-    fn lacks(&self, now: u64) -> bool {
-        let wanted = if self.calm_in(now) > 0 { 2 } else { 1 };
-        self.ready.len() < wanted
-    }
-}
-
 /// The broker's connection to its launcher.
 #[derive(Debug)]
 pub struct Client {
     socket: Mutex<OwnedFd>,
     launcher: Child,
-    waiting: Mutex<Waiting>,
-    /// Those that we may run on, where they are known.
-    processors: Option<Processors>,
-    /// Somebody is making the one that is to wait.
-    filling: AtomicBool,
+    supervisors: Supervisors,
 }
 
 impl Client {
@@ -256,13 +217,7 @@ impl Client {
             ahead.map(|ahead| [ahead.service.as_bytes(), ahead.sessions.as_os_str().as_bytes(), ahead.groups.as_os_str().as_bytes()]);
         let words = ahead.as_ref().map_or(&[][..], |ahead| ahead.as_slice());
         let launcher = start_self(executable.as_fd(), "launcher", words, theirs.as_fd())?;
-        Ok(Self {
-            socket: Mutex::new(ours),
-            launcher,
-            waiting: Mutex::default(),
-            processors: Processors::own().ok(),
-            filling: AtomicBool::new(false),
-        })
+        Ok(Self { socket: Mutex::new(ours), launcher, supervisors: Supervisors::new() })
     }
 
     /// The launcher's process, to notice its end.
@@ -271,102 +226,35 @@ impl Client {
         self.launcher.pidfd.as_fd()
     }
 
-    /// Wakes the supervisor that waits, on another processor than this one: a session may be on its way.
-    pub fn expect(&self) {
-        let Ok(waiting) = self.waiting.lock() else { return };
-        // Where there is no other, it would only be in our way.
-        let (Some(next), Some(others)) = (waiting.ready.front(), self.processors.and_then(|processors| processors.others())) else {
-            return;
-        };
-        if pidfd::is_alive(next.pidfd.as_fd()) && others.give(next.pid).is_ok() {
-            drop(fdpass::send_now(next.control.as_fd(), &[EXPECT]));
-        }
-    }
-
-    /// A supervisor: the one that waits, or a fresh one.
-    ///
-    /// # Errors
-    /// As `start_role`.
-    pub fn supervisor(&self) -> Result<Started, Error> {
-        let waiting = self.waiting.lock().map_err(|_| Error::Poisoned)?.take(clock::boottime_ms());
-        // WHY patient: it makes ready while the record is written, and must not keep us from writing it. It ends that itself.
-        // INVARIANT: it may run wherever we may, and so may what it starts.
-        let usable = |one: &Started| {
-            pidfd::is_alive(one.pidfd.as_fd())
-                && self.processors.is_none_or(|processors| processors.give(one.pid).is_ok())
-                && process::schedule(one.pid, Scheduling::Patient).is_ok()
-        };
-        match waiting.filter(usable) {
-            Some(waiting) => Ok(waiting),
-            None => self.start_role(Role::Supervisor),
-        }
-    }
-
-    /// Makes supervisors that wait, as many as are wanted and lacking, for sessions that may be contained so. To be called when nobody
-    /// waits for the caller. Where it fails, the next session starts one of its own.
-    pub fn keep_waiting(&self, containment: Containment) {
-        if self.filling.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        // Only who fills puts some there, so that none is made in vain.
-        while self.waiting.lock().is_ok_and(|waiting| waiting.lacks(clock::boottime_ms())) {
-            let Ok(made) = self.one_that_waits(containment) else { break };
-            let Ok(mut waiting) = self.waiting.lock() else { break };
-            waiting.ready.push_back(made);
-        }
-        self.filling.store(false, Ordering::Release);
-    }
-
-    /// Lets go of one that is not wanted any more; milliseconds until another look is worth it.
-    pub fn rest(&self) -> Option<u64> {
-        let mut waiting = self.waiting.lock().ok()?;
-        let now = clock::boottime_ms();
-        if waiting.ready.len() <= 1 {
-            return None;
-        }
-        let left = waiting.calm_in(now);
-        if left == 0 {
-            // Its socket closes with this, and it ends.
-            waiting.ready.pop_back();
-        }
-        Some(left.max(1))
-    }
-
-    fn one_that_waits(&self, containment: Containment) -> Result<Started, Error> {
-        let session = SessionId::new(clock::realtime_ms(), random::bytes()?);
-        let role = match containment {
-            Containment::Cgroup => Role::Waiting,
-            Containment::PidNamespace => Role::WaitingApart,
-        };
-        let started = self.ask(role, session.as_str())?;
-        Ok(Started { session: Some(session), ..started })
-    }
-
     /// Starts a role.
     ///
     /// # Errors
     /// When the launcher is gone, silent, or could not.
     pub fn start_role(&self, role: Role) -> Result<Started, Error> {
-        self.ask(role, "")
+        self.start_with(role, "")
     }
 
-    fn ask(&self, role: Role, word: &str) -> Result<Started, Error> {
-        let socket = self.socket.lock().map_err(|_| Error::Poisoned)?;
-        fdpass::send(socket.as_fd(), &[&[role as u8], word.as_bytes()].concat(), &[])?;
-        let ready = poll::wait(&[(socket.as_fd(), Interest::READ)], Some(PATIENCE_MS))?;
-        if !ready.iter().any(|ready| ready.readable()) {
-            return Err(Error::Silent);
-        }
-        let mut reply = [0u8; 8];
-        let (length, descriptors) = fdpass::receive(socket.as_fd(), &mut reply, 2)?;
-        let [a, b, c, d, e, f, g, h] = reply;
-        let (errno, pid) = (i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
-        let mut descriptors = descriptors.into_iter();
-        match (length, errno, descriptors.next(), descriptors.next()) {
-            (8, 0, Some(pidfd), Some(control)) => Ok(Started { pid, pidfd, control: control.into(), session: None }),
-            (8, errno, ..) if errno != 0 => Err(Error::Refused(std::io::Error::from_raw_os_error(errno))),
-            _ => Err(Error::Gone),
-        }
+    fn start_with(&self, role: Role, word: &str) -> Result<Started, Error> {
+        ask(self.socket.lock().map_err(|_| Error::Poisoned)?.as_fd(), role, word, PATIENCE_MS)
+    }
+}
+
+/// Has the launcher, or a template, start a role within so long.
+fn ask(socket: BorrowedFd<'_>, role: Role, word: &str, patience_ms: u64) -> Result<Started, Error> {
+    fdpass::send(socket, &[&[role as u8], word.as_bytes()].concat(), &[])?;
+    let ready = poll::wait(&[(socket, Interest::READ)], Some(patience_ms))?;
+    if !ready.iter().any(|ready| ready.readable()) {
+        return Err(Error::Silent);
+    }
+    let mut reply = [0u8; 8];
+    let (length, descriptors) = fdpass::receive(socket, &mut reply, 2)?;
+    let [a, b, c, d, e, f, g, h] = reply;
+    let (errno, pid) = (i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
+    let mut descriptors = descriptors.into_iter();
+    match (length, errno, descriptors.next(), descriptors.next()) {
+        (8, 0, Some(pidfd), Some(control)) => Ok(Started { pid, pidfd, control: control.into(), session: None }),
+        (8, errno, ..) if errno != 0 => Err(Error::Refused(std::io::Error::from_raw_os_error(errno))),
+        _ => Err(Error::Gone),
     }
 }
 

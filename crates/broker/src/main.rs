@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         ["launcher"] => return brevet_broker::launcher::run(None),
         ["launcher", service, sessions, groups] => return brevet_broker::launcher::run(Some(ahead(service, sessions, groups))),
         ["supervisor"] => return brevet_broker::supervisor::run(None),
+        ["supervisor", service, sessions, groups] => return brevet_broker::supervisor::run_template(ahead(service, sessions, groups)),
         ["supervisor", service, sessions, groups, session, containment] => {
             let containment =
                 if *containment == Containment::PidNamespace.word() { Containment::PidNamespace } else { Containment::Cgroup };

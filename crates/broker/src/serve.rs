@@ -21,7 +21,7 @@ use brevet_core::journal::Chain;
 use brevet_core::record::{Body, BrokerStarted, JournalRepaired};
 use brevet_core::time::Timestamp;
 use brevet_sys::poll::{self, Interest};
-use brevet_sys::{cgroup, clock, process, seccomp, signal};
+use brevet_sys::{cgroup, clock, memory, process, seccomp, signal};
 use zeroize::Zeroizing;
 
 use crate::acceptors;
@@ -284,7 +284,7 @@ fn upkeep(broker: &Broker) {
             5_000
         });
         if broker.ledger().takes_release() {
-            process::release_freed_memory();
+            memory::release_freed();
         }
         let wait = [broker.examiner.rest(), broker.launcher.rest()].into_iter().flatten().fold(wait, u64::min);
         let set = set.as_ref().ok().map(|set| (set.as_fd(), Interest::READ));

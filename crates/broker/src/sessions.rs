@@ -36,10 +36,16 @@ pub fn watch(broker: &Broker, id: &SessionId, session: &Session) {
                 patience = None;
             }
             Ok(Some(Report::Ended(ended))) => {
-                // Before the record, which waits for the disk: the next session may be on its way.
-                broker.keep_waiting();
+                // The record waits for the disk, and the next session may be on its way.
+                let bare = !broker.launcher.has_one_waiting();
+                if bare {
+                    broker.keep_waiting();
+                }
                 if record(broker, &ended).is_ok() && session.acknowledge().is_err() {
                     drop(client::forget(&directory(broker, id)));
+                }
+                if !bare {
+                    broker.keep_waiting();
                 }
                 return;
             }

@@ -4,7 +4,7 @@
 //! and the broker's record is on disk before anything is executed. It holds the deadline by itself: a broker that is gone
 //! changes nothing. It never touches the caller's own terminal.
 //!
-//! `ahead` is made before there is a session · `start` prepares and executes · `pam_session` runs the session modules · `passed` says which descriptors may be the program's · `session` is the loop ·
+//! `ahead` is made before there is a session, `template` copies itself into those that wait · `start` prepares and executes · `pam_session` runs the session modules · `passed` says which descriptors may be the program's · `session` is the loop ·
 //! `tree` ends processes · `relay` moves the terminal's bytes · `init` is pid 1 of a session with its own pid namespace ·
 //! `state` is what a restarted broker finds · `link` frames without blocking · `client` is the broker's side.
 
@@ -18,6 +18,7 @@ mod relay;
 mod session;
 mod start;
 pub mod state;
+mod template;
 mod tree;
 
 use crate::launcher;
@@ -55,10 +56,26 @@ pub fn run(awaited: Option<launcher::Awaited<'_>>) -> ExitCode {
     }
 }
 
+/// The life of a template, which copies itself into supervisors that wait.
+#[must_use]
+pub fn run_template(ahead: launcher::Ahead<'_>) -> ExitCode {
+    match template::serve(ahead) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => crate::failed("supervisor", &error),
+    }
+}
+
 fn serve(awaited: Option<launcher::Awaited<'_>>) -> Result<(), Error> {
     process::forbid_dumping()?;
-    process::become_subreaper()?;
     process::default_limits()?;
+    let broker = UnixStream::from(fdpass::inherited(launcher::CONTROL)?);
+    // WHY: this process waits for its session, which then need not wait for the loader.
+    meet(broker, || awaited.map_or_else(Ahead::default, Ahead::make))
+}
+
+/// From a process that is ready to be a supervisor to the end of its session.
+fn meet(broker: UnixStream, ahead: impl FnOnce() -> Ahead) -> Result<(), Error> {
+    process::become_subreaper()?;
     // Read in the loop; blocked from here on, so that the terminal's hang-up or a background write cannot hurt us.
     let signals = signal::SignalFd::new(&[
         signal::CHILD,
@@ -71,9 +88,7 @@ fn serve(awaited: Option<launcher::Awaited<'_>>) -> Result<(), Error> {
         signal::BACKGROUND_OUTPUT,
         signal::TERMINAL_STOP,
     ])?;
-    // WHY: this process waits for its session, which then need not wait for the loader.
-    let ahead = awaited.map_or_else(Ahead::default, Ahead::make);
-    let broker = UnixStream::from(fdpass::inherited(launcher::CONTROL)?);
+    let ahead = ahead();
     wait_for_session(&broker)?;
     let (spec, descriptors): (SessionSpec, _) = match spec::receive_with(&broker, MOST_DESCRIPTORS) {
         Ok(received) => received,

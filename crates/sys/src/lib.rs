@@ -10,6 +10,8 @@ mod clone;
 pub mod error;
 pub mod exec;
 pub mod fdpass;
+pub mod fork;
+pub mod memory;
 pub mod mount;
 mod namespaces;
 pub mod nss;

@@ -1,43 +1,10 @@
 //! Mounts and namespaces of the process that calls, for a session's own `/proc`.
 
-use crate::clone;
 use crate::error::{Doing, Error, Result, check};
-use crate::exec::Child;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::Read as _;
-use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt as _;
-
-/// Which side of a fork this is.
-#[derive(Debug)]
-pub enum Fork {
-    /// We started this child.
-    Parent(Child),
-    /// We are the child.
-    Child,
-}
-
-/// Forks into a new pid namespace, and into a cgroup: the child is its pid 1.
-/// The caller must have exactly one thread, which is checked.
-///
-/// # Errors
-/// As the kernel says, or when there is another thread.
-pub fn fork_into_pid_namespace(cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
-    // A directory has two links and one for each below it, here one for each thread.
-    let links = std::fs::metadata("/proc/self/task").doing("count our threads")?.nlink();
-    if links != 3 {
-        return Err(Error::other("make a pid namespace", "the process has more than one thread"));
-    }
-    let flags = u64::try_from(libc::CLONE_NEWPID).unwrap_or(0);
-    // SAFETY: there is one thread, so no lock is held by another in the copy.
-    let forked = unsafe { clone::fork_into(flags, cgroup.map(|fd| fd.as_raw_fd())) };
-    match forked {
-        Ok(Some((pid, pidfd))) => Ok(Fork::Parent(Child { pid, pidfd })),
-        Ok(None) => Ok(Fork::Child),
-        Err(errno) => Err(Error { doing: "make a pid namespace", source: std::io::Error::from_raw_os_error(errno) }),
-    }
-}
 
 /// Which mount namespace we are in, as a number that no other one has meanwhile.
 ///
@@ -131,16 +98,6 @@ fn unescape(field: &[u8]) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whoever_has_another_thread_makes_no_pid_namespace() {
-        // The test runner has threads of its own.
-        let refused = fork_into_pid_namespace(None).unwrap_err();
-        assert!(
-            refused.to_string().contains("make a pid namespace") && refused.source.to_string().contains("more than one thread"),
-            "{refused}"
-        );
-    }
 
     #[test]
     fn proc_mounts_are_found_with_optional_fields_and_odd_names() {

@@ -295,6 +295,29 @@ impl<'a> Transaction<'a> {
     }
 }
 
+/// Has every library that is loaded now stay so until this process ends: what a transaction unloads at its end is then not taken out of
+/// memory one by one. For a process that ends next.
+pub fn keep_modules() {
+    extern "C" fn note(info: *mut libc::dl_phdr_info, _: libc::size_t, names: *mut c_void) -> c_int {
+        // SAFETY: the loader gives a valid entry, whose name is null or ends with NUL; `names` is the list below.
+        unsafe {
+            if let (Some(info), Some(names)) = (info.as_ref(), names.cast::<Vec<CString>>().as_mut())
+                && !info.dlpi_name.is_null()
+            {
+                names.push(CStr::from_ptr(info.dlpi_name).to_owned());
+            }
+        }
+        0
+    }
+    let mut names: Vec<CString> = Vec::new();
+    // SAFETY: the callback gets just this list, and only during the call.
+    unsafe { libc::dl_iterate_phdr(Some(note), (&raw mut names).cast()) };
+    for name in names.iter().filter(|name| !name.is_empty()) {
+        // SAFETY: loads nothing (`RTLD_NOLOAD`), so that nothing of a library's runs.
+        unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
+    }
+}
+
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if !self.handle.is_null() {

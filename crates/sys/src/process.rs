@@ -318,12 +318,6 @@ impl Processors {
     }
 }
 
-/// Gives memory that was freed back to the system.
-pub fn release_freed_memory() {
-    // SAFETY: takes no pointer; the allocator locks itself.
-    unsafe { libc::malloc_trim(0) };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

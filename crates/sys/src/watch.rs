@@ -3,6 +3,7 @@
 //! It says that something changed, never what: whoever asks looks again.
 
 use crate::error::{Result, check};
+use crate::poll::{self, Interest};
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -41,20 +42,12 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Whether anything changed since the last call. A watch that cannot be read counts as changed.
+    /// Whether anything changed since it was made. A watch that cannot be asked counts as changed.
+    ///
+    /// WHY nothing is read: copies of this process have the same watch, and each must see it.
     #[must_use]
     pub fn changed(&self) -> bool {
-        let mut buffer = [0u8; 4096];
-        let mut changed = false;
-        loop {
-            // SAFETY: `buffer` has the length that is passed.
-            let read = unsafe { libc::read(self.0.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
-            if read <= 0 {
-                let quiet = read < 0 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::WouldBlock;
-                return changed || !quiet;
-            }
-            changed = true;
-        }
+        poll::wait(&[(self.0.as_fd(), Interest::READ)], Some(0)).map_or(true, |ready| ready.iter().any(|ready| !ready.is_empty()))
     }
 }
 
@@ -69,20 +62,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_change_is_noticed_once() {
+    fn every_kind_of_change_is_noticed_and_stays_noticed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("entry");
-        let watch = Watch::new(&[directory.path()]).unwrap();
-        assert!(!watch.changed());
-        std::fs::write(&path, "x").unwrap();
-        assert!(watch.changed() && !watch.changed());
-        std::fs::write(directory.path().join(".new"), "y").unwrap();
-        std::fs::rename(directory.path().join(".new"), &path).unwrap();
-        assert!(watch.changed() && !watch.changed());
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-        assert!(watch.changed() && !watch.changed());
-        std::fs::remove_file(&path).unwrap();
-        assert!(watch.changed() && !watch.changed());
+        let notices = |change: &dyn Fn()| {
+            let watch = Watch::new(&[directory.path()]).unwrap();
+            assert!(!watch.changed());
+            change();
+            assert!(watch.changed() && watch.changed());
+        };
+        notices(&|| std::fs::write(&path, "x").unwrap());
+        notices(&|| {
+            std::fs::write(directory.path().join(".new"), "y").unwrap();
+            std::fs::rename(directory.path().join(".new"), &path).unwrap();
+        });
+        notices(&|| std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap());
+        notices(&|| std::fs::remove_file(&path).unwrap());
         assert!(Watch::new(&[&path]).is_err(), "what is not there cannot be watched");
     }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use brevet_core::application::dpkg::{self, Diversion};
 use brevet_core::application::{Fact, Package};
-use brevet_sys::clock;
+use brevet_sys::{clock, memory};
 
 use super::content::Stamp;
 
@@ -145,7 +145,7 @@ impl Dpkg {
         }
         *kept = None;
         drop(kept);
-        brevet_sys::process::release_freed_memory();
+        memory::release_freed();
         None
     }
 

@@ -1,4 +1,4 @@
-//! The role itself: starts what the broker asks for, one after the other.
+//! The role itself: starts what the broker asks for, one after the other. How it is asked and answers is the template's way too.
 
 use super::{Ahead, CONTROL, Error, Role, start_self};
 use brevet_sys::exec::Child;
@@ -7,7 +7,7 @@ use brevet_sys::poll::{self, Interest};
 use brevet_sys::process::Scheduling;
 use brevet_sys::{pidfd, process, signal};
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,6 +32,8 @@ pub fn run(ahead: Option<Ahead<'_>>) -> ExitCode {
 
 fn serve(ahead: Option<Ahead<'_>>) -> Result<(), Error> {
     process::forbid_dumping()?;
+    // Copies of a template that is gone are ours to reap.
+    process::become_subreaper()?;
     let socket = fdpass::inherited(CONTROL)?;
     // The very file that this process runs, also after an upgrade replaced it by name.
     let executable = File::open("/proc/self/exe").map_err(Error::Program)?;
@@ -52,36 +54,56 @@ fn serve(ahead: Option<Ahead<'_>>) -> Result<(), Error> {
 impl Launcher<'_> {
     /// A role that runs, and our end of its socket. `word` is the session for which a supervisor waits.
     fn start(&self, role: Role, word: &[u8]) -> Result<(Child, OwnedFd), Error> {
-        let (ours, theirs) = fdpass::pair(Kind::Stream)?;
-        let ahead = self.ahead.zip(role.awaits());
-        let words = ahead.map(|(ahead, containment)| {
-            [ahead.service.as_bytes(), bytes(ahead.sessions), bytes(ahead.groups), word, containment.word().as_bytes()]
-        });
-        let words = words.as_ref().map_or(&[][..], |words| words.as_slice());
-        let child = start_self(self.executable.as_fd(), role.name(), words, theirs.as_fd())?;
-        if role.awaits().is_some() {
-            // Where that cannot be, it is made beside whatever runs.
-            drop(process::schedule(child.pid, Scheduling::Idle));
+        let (ours, theirs) = fdpass::pair(if role == Role::Template { Kind::Seqpacket } else { Kind::Stream })?;
+        let ahead = self.ahead.map(|ahead| [ahead.service.as_bytes(), bytes(ahead.sessions), bytes(ahead.groups)]);
+        let words = match (role.awaits(), ahead) {
+            (Some(containment), Some(ahead)) => [&ahead[..], &[word, containment.word().as_bytes()]].concat(),
+            (None, Some(ahead)) if role == Role::Template => ahead.to_vec(),
+            // It would be a supervisor, and wait for its only session.
+            (None, None) if role == Role::Template => return Err(Error::Gone),
+            _ => Vec::new(),
+        };
+        let child = start_self(self.executable.as_fd(), role.name(), &words, theirs.as_fd())?;
+        let scheduling = match role {
+            Role::Waiting | Role::WaitingApart | Role::Template => Scheduling::Idle,
+            Role::Supervisor | Role::Authn | Role::Names => Scheduling::Normal,
+        };
+        if scheduling != Scheduling::Normal {
+            // Where that cannot be, it runs beside whatever else does.
+            drop(process::schedule(child.pid, scheduling));
         }
         Ok((child, ours))
     }
 
     /// Answers one request; false when the broker is gone.
     fn answer(&self) -> Result<bool, Error> {
-        let mut request = [0u8; MOST_WORD + 1];
-        let (length, _) = match fdpass::receive(self.socket.as_fd(), &mut request, 0) {
-            Ok(received) => received,
-            Err(PassError::Receive(_)) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        let Some((byte, word)) = request.get(..length).and_then(<[u8]>::split_first) else { return Ok(false) };
-        let started = Role::from_byte(*byte).ok_or(Error::Gone).and_then(|role| self.start(role, word));
-        let sent = match &started {
-            Ok((child, control)) => fdpass::send(self.socket.as_fd(), &reply(0, child.pid), &[child.pidfd.as_fd(), control.as_fd()]),
-            Err(error) => fdpass::send(self.socket.as_fd(), &reply(errno_of(error), 0), &[]),
-        };
-        Ok(sent.is_ok())
+        let Some((role, word)) = next_request(self.socket.as_fd())? else { return Ok(false) };
+        let started = role.ok_or(Error::Gone).and_then(|role| self.start(role, &word));
+        Ok(reply_with(self.socket.as_fd(), &started))
     }
+}
+
+/// What is asked for next: which role, where there is such a one, and the word with it. None when nobody is there any more.
+///
+/// # Errors
+/// As the kernel says.
+pub(crate) fn next_request(socket: BorrowedFd<'_>) -> Result<Option<(Option<Role>, Vec<u8>)>, Error> {
+    let mut request = [0u8; MOST_WORD + 1];
+    let length = match fdpass::receive(socket, &mut request, 0) {
+        Ok((length, _)) => length,
+        Err(PassError::Receive(_)) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(request.get(..length).and_then(<[u8]>::split_first).map(|(byte, word)| (Role::from_byte(*byte), word.to_vec())))
+}
+
+/// Answers; false when nobody is there any more.
+pub(crate) fn reply_with(socket: BorrowedFd<'_>, started: &Result<(Child, OwnedFd), Error>) -> bool {
+    let sent = match started {
+        Ok((child, control)) => fdpass::send(socket, &reply(0, child.pid), &[child.pidfd.as_fd(), control.as_fd()]),
+        Err(error) => fdpass::send(socket, &reply(errno_of(error), 0), &[]),
+    };
+    sent.is_ok()
 }
 
 fn bytes(path: &Path) -> &[u8] {

@@ -82,10 +82,17 @@ impl Place {
 impl Ahead {
     /// For the session that is awaited.
     pub(super) fn make(awaited: launcher::Awaited<'_>) -> Self {
-        let launcher::Awaited { ahead, session, containment } = awaited;
         // WHY first: what is loaded after init was forked is nobody else's, and need not be copied when it is written.
+        let mut made = Self::with(None, awaited);
+        made.pam = Loaded::load(awaited.ahead.service);
+        made
+    }
+
+    /// The same with what was loaded before.
+    pub(super) fn with(pam: Option<Loaded>, awaited: launcher::Awaited<'_>) -> Self {
+        let launcher::Awaited { ahead, session, containment } = awaited;
         let place = Place::make(&ahead.sessions.join(session), &ahead.groups.join(session), containment);
-        Self { pam: Loaded::load(ahead.service), boot: clock::boot_id().ok(), place: place.ok() }
+        Self { pam, boot: clock::boot_id().ok(), place: place.ok() }
     }
 
     /// Which boot this is.

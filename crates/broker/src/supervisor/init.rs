@@ -11,7 +11,8 @@ use super::start::Failure;
 use crate::spec::Exit;
 use brevet_sys::exec::Child;
 use brevet_sys::fdpass::{self, Kind};
-use brevet_sys::mount::{self, Fork};
+use brevet_sys::fork::{self, Fork};
+use brevet_sys::mount;
 use brevet_sys::poll::{self, Interest};
 use brevet_sys::process::{self, Scheduling};
 use brevet_sys::{open, pidfd, signal};
@@ -84,7 +85,7 @@ impl Init {
     /// As the kernel says.
     pub(super) fn fork(group: BorrowedFd<'_>) -> Result<Self, Failure> {
         let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
-        match mount::fork_into_pid_namespace(Some(group))? {
+        match fork::fork_into_pid_namespace(Some(group))? {
             Fork::Child => run(theirs.as_fd()),
             Fork::Parent(process) => Ok(Self { process, channel: ours }),
         }

@@ -3,7 +3,7 @@
 //! It authenticates nobody and asks nobody anything. What was loaded ahead is not used once anything of PAM's
 //! configuration or modules changed.
 
-use brevet_sys::pam::{Item, PamError, Prompt, Transaction};
+use brevet_sys::pam::{self, Item, PamError, Prompt, Transaction};
 use brevet_sys::watch::Watch;
 use std::path::Path;
 
@@ -37,8 +37,13 @@ impl Loaded {
         Some(Self { service: service.to_owned(), transaction: begin(service).ok()?, watch })
     }
 
+    /// Whether it is as it was loaded.
+    pub(super) fn holds(&self) -> bool {
+        !self.watch.changed()
+    }
+
     fn of(self, service: &str) -> Option<PamSession> {
-        let holds = self.service == service && !self.watch.changed();
+        let holds = self.service == service && self.holds();
         holds.then_some(PamSession { transaction: self.transaction, _watch: Some(self.watch) })
     }
 }
@@ -73,11 +78,13 @@ impl PamSession {
         Ok(session)
     }
 
-    /// Closes it.
+    /// Closes it, and this process is about to end.
     ///
     /// # Errors
     /// PAM's answer.
     pub(super) fn close(&mut self) -> Result<(), PamError> {
-        self.transaction.close_session()
+        let closed = self.transaction.close_session();
+        pam::keep_modules();
+        closed
     }
 }

@@ -19,6 +19,7 @@ use brevet_sys::exec::Child;
 use brevet_sys::peer::Peer;
 use brevet_sys::pidfd::{self, Change};
 use brevet_sys::poll::{self, Interest, Ready};
+use brevet_sys::process::{self, Scheduling};
 use brevet_sys::signal::{self, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -155,6 +156,8 @@ impl Session {
             }
             self.state.close();
         }
+        // Nobody waits for what is left: unloading modules and giving memory back.
+        drop(process::schedule(0, Scheduling::Idle));
         Ok(())
     }
 

@@ -13,6 +13,8 @@ mod rig;
 #[cfg(test)]
 mod start;
 #[cfg(test)]
+mod template;
+#[cfg(test)]
 mod terminal;
 #[cfg(test)]
 mod waiting;

@@ -11,11 +11,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// `SCHED_OTHER` and `SCHED_IDLE` of `linux/sched.h`.
-const NORMAL: &str = "0";
-const IDLE: &str = "5";
+pub const NORMAL: &str = "0";
+pub const IDLE: &str = "5";
 
 /// A rig whose launcher makes a supervisor that waits, for an account's PAM service.
-fn rig(account: &Account) -> Rig {
+pub fn rig(account: &Account) -> Rig {
     let mut rig = Rig::new();
     let ahead = Ahead { service: &account.service, sessions: rig.directory.path(), groups: &rig.group };
     let launcher = Client::start(Path::new(env!("CARGO_BIN_EXE_brevet-broker")), Some(ahead)).unwrap();
@@ -23,11 +23,11 @@ fn rig(account: &Account) -> Rig {
     rig
 }
 
-fn write(account: &Account, session: &str) {
+pub fn write(account: &Account, session: &str) {
     std::fs::write(account.path(), format!("auth required pam_permit.so\nsession required {session}\n")).unwrap();
 }
 
-fn spec(rig: &Rig, account: &Account, arguments: &[&str]) -> SessionSpec {
+pub fn spec(rig: &Rig, account: &Account, arguments: &[&str]) -> SessionSpec {
     let mut spec = rig.root(arguments);
     spec.pam_service = Some(account.service.clone());
     spec.target.name = account.name.clone();
@@ -35,25 +35,24 @@ fn spec(rig: &Rig, account: &Account, arguments: &[&str]) -> SessionSpec {
 }
 
 /// Sessions for which supervisors wait: those that have a place, and no identity.
-fn awaited(rig: &Rig) -> Vec<SessionId> {
+pub fn awaited(rig: &Rig) -> Vec<SessionId> {
     let entries = std::fs::read_dir(rig.directory.path()).unwrap().map(|entry| entry.unwrap());
     let empty = entries.filter(|entry| !entry.path().join("session.json").exists());
     empty.filter_map(|entry| SessionId::parse(entry.file_name().to_str()?).ok()).collect()
 }
 
-/// Pids of supervisors that wait; the inits of their namespaces are their copies.
-fn waiting(rig: &Rig) -> Vec<i32> {
-    let awaited = awaited(rig);
-    let inits: Vec<i32> = awaited.iter().flat_map(|session| members(rig, session)).collect();
+/// Pids of supervisors that wait: each holds the directory of its session.
+pub fn waiting(rig: &Rig) -> Vec<i32> {
+    let places: Vec<_> = awaited(rig).iter().map(|session| rig.directory.path().join(session.as_str())).collect();
     let waits = |pid: &i32| {
-        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        words.split(|byte| *byte == 0).any(|word| awaited.iter().any(|session| session.as_str().as_bytes() == word))
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|target| places.contains(&target))
     };
-    brevet_sys::process::all().unwrap().into_iter().filter(|pid| !inits.contains(pid)).filter(waits).collect()
+    brevet_sys::process::all().unwrap().into_iter().filter(waits).collect()
 }
 
 /// Makes one and waits until it has loaded what it can.
-fn one_that_waits(rig: &Rig) -> i32 {
+pub fn one_that_waits(rig: &Rig) -> i32 {
     one_that_waits_for(rig, Containment::Cgroup)
 }
 
@@ -68,7 +67,7 @@ fn one_that_waits_for(rig: &Rig, containment: Containment) -> i32 {
 }
 
 /// Field 41 of `proc_pid_stat(5)`.
-fn policy(pid: i32) -> String {
+pub fn policy(pid: i32) -> String {
     let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields: Vec<&str> = line.rsplit(')').next().unwrap().split_ascii_whitespace().collect();
     fields[41 - 3].to_owned()
@@ -101,7 +100,7 @@ fn the_next_session_has_the_one_that_waits_and_its_program_runs_as_every_other()
 }
 
 /// Processes of an awaited session's group.
-fn members(rig: &Rig, session: &SessionId) -> Vec<i32> {
+pub fn members(rig: &Rig, session: &SessionId) -> Vec<i32> {
     let text = std::fs::read_to_string(rig.group.join(session.as_str()).join("cgroup.procs")).unwrap_or_default();
     text.lines().map(|line| line.parse().unwrap()).collect()
 }
