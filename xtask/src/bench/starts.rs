@@ -34,13 +34,13 @@ pub fn measure(stage: &Stage, peers: &Configured) -> Result<Vec<Part>> {
     let tight = rounds(stage, peers, 0)?;
     let looped = loops(stage, peers)?;
     Ok(vec![
-        part("Elevation, spaced", format!("{REST_MILLIS} ms of rest before each start."), &spaced, true)?,
-        part("Elevation, back to back", "No rest, in an order that changes with each round.".into(), &tight, true)?,
+        part("Elevation, spaced", format!("{REST_MILLIS} ms of rest before each start."), &spaced, PROMISED)?,
+        part("Elevation, back to back", "No rest, in an order that changes with each round.".into(), &tight, PROMISED)?,
         part(
             "Elevation, in a loop",
-            "No rest, and nothing but itself before and after it, as a script would start it.".into(),
+            "No rest, and nothing but itself before and after it, as a script would start it: what each makes and clears away beside the launch, and the server with the records of all of them, wants its share of the same processors.".into(),
             &looped,
-            true,
+            Judged::Below,
         )?,
     ])
 }
@@ -52,11 +52,11 @@ pub fn measure_many(stage: &Stage, peers: &Configured) -> Result<Vec<Part>> {
     Ok(vec![
         part(
             "Elevation with 10,000 policies, spaced",
-            format!("{REST_MILLIS} ms of rest before each start. The target is the ratio with ten policies and 10 %."),
+            format!("{REST_MILLIS} ms of rest before each start. The target is that with ten policies and 10 %."),
             &spaced,
-            false,
+            PROMISED_WITH_MANY,
         )?,
-        part("Elevation with 10,000 policies, back to back", "No rest.".into(), &tight, false)?,
+        part("Elevation with 10,000 policies, back to back", "No rest.".into(), &tight, PROMISED_WITH_MANY)?,
     ])
 }
 
@@ -110,17 +110,32 @@ fn start_beside(stage: &Stage, contenders: &[(String, Vec<String>)], rest_millis
     serde_json::from_value(output.json().context("brevet-starter")?).context("its samples")
 }
 
-fn part(title: &str, how: String, samples: &[Samples], judge: bool) -> Result<Part> {
+/// What a part is to show.
+#[derive(Clone, Copy)]
+enum Judged {
+    /// At most these shares of sudo's time, in the second place with a pid namespace, and less than every other peer's.
+    ByRatio(f64, Option<f64>),
+    /// Less than every peer's.
+    Below,
+}
+
+const PROMISED: Judged = Judged::ByRatio(0.40, Some(0.45));
+const PROMISED_WITH_MANY: Judged = Judged::ByRatio(0.44, None);
+
+fn part(title: &str, how: String, samples: &[Samples], judged: Judged) -> Result<Part> {
     let of = |name: &str| samples.iter().find(|s| s.name == name);
     let figures = |s: &Samples| anyhow::Ok(Figures::of(s.micros.clone())?.thousandth());
     let (ours, alone) = (of(OURS).context("no samples of brevet")?, of(ALONE).context("no samples of brevet alone")?);
     let mut rows = Vec::new();
-    for (name, most, alone_most) in [("sudo", Some(0.40), Some(0.45)), ("doas", None, None), ("sudo-rs", None, None), ("true", None, None)]
-    {
+    for name in ["sudo", "doas", "sudo-rs", "true"] {
         let Some(peer) = of(name) else { continue };
-        for (mine, most) in [(ours, most), (alone, alone_most)] {
+        for mine in [ours, alone] {
             let below = (mine.name == OURS && name != "true").then_some(Target::Below);
-            let target = most.map(Target::Ratio).or(below).filter(|_| judge);
+            let target = match judged {
+                Judged::ByRatio(most, _) if name == "sudo" && mine.name == OURS => Some(Target::Ratio(most)),
+                Judged::ByRatio(_, most) if name == "sudo" => most.map(Target::Ratio),
+                Judged::ByRatio(..) | Judged::Below => below,
+            };
             let ratio = Some(paired_ratio(&mine.micros, &peer.micros)?);
             rows.push(Row {
                 what: mine.name.clone(),
