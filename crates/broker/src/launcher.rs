@@ -55,7 +55,7 @@ mod role;
 mod waiting;
 
 pub use role::run;
-pub(crate) use role::{next_request, reply_with};
+pub(crate) use role::{Request, next_request, reply_with};
 use waiting::Supervisors;
 
 use crate::random::RandomError;

@@ -77,24 +77,33 @@ impl Launcher<'_> {
 
     /// Answers one request; false when the broker is gone.
     fn answer(&self) -> Result<bool, Error> {
-        let Some((role, word)) = next_request(self.socket.as_fd())? else { return Ok(false) };
+        let Some(Request { role, word }) = next_request(self.socket.as_fd())? else { return Ok(false) };
         let started = role.ok_or(Error::Gone).and_then(|role| self.start(role, &word));
         Ok(reply_with(self.socket.as_fd(), &started))
     }
 }
 
-/// What is asked for next: which role, where there is such a one, and the word with it. None when nobody is there any more.
+/// What is asked for.
+pub(crate) struct Request {
+    /// None where there is no such role.
+    pub(crate) role: Option<Role>,
+    /// The session for which a supervisor is to wait.
+    pub(crate) word: Vec<u8>,
+}
+
+/// The next one; none when nobody is there any more.
 ///
 /// # Errors
 /// As the kernel says.
-pub(crate) fn next_request(socket: BorrowedFd<'_>) -> Result<Option<(Option<Role>, Vec<u8>)>, Error> {
+pub(crate) fn next_request(socket: BorrowedFd<'_>) -> Result<Option<Request>, Error> {
     let mut request = [0u8; MOST_WORD + 1];
     let length = match fdpass::receive(socket, &mut request, 0) {
         Ok((length, _)) => length,
         Err(PassError::Receive(_)) => 0,
         Err(error) => return Err(error.into()),
     };
-    Ok(request.get(..length).and_then(<[u8]>::split_first).map(|(byte, word)| (Role::from_byte(*byte), word.to_vec())))
+    let request = request.get(..length).and_then(<[u8]>::split_first);
+    Ok(request.map(|(byte, word)| Request { role: Role::from_byte(*byte), word: word.to_vec() }))
 }
 
 /// Answers; false when nobody is there any more.

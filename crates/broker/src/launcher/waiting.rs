@@ -145,35 +145,42 @@ impl Client {
     }
 
     fn one_that_waits(&self, containment: Containment) -> Result<Started, Error> {
-        let session = SessionId::new(clock::realtime_ms(), random::bytes()?);
         let role = match containment {
             Containment::Cgroup => Role::Waiting,
             Containment::PidNamespace => Role::WaitingApart,
         };
         let close = self.supervisors.waiting.lock().is_ok_and(|waiting| waiting.calm_in(clock::boottime_ms()) > 0);
-        let copied = if close { self.copied(role, &session) } else { None };
-        let started = copied.map_or_else(|| self.start_with(role, session.as_str()), Ok)?;
-        Ok(Started { session: Some(session), ..started })
+        if close && let Some(copied) = self.copied(role)? {
+            return Ok(copied);
+        }
+        waits_for_its_own(|session| self.start_with(role, session))
     }
 
     /// A copy of the template, which is made where there is none.
-    fn copied(&self, role: Role, session: &SessionId) -> Option<Started> {
-        let mut template = self.supervisors.template.lock().ok()?;
+    fn copied(&self, role: Role) -> Result<Option<Started>, Error> {
+        let mut template = self.supervisors.template.lock().map_err(|_| Error::Poisoned)?;
         match &*template {
             Template::Running(socket) => {
-                let copied = ask(socket.as_fd(), role, session.as_str(), COPY_MS).ok();
+                let copied = waits_for_its_own(|session| ask(socket.as_fd(), role, session, COPY_MS)).ok();
                 if copied.is_none() {
                     *template = Template::Failed;
                 }
-                copied
+                Ok(copied)
             }
             Template::None => {
                 // WHY not asked yet: it loads, and a whole supervisor is made as soon.
                 let started = self.start_role(Role::Template);
                 *template = started.map_or(Template::Failed, |started| Template::Running(started.control.into()));
-                None
+                Ok(None)
             }
-            Template::Failed => None,
+            Template::Failed => Ok(None),
         }
     }
+}
+
+/// One that waits for a session of its own: a copy that comes too late makes its place too, and takes it back.
+fn waits_for_its_own(start: impl FnOnce(&str) -> Result<Started, Error>) -> Result<Started, Error> {
+    let session = SessionId::new(clock::realtime_ms(), random::bytes()?);
+    let started = start(session.as_str())?;
+    Ok(Started { session: Some(session), ..started })
 }

@@ -6,7 +6,7 @@
 use super::ahead::Ahead;
 use super::pam_session::Loaded;
 use super::{Error, meet};
-use crate::launcher::{self, Awaited, next_request, reply_with};
+use crate::launcher::{self, Awaited, Request, next_request, reply_with};
 use brevet_sys::exec::Child;
 use brevet_sys::fdpass::{self, Kind};
 use brevet_sys::fork::{self, Fork};
@@ -43,13 +43,10 @@ pub(super) fn serve(ahead: launcher::Ahead<'_>) -> Result<(), Error> {
         let ready = poll::wait(&[(socket.as_fd(), Interest::READ), (children.as_fd(), Interest::READ)], None)?;
         while children.next().is_some() {}
         while pidfd::next_change()?.is_some() {}
-        if !ready.first().is_some_and(|ready| !ready.is_empty()) {
+        if ready.first().is_none_or(|ready| ready.is_empty()) {
             continue;
         }
-        let (role, word) = match next_request(socket.as_fd()) {
-            Ok(Some(request)) => request,
-            Ok(None) | Err(_) => return Ok(()),
-        };
+        let Ok(Some(Request { role, word })) = next_request(socket.as_fd()) else { return Ok(()) };
         if !loaded.as_ref().is_some_and(Loaded::holds) {
             drop(loaded.take());
             loaded = Loaded::load(ahead.service);

@@ -2,7 +2,7 @@
 
 use crate::authn::Account;
 use crate::rig::{Rig, wait_until};
-use crate::waiting::{IDLE, NORMAL, members, one_that_waits, policy, rig, spec, waiting, write};
+use crate::waiting::{IDLE, NORMAL, awaited, members, one_that_waits, policy, rig, spec, waiting, write};
 use brevet_broker::launcher::Client;
 use brevet_broker::spec::{Containment, Exit, SessionSpec, Terminal};
 use brevet_broker::supervisor::client::StartError;
@@ -145,6 +145,26 @@ fn a_template_that_was_killed_is_no_loss_and_it_goes_with_the_broker() {
     });
 }
 
+#[test]
+fn a_template_that_does_not_answer_keeps_nobody_waiting_and_leaves_nothing() {
+    let account = Account::new("t");
+    write(&account, "pam_permit.so");
+    let rig = rig(&account);
+    let before = copies(&rig, &account, Containment::Cgroup);
+    let template = template_of(before[0]).unwrap();
+    let stopped = std::process::Command::new("/bin/kill").args(["-STOP", &template.to_string()]).status().unwrap();
+    assert!(stopped.success());
+    for _ in 0..4 {
+        assert_eq!(rig.start(&spec(&rig, &account, &["/bin/true"])).ended().exit, Some(Exit::Status(0)));
+        rig.launcher.keep_waiting(Containment::Cgroup);
+    }
+    assert!(waiting(&rig).iter().all(|pid| template_of(*pid).is_none()) && !waiting(&rig).is_empty());
+    // It was asked, and does it now.
+    assert!(process::signal_if(template, brevet_sys::signal::CONTINUE, |_| true));
+    wait_until("what came too late is taken back", || is_gone(template) && awaited(&rig).len() == waiting(&rig).len());
+    assert_eq!(rig.start(&spec(&rig, &account, &["/bin/true"])).ended().exit, Some(Exit::Status(0)));
+}
+
 fn members_of_all(rig: &Rig) -> usize {
-    crate::waiting::awaited(rig).iter().map(|session| members(rig, session).len()).sum()
+    awaited(rig).iter().map(|session| members(rig, session).len()).sum()
 }
