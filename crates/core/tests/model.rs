@@ -3,8 +3,10 @@
 //! Everything that a message or a crash can interleave is tried by `stateright`. A grant's own rules are not modelled but run:
 //! `GrantLife` takes the records that the broker keeps, as the broker does after every start. `let_finish` is left out.
 //!
-//! What is assumed: a tick is longer than it takes a living broker to act on what it knows; a supervisor lives until its session ends
-//! and keeps the deadlines it was last told. A broker that is down knows nothing; it knows again from its start on.
+//! What is assumed: a tick is longer than it takes a living broker to act on what it knows; a supervisor keeps the deadlines it was last
+//! told for as long as it lives. A broker that is down knows nothing; it knows again from its start on. Each part may die at any moment:
+//! the server between taking records and committing them; the broker; the supervisor, and what it leaves running runs until a broker
+//! lives that ends it. Of both at once nothing can be promised but that.
 
 #![expect(clippy::unwrap_used, reason = "a model that meets the unexpected fails")]
 
@@ -48,6 +50,8 @@ enum Flaw {
     StartsBeforeRecord,
     /// The server acknowledges before its own commit.
     AcknowledgesEarly,
+    /// A broker that starts again does not end what a dead supervisor left.
+    LeavesOrphans,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +97,8 @@ struct Session {
     stale_at: Tick,
     /// Once it is ending: when it is killed.
     killed_at: Option<Tick>,
+    /// Its supervisor is dead: nobody keeps these.
+    orphaned: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,6 +111,8 @@ struct State {
     documents: Vec<Document>,
     received: Vec<Event>,
     committed: u8,
+    /// Records up to there are in a transaction that is not committed.
+    open: Option<u8>,
     // The broker's disk.
     journal: Vec<(Event, Tick)>,
     taken: u8,
@@ -114,6 +122,7 @@ struct State {
     acknowledged: u8,
     to_start: bool,
     to_end: bool,
+    to_sweep: bool,
     // The supervisor.
     session: Option<Session>,
     /// Since when a living broker has known that the session must end.
@@ -148,6 +157,8 @@ enum Action {
     BrokerStarts,
     ServerDies,
     Commit,
+    SupervisorDies,
+    Sweep,
 }
 
 fn at(tick: Tick) -> Now {
@@ -243,9 +254,27 @@ impl State {
         }
     }
 
+    /// The server takes the journal's first records, so many.
+    fn receive(&mut self, upto: u8) {
+        let new: Vec<Event> = self.journal.iter().take(usize::from(upto)).skip(self.received.len()).map(|(e, _)| *e).collect();
+        for event in &new {
+            if *event == Event::Asked {
+                self.request = Some(RequestState::Pending);
+            }
+            if *event == Event::Withdrawn && self.request.is_some_and(|r| r.may_become(RequestState::Withdrawn)) {
+                self.request = Some(RequestState::Withdrawn);
+            }
+        }
+        self.received.extend(new);
+    }
+
+    fn is_orphaned(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.orphaned)
+    }
+
     fn session_is_gone(&mut self) {
         self.session = None;
-        (self.to_end, self.known) = (false, None);
+        (self.to_end, self.to_sweep, self.known) = (false, false, None);
         if self.up {
             self.record(Event::SessionEnded);
         }
@@ -264,6 +293,7 @@ impl Model for Bounds {
             documents: Vec::new(),
             received: Vec::new(),
             committed: 0,
+            open: None,
             journal: Vec::new(),
             taken: 0,
             heard: 0,
@@ -271,6 +301,7 @@ impl Model for Bounds {
             acknowledged: 0,
             to_start: false,
             to_end: false,
+            to_sweep: false,
             session: None,
             known: None,
             left: Left { crashes: self.crashes, heartbeats: self.heartbeats, batches: self.batches, launches: self.launches },
@@ -280,7 +311,7 @@ impl Model for Bounds {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let mut may = |holds: bool, action: Action| actions.extend(holds.then_some(action));
         // A living broker acts before the next tick.
-        may(state.now < self.ticks && !(state.up && (state.to_end || state.to_start)), Action::Tick);
+        may(state.now < self.ticks && !(state.up && (state.to_end || state.to_start || state.to_sweep)), Action::Tick);
         may(state.up && !state.has(Event::Asked), Action::Ask);
         let open = state.has(Event::Asked) && !state.has(Event::Received) && !state.has(Event::Declined);
         may(state.up && open && !state.has(Event::Withdrawn), Action::Withdraw);
@@ -300,9 +331,11 @@ impl Model for Bounds {
         may(state.session.is_some(), Action::Finish);
         may(state.up && state.left.crashes > 0, Action::BrokerDies);
         may(!state.up, Action::BrokerStarts);
-        let early = self.flaw == Some(Flaw::AcknowledgesEarly) && usize::from(state.committed) < state.received.len();
-        may(early && state.left.crashes > 0, Action::ServerDies);
-        may(early, Action::Commit);
+        let uncommitted = state.open.is_some() || usize::from(state.committed) < state.received.len();
+        may(uncommitted && state.left.crashes > 0, Action::ServerDies);
+        may(uncommitted, Action::Commit);
+        may(state.left.crashes > 0 && state.session.as_ref().is_some_and(|session| !session.orphaned), Action::SupervisorDies);
+        may(state.up && state.to_sweep, Action::Sweep);
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
@@ -340,7 +373,8 @@ impl Model for Bounds {
                 let late = self.flaw == Some(Flaw::StartsBeforeRecord);
                 let begun = next.journal.iter().find(|(event, _)| *event == Event::Launched).map_or(next.now, |(_, tick)| *tick);
                 next.to_start = false;
-                next.session = Some(Session { grant_ends: begun + DURATION, stale_at: next.heard + STALENESS, killed_at: None });
+                next.session =
+                    Some(Session { grant_ends: begun + DURATION, stale_at: next.heard + STALENESS, killed_at: None, orphaned: false });
                 if late && next.left.crashes == 0 {
                     next.record(Event::Launched);
                 }
@@ -348,14 +382,16 @@ impl Model for Bounds {
             Action::End => {
                 next.to_end = false;
                 let now = next.now;
-                if let Some(session) = &mut next.session {
+                // One whose supervisor is dead hears of nothing.
+                if let Some(session) = next.session.as_mut().filter(|session| !session.orphaned) {
                     session.killed_at = Some(session.killed_at.map_or(now + GRACE, |before| before.min(now + GRACE)));
                 }
             }
             Action::Finish => next.session_is_gone(),
             Action::BrokerDies => {
                 next.left.crashes -= 1;
-                (next.up, next.acknowledged, next.to_start, next.to_end, next.known) = (false, 0, false, false, None);
+                (next.up, next.acknowledged, next.known) = (false, 0, None);
+                (next.to_start, next.to_end, next.to_sweep) = (false, false, false);
             }
             Action::BrokerStarts => {
                 next.up = true;
@@ -367,12 +403,29 @@ impl Model for Bounds {
                     next.known = Some(next.now);
                     next.to_end = self.flaw != Some(Flaw::ForgetsOnStart);
                 }
+                let orphaned = next.session.as_ref().is_some_and(|session| session.orphaned);
+                next.to_sweep = orphaned && self.flaw != Some(Flaw::LeavesOrphans);
             }
             Action::ServerDies => {
                 next.left.crashes -= 1;
+                next.open = None;
                 next.received.truncate(usize::from(next.committed));
             }
-            Action::Commit => next.committed = u8::try_from(next.received.len()).unwrap(),
+            Action::Commit => {
+                if let Some(upto) = next.open.take() {
+                    next.receive(upto);
+                    next.channel.insert(Message::Acknowledged(u8::try_from(next.received.len()).unwrap()));
+                }
+                next.committed = u8::try_from(next.received.len()).unwrap();
+            }
+            Action::SupervisorDies => {
+                next.left.crashes -= 1;
+                next.to_sweep = next.up;
+                if let Some(session) = &mut next.session {
+                    session.orphaned = true;
+                }
+            }
+            Action::Sweep => next.session_is_gone(),
         }
         (next != *last).then_some(next)
     }
@@ -381,10 +434,13 @@ impl Model for Bounds {
         vec![
             Property::always("no session runs past its grant and grace", |_, state: &State| {
                 let begun = state.journal.iter().find(|(event, _)| *event == Event::Launched).map_or(state.now, |(_, tick)| *tick);
-                state.session.is_none() || state.now < begun + DURATION + GRACE
+                state.session.is_none() || state.is_orphaned() || state.now < begun + DURATION + GRACE
             }),
             Property::always("no session runs past staleness and grace", |_, state: &State| {
-                state.session.is_none() || state.now < state.heard + STALENESS + GRACE
+                state.session.is_none() || state.is_orphaned() || state.now < state.heard + STALENESS + GRACE
+            }),
+            Property::always("a living broker ends what a dead supervisor left", |_, state: &State| {
+                !state.up || !state.is_orphaned() || state.to_sweep
             }),
             Property::always("no session runs a grace longer than the broker knew", |_, state: &State| {
                 state.session.is_none() || state.known.is_none_or(|known| state.now < known + GRACE)
@@ -406,6 +462,8 @@ impl Model for Bounds {
                     || !state.journal.iter().skip_while(|(e, _)| !matches!(e, Event::GrantEnded(_))).any(|(e, _)| *e == Event::Launched)
             }),
             Property::sometimes("a session runs", |_, state: &State| state.session.is_some()),
+            Property::sometimes("a session has lost its supervisor", |_, state: &State| state.is_orphaned()),
+            Property::sometimes("records are taken and not committed", |_, state: &State| state.open.is_some()),
             Property::sometimes("a running session is being ended", |_, state: &State| {
                 state.session.as_ref().is_some_and(|s| s.killed_at.is_some())
             }),
@@ -425,7 +483,7 @@ impl Bounds {
     fn tick(&self, state: &mut State) {
         state.now += 1;
         let now = state.now;
-        if let Some(session) = &mut state.session {
+        if let Some(session) = state.session.as_mut().filter(|session| !session.orphaned) {
             let ends = session.grant_ends.min(session.stale_at);
             if now >= ends {
                 session.killed_at = Some(session.killed_at.map_or(ends + GRACE, |before| before.min(ends + GRACE)));
@@ -447,20 +505,12 @@ impl Bounds {
     fn arrive(&self, state: &mut State, message: Message) {
         match message {
             Message::Batch(upto) => {
-                let new: Vec<Event> = state.journal.iter().take(usize::from(upto)).skip(state.received.len()).map(|(e, _)| *e).collect();
-                for event in &new {
-                    if *event == Event::Asked {
-                        state.request = Some(RequestState::Pending);
-                    }
-                    if *event == Event::Withdrawn && state.request.is_some_and(|r| r.may_become(RequestState::Withdrawn)) {
-                        state.request = Some(RequestState::Withdrawn);
-                    }
+                if self.flaw == Some(Flaw::AcknowledgesEarly) {
+                    state.receive(upto);
+                    state.channel.insert(Message::Acknowledged(u8::try_from(state.received.len()).unwrap()));
+                } else {
+                    state.open = Some(state.open.map_or(upto, |open| open.max(upto)));
                 }
-                state.received.extend(new);
-                if self.flaw != Some(Flaw::AcknowledgesEarly) {
-                    state.committed = u8::try_from(state.received.len()).unwrap();
-                }
-                state.channel.insert(Message::Acknowledged(u8::try_from(state.received.len()).unwrap()));
             }
             Message::Acknowledged(upto) => state.acknowledged = state.acknowledged.max(upto),
             Message::Document(number, document) => state.take_document(number, document),
@@ -508,8 +558,11 @@ fn the_model_finds_the_mistakes_that_it_is_there_for() {
         (Flaw::IgnoresGaps, "a fresh broker misses no document that the server told of"),
         (Flaw::StartsBeforeRecord, "no session without its record and its grant"),
         (Flaw::AcknowledgesEarly, "no acknowledged event is lost"),
+        (Flaw::LeavesOrphans, "a living broker ends what a dead supervisor left"),
     ] {
-        let checked = Bounds { flaw: Some(flaw), ..small() }.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+        // The supervisor and the broker both die.
+        let crashes = if flaw == Flaw::LeavesOrphans { 2 } else { small().crashes };
+        let checked = Bounds { flaw: Some(flaw), crashes, ..small() }.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
         assert!(checked.discovery(property).is_some(), "{property}");
     }
 }
