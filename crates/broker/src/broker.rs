@@ -129,6 +129,9 @@ impl Broker {
     pub fn keep_waiting(&self) {
         let pid_namespaces = self.ledger().documents.in_force().pid_namespaces;
         self.launcher.keep_waiting(if pid_namespaces { Containment::PidNamespace } else { Containment::Cgroup });
+        for session in self.launcher.lost() {
+            crate::sessions::sweep(self, &session);
+        }
     }
 
     /// Whether the broker is stopping.

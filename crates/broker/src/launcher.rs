@@ -2,7 +2,7 @@
 //!
 //! Single-threaded; started before the broker installs its filter, so that nothing inherits it. It starts
 //! programs of this very binary and nothing else, reads no file that a user can name, and ends when the broker
-//! goes away; supervisors live on. One supervisor waits with the broker, so that a session need not wait for its start.
+//! goes away; supervisors live on. One or two supervisors wait with the broker, so that a session need not wait for its start.
 //!
 //! # What the broker role calls
 //!
@@ -51,11 +51,13 @@
 //! names.forget()                                          // drop cached answers
 //! ```
 
+mod line;
 mod role;
 mod waiting;
 
+use line::Line;
+pub(crate) use line::next_request;
 pub use role::run;
-pub(crate) use role::{Request, next_request, reply_with};
 use waiting::Supervisors;
 
 use crate::random::RandomError;
@@ -63,7 +65,6 @@ use crate::spec::Containment;
 use brevet_core::id::SessionId;
 use brevet_sys::exec::{self, Child, Program, Session};
 use brevet_sys::fdpass::{self, Kind, PassError};
-use brevet_sys::poll::{self, Interest};
 use std::ffi::CString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -133,7 +134,7 @@ impl Role {
 /// A role that was started.
 #[derive(Debug)]
 pub struct Started {
-    /// Its pid (a child of the launcher's).
+    /// Its pid (a child of the launcher's, or of the template's).
     pub pid: i32,
     /// The process.
     pub pidfd: OwnedFd,
@@ -177,6 +178,9 @@ pub enum Error {
     /// The program was not executed.
     #[error("cannot start a role")]
     Exec(#[from] exec::ExecError),
+    /// There is no such role, or nothing is known for which it could make ready.
+    #[error("there is no such role")]
+    Unknown,
     /// The launcher is gone.
     #[error("the launcher is gone")]
     Gone,
@@ -200,7 +204,7 @@ pub enum Error {
 /// The broker's connection to its launcher.
 #[derive(Debug)]
 pub struct Client {
-    socket: Mutex<OwnedFd>,
+    line: Mutex<Line>,
     launcher: Child,
     supervisors: Supervisors,
 }
@@ -217,7 +221,7 @@ impl Client {
             ahead.map(|ahead| [ahead.service.as_bytes(), ahead.sessions.as_os_str().as_bytes(), ahead.groups.as_os_str().as_bytes()]);
         let words = ahead.as_ref().map_or(&[][..], |ahead| ahead.as_slice());
         let launcher = start_self(executable.as_fd(), "launcher", words, theirs.as_fd())?;
-        Ok(Self { socket: Mutex::new(ours), launcher, supervisors: Supervisors::new() })
+        Ok(Self { line: Mutex::new(Line::new(ours)), launcher, supervisors: Supervisors::new() })
     }
 
     /// The launcher's process, to notice its end.
@@ -235,26 +239,7 @@ impl Client {
     }
 
     fn start_with(&self, role: Role, word: &str) -> Result<Started, Error> {
-        ask(self.socket.lock().map_err(|_| Error::Poisoned)?.as_fd(), role, word, PATIENCE_MS)
-    }
-}
-
-/// Has the launcher, or a template, start a role within so long.
-fn ask(socket: BorrowedFd<'_>, role: Role, word: &str, patience_ms: u64) -> Result<Started, Error> {
-    fdpass::send(socket, &[&[role as u8], word.as_bytes()].concat(), &[])?;
-    let ready = poll::wait(&[(socket, Interest::READ)], Some(patience_ms))?;
-    if !ready.iter().any(|ready| ready.readable()) {
-        return Err(Error::Silent);
-    }
-    let mut reply = [0u8; 8];
-    let (length, descriptors) = fdpass::receive(socket, &mut reply, 2)?;
-    let [a, b, c, d, e, f, g, h] = reply;
-    let (errno, pid) = (i32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h]));
-    let mut descriptors = descriptors.into_iter();
-    match (length, errno, descriptors.next(), descriptors.next()) {
-        (8, 0, Some(pidfd), Some(control)) => Ok(Started { pid, pidfd, control: control.into(), session: None }),
-        (8, errno, ..) if errno != 0 => Err(Error::Refused(std::io::Error::from_raw_os_error(errno))),
-        _ => Err(Error::Gone),
+        self.line.lock().map_err(|_| Error::Poisoned)?.ask(role, word, PATIENCE_MS)
     }
 }
 

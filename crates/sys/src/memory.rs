@@ -27,13 +27,13 @@ impl Writable {
     pub fn make_own(&self) {
         for (begin, end) in &self.0 {
             let length = end.saturating_sub(*begin);
-            // SAFETY: changes no content; where nothing of ours is, the kernel refuses.
+            // SAFETY: changes no content, whatever is there by now; where nothing is, the kernel refuses.
             unsafe { libc::madvise(std::ptr::without_provenance_mut(*begin), length, libc::MADV_POPULATE_WRITE) };
         }
     }
 }
 
-/// The parts of a mapping that have pages; none where the kernel does not say.
+/// The parts of a mapping that have pages, of a file's mapping also pages that only the file has yet; none where the kernel does not say.
 fn present(begin: usize, end: usize) -> Vec<(usize, usize)> {
     // SAFETY: plain call.
     let Some(page) = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok().filter(|page| *page > 0) else {

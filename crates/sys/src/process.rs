@@ -232,6 +232,15 @@ pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<()> {
     Ok(())
 }
 
+/// How many descriptors this process has open.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub fn descriptors() -> Result<usize> {
+    // The one by which the directory is read counts each time.
+    Ok(std::fs::read_dir("/proc/self/fd").doing("count our descriptors")?.count())
+}
+
 /// The kernel ends this process after so many seconds (`SIGALRM`), whatever foreign code is doing.
 pub fn end_after(seconds: u32) {
     // SAFETY: plain call; the signal's default action is used.

@@ -5,7 +5,7 @@
 use crate::error::{Result, check};
 use crate::poll::{self, Interest};
 use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -48,12 +48,6 @@ impl Watch {
     #[must_use]
     pub fn changed(&self) -> bool {
         poll::wait(&[(self.0.as_fd(), Interest::READ)], Some(0)).map_or(true, |ready| ready.iter().any(|ready| !ready.is_empty()))
-    }
-}
-
-impl AsFd for Watch {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
     }
 }
 

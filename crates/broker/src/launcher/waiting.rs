@@ -1,7 +1,9 @@
-//! Supervisors that wait for their sessions: at rest one, made by the launcher; while sessions follow each other closely two, which
-//! are copies of a *template*, a process that has loaded what each of them needs and is told nothing of any session.
+//! Supervisors that wait for their sessions: at rest one; while sessions follow each other closely two, which are copies of a *template*,
+//! a process that has loaded what each of them needs and is told nothing of any session. The first is made by the launcher, and
+//! whatever no template makes.
 
-use super::{Client, EXPECT, Error, Role, Started, ask};
+use super::line::Line;
+use super::{Client, EXPECT, Error, Role, Started};
 use crate::random;
 use crate::spec::Containment;
 use brevet_core::id::SessionId;
@@ -9,7 +11,7 @@ use brevet_sys::fdpass;
 use brevet_sys::process::{self, Processors, Scheduling};
 use brevet_sys::{clock, pidfd};
 use std::collections::VecDeque;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,6 +21,10 @@ const CLOSE_MS: u64 = 500;
 const CALM_MS: u64 = 5_000;
 /// How long a template may take, which others keep from the processor: then the launcher makes one, as it does at rest.
 const COPY_MS: u64 = 50;
+/// How old a template becomes: what it loaded, and where in memory, is not kept by whoever starts something now and then.
+const TEMPLATE_MS: u64 = 30_000;
+/// When to look again whether a template that somebody is talking to is still wanted.
+const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// Those that are ready, oldest first.
 #[derive(Debug, Default)]
@@ -54,10 +60,19 @@ impl Waiting {
 enum Template {
     #[default]
     None,
-    /// Our end of its socket. It ends when that closes.
-    Running(OwnedFd),
-    /// It did not do what it is for. There is no other until it is calm.
+    /// It ends when its line closes.
+    Running { line: Line, since: u64 },
+    /// It did not do what it is for, or one of its copies crashed. There is no other until it is calm.
     Failed,
+}
+
+impl Template {
+    /// Makes none of one that is too old.
+    fn renew(&mut self, now: u64) {
+        if matches!(self, Self::Running { since, .. } if now.saturating_sub(*since) >= TEMPLATE_MS) {
+            *self = Self::None;
+        }
+    }
 }
 
 /// What the client keeps of them.
@@ -69,11 +84,19 @@ pub(super) struct Supervisors {
     processors: Option<Processors>,
     /// Somebody is making the one that is to wait.
     filling: AtomicBool,
+    /// Sessions for which those waited that were killed meanwhile: their places are still there.
+    lost: Mutex<Vec<SessionId>>,
 }
 
 impl Supervisors {
     pub(super) fn new() -> Self {
-        Self { waiting: Mutex::default(), template: Mutex::default(), processors: Processors::own().ok(), filling: AtomicBool::new(false) }
+        Self {
+            waiting: Mutex::default(),
+            template: Mutex::default(),
+            processors: Processors::own().ok(),
+            filling: AtomicBool::new(false),
+            lost: Mutex::default(),
+        }
     }
 }
 
@@ -104,10 +127,17 @@ impl Client {
                 && self.supervisors.processors.is_none_or(|processors| processors.give(one.pid).is_ok())
                 && process::schedule(one.pid, Scheduling::Patient).is_ok()
         };
-        match waiting.filter(usable) {
-            Some(waiting) => Ok(waiting),
-            None => self.start_role(Role::Supervisor),
+        match waiting {
+            Some(waiting) if usable(&waiting) => return Ok(waiting),
+            Some(Started { session: Some(session), .. }) => self.supervisors.lost.lock().map_err(|_| Error::Poisoned)?.push(session),
+            Some(_) | None => {}
         }
+        self.start_role(Role::Supervisor)
+    }
+
+    /// The sessions for which supervisors waited that are no more; nothing of them ever ran. What they had made is to be taken back.
+    pub fn lost(&self) -> Vec<SessionId> {
+        self.supervisors.lost.lock().map(|mut lost| std::mem::take(&mut *lost)).unwrap_or_default()
     }
 
     /// Whether the next session need not wait for a supervisor.
@@ -140,7 +170,11 @@ impl Client {
         // Their sockets close with this, and they end.
         waiting.ready.truncate(1);
         drop(waiting);
-        *self.supervisors.template.lock().ok()? = Template::None;
+        // WHY not waited for: who asks it may wait for the launcher, and who looks here sees to revocations.
+        match self.supervisors.template.try_lock() {
+            Ok(mut template) => *template = Template::None,
+            Err(_) => return Some(LOOK_AGAIN_MS),
+        }
         None
     }
 
@@ -159,9 +193,11 @@ impl Client {
     /// A copy of the template, which is made where there is none.
     fn copied(&self, role: Role) -> Result<Option<Started>, Error> {
         let mut template = self.supervisors.template.lock().map_err(|_| Error::Poisoned)?;
-        match &*template {
-            Template::Running(socket) => {
-                let copied = waits_for_its_own(|session| ask(socket.as_fd(), role, session, COPY_MS)).ok();
+        let now = clock::boottime_ms();
+        template.renew(now);
+        match &mut *template {
+            Template::Running { line, .. } => {
+                let copied = waits_for_its_own(|session| line.ask(role, session, COPY_MS)).ok();
                 if copied.is_none() {
                     *template = Template::Failed;
                 }
@@ -170,7 +206,8 @@ impl Client {
             Template::None => {
                 // WHY not asked yet: it loads, and a whole supervisor is made as soon.
                 let started = self.start_role(Role::Template);
-                *template = started.map_or(Template::Failed, |started| Template::Running(started.control.into()));
+                *template =
+                    started.map_or(Template::Failed, |started| Template::Running { line: Line::new(started.control.into()), since: now });
                 Ok(None)
             }
             Template::Failed => Ok(None),
@@ -183,4 +220,25 @@ fn waits_for_its_own(start: impl FnOnce(&str) -> Result<Started, Error>) -> Resu
     let session = SessionId::new(clock::realtime_ms(), random::bytes()?);
     let started = start(session.as_str())?;
     Ok(Started { session: Some(session), ..started })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use brevet_sys::fdpass::Kind;
+
+    #[test]
+    fn a_template_does_not_grow_old_however_often_it_is_asked() {
+        let (ours, _theirs) = fdpass::pair(Kind::Seqpacket).unwrap();
+        let mut template = Template::Running { line: Line::new(ours), since: 1_000 };
+        for now in (1_000..1_000 + TEMPLATE_MS).step_by(100) {
+            template.renew(now);
+            assert!(matches!(template, Template::Running { .. }));
+        }
+        template.renew(1_000 + TEMPLATE_MS);
+        assert!(matches!(template, Template::None));
+        let mut failed = Template::Failed;
+        failed.renew(u64::MAX);
+        assert!(matches!(failed, Template::Failed));
+    }
 }

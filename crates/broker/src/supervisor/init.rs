@@ -14,7 +14,7 @@ use brevet_sys::fdpass::{self, Kind};
 use brevet_sys::fork::{self, Fork};
 use brevet_sys::mount;
 use brevet_sys::poll::{self, Interest};
-use brevet_sys::process::{self, Scheduling};
+use brevet_sys::process::{self, Processors, Scheduling};
 use brevet_sys::{open, pidfd, signal};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -87,7 +87,12 @@ impl Init {
         let (ours, theirs) = fdpass::pair(Kind::Seqpacket)?;
         match fork::fork_into_pid_namespace(Some(group))? {
             Fork::Child => run(theirs.as_fd()),
-            Fork::Parent(process) => Ok(Self { process, channel: ours }),
+            Fork::Parent(process) => {
+                let init = Self { process, channel: ours };
+                // We may be waiting at the lowest class; a session will wait for it.
+                process::schedule(init.pid(), Scheduling::Normal)?;
+                Ok(init)
+            }
         }
     }
 
@@ -99,11 +104,13 @@ impl Init {
         self.process.pidfd.as_fd()
     }
 
-    /// Has it make the session's mounts; `made` waits for them.
+    /// Has it make the session's mounts, running where we may run; `made` waits for them.
     ///
     /// # Errors
     /// When it is gone.
     pub(super) fn make(&self, directory: BorrowedFd<'_>) -> Result<(), Failure> {
+        // It may have been forked while we were to keep out of somebody's way.
+        Processors::own()?.give(self.pid())?;
         say(self.channel.as_fd(), &Told::Make, &[directory]).map_err(|error| Failure::new("make the session's mounts", error))
     }
 
@@ -152,9 +159,7 @@ fn run(channel: BorrowedFd<'_>) -> ! {
 fn ready(channel: BorrowedFd<'_>) -> brevet_sys::Result<()> {
     process::die_with_parent(signal::KILL)?;
     process::close_all_but(&[channel])?;
-    process::new_session()?;
-    // The one who forked may be waiting at the lowest class.
-    process::schedule(0, Scheduling::Normal)
+    process::new_session()
 }
 
 /// Makes mounts for the namespace alone; gives the working directory as it is reached through them.

@@ -5,11 +5,14 @@
 
 use brevet_sys::pam::{self, Item, PamError, Prompt, Transaction};
 use brevet_sys::watch::Watch;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const CONFIGURATION: &str = "/etc/pam.d";
 
 /// Where PAM's configuration and, on the systems that we know, its modules are.
 const WATCHED: [&str; 7] = [
-    "/etc/pam.d",
+    CONFIGURATION,
     "/etc/security",
     "/usr/lib/pam.d",
     "/usr/lib/security",
@@ -30,10 +33,12 @@ impl Loaded {
     /// Reads a service's configuration and loads its modules; none where that fails (the session tries again, and tells) or
     /// changes could not be noticed.
     pub(super) fn load(service: &str) -> Option<Self> {
-        let watched: Vec<&Path> = WATCHED.iter().map(Path::new).filter(|path| path.is_dir()).collect();
-        let configured = watched.first() == WATCHED.first().map(Path::new).as_ref();
+        let watched: Vec<PathBuf> = WATCHED.iter().map(PathBuf::from).filter(|path| path.is_dir()).collect();
+        let configured = watched.first()?.as_path() == Path::new(CONFIGURATION);
+        let elsewhere = elsewhere(Path::new(CONFIGURATION));
+        let all: Vec<&Path> = watched.iter().chain(&elsewhere).map(PathBuf::as_path).collect();
         // Watched first, so that a change while it is loaded counts.
-        let watch = configured.then(|| Watch::new(&watched).ok()).flatten()?;
+        let watch = configured.then(|| Watch::new(&all).ok()).flatten()?;
         Some(Self { service: service.to_owned(), transaction: begin(service).ok()?, watch })
     }
 
@@ -44,7 +49,7 @@ impl Loaded {
 
     fn of(self, service: &str) -> Option<PamSession> {
         let holds = self.service == service && self.holds();
-        holds.then_some(PamSession { transaction: self.transaction, _watch: Some(self.watch) })
+        holds.then_some(PamSession { transaction: self.transaction, watch: Some(self.watch) })
     }
 }
 
@@ -53,7 +58,14 @@ impl Loaded {
 pub(super) struct PamSession {
     transaction: Transaction<'static>,
     /// WHY kept: closing a watch waits for the kernel, some milliseconds, which a start has not.
-    _watch: Option<Watch>,
+    watch: Option<Watch>,
+}
+
+/// Folders of files to which links in a folder lead, as `authselect` makes them.
+fn elsewhere(folder: &Path) -> BTreeSet<PathBuf> {
+    let links =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    links.filter_map(|link| Some(link.path().canonicalize().ok()?.parent()?.to_owned())).collect()
 }
 
 fn begin(service: &str) -> Result<Transaction<'static>, PamError> {
@@ -70,7 +82,7 @@ impl PamSession {
     pub(super) fn open(ahead: Option<Loaded>, service: &str, target: &str, requester: &str) -> Result<Self, PamError> {
         let mut session = match ahead.and_then(|ahead| ahead.of(service)) {
             Some(ahead) => ahead,
-            None => Self { transaction: begin(service)?, _watch: None },
+            None => Self { transaction: begin(service)?, watch: None },
         };
         session.transaction.set(Item::User, target.as_bytes())?;
         session.transaction.set(Item::RequestingUser, requester.as_bytes())?;
@@ -78,7 +90,12 @@ impl PamSession {
         Ok(session)
     }
 
-    /// Closes it, and this process is about to end.
+    /// Lets go of what was for the start alone: a user has only so many watches.
+    pub(super) fn settle(&mut self) {
+        self.watch = None;
+    }
+
+    /// Closes it. Only for a process that ends next: nothing is unloaded any more.
     ///
     /// # Errors
     /// PAM's answer.

@@ -19,7 +19,6 @@ use brevet_sys::exec::Child;
 use brevet_sys::peer::Peer;
 use brevet_sys::pidfd::{self, Change};
 use brevet_sys::poll::{self, Interest, Ready};
-use brevet_sys::process::{self, Scheduling};
 use brevet_sys::signal::{self, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -34,6 +33,8 @@ const LINGER_MS: u64 = 30_000;
 const RECORD_MS: u64 = 500;
 /// The most brokers connected at once.
 const MOST_BROKERS: usize = 4;
+/// Once it has run for so long, what was for its start alone is let go of.
+const SETTLED_MS: u64 = 1_000;
 /// Grace when the computer stops the supervisor.
 const STOP_GRACE_MS: u64 = 5_000;
 
@@ -66,6 +67,8 @@ pub(super) struct Session {
     timer: Timer,
     phase: Phase,
     announced: bool,
+    /// When it is to settle, where it has not.
+    settles: Option<u64>,
     exit: Option<Exit>,
     ended: Option<Ended>,
     acknowledged: bool,
@@ -102,6 +105,7 @@ impl Session {
             timer: Timer::new()?,
             phase: Phase::Running,
             announced: false,
+            settles: Some(clock::boottime_ms().saturating_add(SETTLED_MS)),
             exit: None,
             ended: None,
             acknowledged: false,
@@ -156,8 +160,6 @@ impl Session {
             }
             self.state.close();
         }
-        // Nobody waits for what is left: unloading modules and giving memory back.
-        drop(process::schedule(0, Scheduling::Idle));
         Ok(())
     }
 
@@ -206,6 +208,12 @@ impl Session {
 
     /// What time brings.
     fn advance(&mut self, now: u64) {
+        if self.settles.is_some_and(|at| now >= at) {
+            self.settles = None;
+            if let Some(pam) = &mut self.pam {
+                pam.settle();
+            }
+        }
         if self.phase == Phase::Running {
             while self.spec.warn_at_ms.first().is_some_and(|at| *at <= now) {
                 self.spec.warn_at_ms.remove(0);
@@ -292,11 +300,12 @@ impl Session {
     }
 
     fn next_moment(&self) -> Option<u64> {
-        match self.phase {
-            Phase::Running => Some(self.spec.warn_at_ms.first().map_or(self.spec.deadline_ms, |at| self.spec.deadline_ms.min(*at))),
-            Phase::Asked { kill_at, .. } => Some(kill_at),
-            Phase::Killing { .. } => Some(clock::boottime_ms().saturating_add(KILL_PAUSE_MS)),
-        }
+        let of_phase = match self.phase {
+            Phase::Running => self.spec.warn_at_ms.first().map_or(self.spec.deadline_ms, |at| self.spec.deadline_ms.min(*at)),
+            Phase::Asked { kill_at, .. } => kill_at,
+            Phase::Killing { .. } => clock::boottime_ms().saturating_add(KILL_PAUSE_MS),
+        };
+        Some(self.settles.map_or(of_phase, |settles| settles.min(of_phase)))
     }
 
     /// Waits for something and handles it.

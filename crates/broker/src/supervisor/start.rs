@@ -258,10 +258,23 @@ impl Prepared {
     }
 
     /// Has init begin with the session's mounts, where it has its own; the namespace whose copy they are.
-    fn make_mounts(&self) -> Result<Option<u64>, Failure> {
+    fn make_mounts(&mut self) -> Result<Option<u64>, Failure> {
         let Some(init) = self.namespace() else { return Ok(None) };
-        init.make(self.descriptors.directory.as_fd())?;
+        if init.make(self.descriptors.directory.as_fd()).is_err() {
+            // Somebody killed it while it waited.
+            self.fork_init()?;
+            self.namespace().map(|init| init.make(self.descriptors.directory.as_fd())).transpose()?;
+        }
         Ok(Some(mount::own_namespace()?))
+    }
+
+    /// Another init instead of the one that is there.
+    fn fork_init(&mut self) -> Result<(), Failure> {
+        if let Some(init) = self.init.take() {
+            init.end();
+        }
+        self.init = Some(Init::fork(self.group.as_fd())?);
+        Ok(())
     }
 
     /// A session module may have given us mounts of our own, as `pam_namespace` does: they are the session's, and those of an init that
@@ -270,10 +283,7 @@ impl Prepared {
         if made_of.is_none() || made_of == Some(mount::own_namespace()?) {
             return Ok(());
         }
-        if let Some(init) = self.init.take() {
-            init.end();
-        }
-        self.init = Some(Init::fork(self.group.as_fd())?);
+        self.fork_init()?;
         self.make_mounts().map(drop)
     }
 

@@ -271,6 +271,69 @@ fn a_pam_service_that_changed_while_it_waited_is_read_anew() {
 }
 
 #[test]
+fn a_service_that_is_a_link_is_read_anew_when_what_it_leads_to_changed() {
+    let account = Account::new("h");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("service");
+    let say = |module: &str| std::fs::write(&target, format!("auth required pam_permit.so\nsession required {module}\n")).unwrap();
+    say("pam_permit.so");
+    drop(std::fs::remove_file(account.path()));
+    std::os::unix::fs::symlink(&target, account.path()).unwrap();
+    let rig = rig(&account);
+    one_that_waits(&rig);
+    say("pam_deny.so");
+    let refused = rig.prepare(&spec(&rig, &account, &["/bin/true"])).err().unwrap();
+    assert!(matches!(refused, StartError::Failed { step, .. } if step == "open the PAM session"));
+}
+
+#[test]
+fn an_init_that_was_killed_is_made_anew_and_one_runs_where_its_supervisor_may() {
+    let account = Account::new("j");
+    write(&account, "pam_permit.so");
+    let rig = rig(&account);
+    let namespaced = |session: &SessionId, arguments: &[&str]| {
+        let mut spec = spec(&rig, &account, arguments);
+        (spec.session, spec.state_directory) = (session.clone(), rig.directory.path().join(session.as_str()));
+        spec.containment = Containment::PidNamespace;
+        spec
+    };
+    one_that_waits_for(&rig, Containment::PidNamespace);
+    let [session] = &awaited(&rig)[..] else { panic!("one") };
+    let [init] = members(&rig, session)[..] else { panic!("one") };
+    assert!(brevet_sys::process::signal_if(init, brevet_sys::signal::KILL, |_| true));
+    wait_until("it is gone", || members(&rig, session).is_empty());
+    assert_eq!(rig.start(&namespaced(session, &["/bin/true"])).ended().exit, Some(Exit::Status(0)));
+
+    one_that_waits_for(&rig, Containment::PidNamespace);
+    let [session] = &awaited(&rig)[..] else { panic!("one") };
+    let [init] = members(&rig, session)[..] else { panic!("one") };
+    let everywhere = brevet_sys::process::Processors::own().unwrap();
+    if let Some(others) = everywhere.others() {
+        others.give(init).unwrap();
+    }
+    let running = rig.start(&namespaced(session, &["/bin/sleep", "1000"]));
+    let status = |pid: i32| processors(&std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap());
+    assert_eq!(status(init), processors(&std::fs::read_to_string("/proc/self/status").unwrap()));
+    running.end();
+}
+
+#[test]
+fn a_session_that_goes_on_keeps_no_watch() {
+    let account = Account::new("i");
+    write(&account, "pam_permit.so");
+    let rig = rig(&account);
+    let pid = one_that_waits(&rig);
+    let watches = || {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).filter(|target| target.ends_with("anon_inode:inotify")).count()
+    };
+    assert_eq!(watches(), 1);
+    let running = rig.start(&spec(&rig, &account, &["/bin/sleep", "1000"]));
+    wait_until("there is none", || watches() == 0);
+    running.end();
+}
+
+#[test]
 fn only_one_waits_and_it_goes_with_the_broker() {
     let account = Account::new("g");
     write(&account, "pam_permit.so");
@@ -311,6 +374,8 @@ fn one_that_was_killed_is_no_loss() {
     let pid = one_that_waits(&rig);
     assert!(brevet_sys::process::signal_if(pid, brevet_sys::signal::KILL, |_| true));
     wait_until("it is gone", || brevet_sys::process::stat(pid).map_or(true, |stat| stat.state == b'Z'));
-    let spec = spec(&rig, &account, &["/bin/true"]);
-    assert_eq!(rig.start(&spec).ended().exit, Some(Exit::Status(0)));
+    let left = awaited(&rig);
+    assert_eq!(rig.start(&spec(&rig, &account, &["/bin/true"])).ended().exit, Some(Exit::Status(0)));
+    assert_eq!((left.len(), rig.launcher.lost()), (1, left), "whose place the broker takes back");
+    assert!(rig.launcher.lost().is_empty());
 }
