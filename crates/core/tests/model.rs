@@ -544,7 +544,7 @@ fn small() -> Bounds {
 fn nothing_runs_too_long_and_nothing_acknowledged_is_lost() {
     // WHY a variable: the larger bounds take minutes; `make test-long` sets it.
     let larger = std::env::var_os("BREVET_LONG").is_some();
-    let bounds = if larger { Bounds { ticks: 4, crashes: 2, heartbeats: 2, batches: 3, launches: 2, flaw: None } } else { small() };
+    let bounds = if larger { Bounds { ticks: 4, crashes: 2, heartbeats: 2, batches: 2, launches: 2, flaw: None } } else { small() };
     let checked = check(bounds);
     eprintln!("{} states, {} of them different", checked.state_count(), checked.unique_state_count());
     checked.assert_properties();
