@@ -272,7 +272,7 @@ impl<'a> Attempt<'a> {
         let mut policies = ledger.documents.in_force().policies.documents().to_vec();
         policies.retain(|document| names_user(document, &self.account.member) && Some(document.policy.name.as_str()) != decided);
         let held = ledger.held(&policies, uid, &now);
-        let explained = explain(&held, &self.launch(), &ledger.standing(&now));
+        let explained = explain(&held, &ledger.usable_grants(uid, &now), &self.launch(), &ledger.standing(&now));
         let told = explained.into_iter().map(|one| {
             // One that matches and did not decide: a deny, a grant, a mode before its own or a narrower rule did.
             let because =

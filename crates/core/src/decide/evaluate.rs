@@ -225,28 +225,38 @@ fn told(document: &PolicyDocument, unfit: &Unfit, nothing: String) -> (&'static 
     }
 }
 
-/// Why each policy did or did not match. Every policy is in it: show a user only those that `names_user` gives.
+/// Why each policy did or did not match, in the decision that `decide` gives: the policy that decides is always one that matched.
+/// Every policy is in it: show a user only those that `names_user` gives. What names this user for certain is enough to be right about
+/// those policies themselves.
 #[must_use]
-pub fn explain(policies: &[Held<'_>], launch: &Launch, standing: &Standing) -> Vec<Explanation> {
-    policies
-        .iter()
-        .map(|held| {
-            let policy = &held.document.policy;
-            let answer = if policy.mode == Mode::Deny {
-                let target = launch.target_user.as_deref().unwrap_or("root");
-                fit::denies(held.document, held.fixed, launch, target, standing.wall).map(|denial| denial.by)
-            } else {
-                fit::allows(held, launch, standing).map(|fit| fit.matched.by)
-            };
-            let (matched, because) = match answer {
-                Ok(by) => (true, by),
-                Err(unfit) if unfit.stage == Stage::Validity => (false, format!("validity: {}", unfit.reason)),
-                Err(unfit) if unfit.stage == Stage::Staleness => (false, format!("staleness: {}", unfit.reason)),
-                Err(unfit) => (false, unfit.reason),
-            };
-            Explanation { policy: reference(held.document), mode: policy.mode, matched, because }
-        })
-        .collect()
+pub fn explain(policies: &[Held<'_>], grants: &[GrantView], launch: &Launch, standing: &Standing) -> Vec<Explanation> {
+    let find = |id: &PolicyId| policies.iter().find(|held| held.document.id == *id).cloned();
+    let allowed = by_grant(find, grants, launch, standing).or_else(|| by_policy(policies, launch, standing));
+    // A deny is asked about the user as whom it would run, and a grant's policy about the user whom the grant names.
+    let target = target_of(allowed.as_ref(), launch);
+    let allowing = match &allowed {
+        Some(Decision::Elevate(elevate)) => Some(&elevate.policy.id),
+        Some(Decision::Ask(ask)) => Some(&ask.policy.id),
+        Some(Decision::Refuse(_)) | None => None,
+    };
+    let as_decided = Launch { target_user: Some(target.to_owned()), ..launch.clone() };
+    let one = |held: &Held<'_>| {
+        let policy = &held.document.policy;
+        let answer = if policy.mode == Mode::Deny {
+            fit::denies(held.document, held.fixed, launch, target, standing.wall).map(|denial| denial.by)
+        } else {
+            let launch = if allowing == Some(&held.document.id) { &as_decided } else { launch };
+            fit::allows(held, launch, standing).map(|fit| fit.matched.by)
+        };
+        let (matched, because) = match answer {
+            Ok(by) => (true, by),
+            Err(unfit) if unfit.stage == Stage::Validity => (false, format!("validity: {}", unfit.reason)),
+            Err(unfit) if unfit.stage == Stage::Staleness => (false, format!("staleness: {}", unfit.reason)),
+            Err(unfit) => (false, unfit.reason),
+        };
+        Explanation { policy: reference(held.document), mode: policy.mode, matched, because }
+    };
+    policies.iter().map(one).collect()
 }
 
 /// Whether a policy names this user for certain, so that they may know of it (DESIGN section 5).

@@ -125,7 +125,6 @@ fn excepted(rules: &[crate::application::Rule], lists: &Lists, against: Against<
     hold_all(rules, lists, against, side).into_iter().flatten().next().map(|matched| matched.by)
 }
 
-/// Whether the last heartbeat is young enough.
 /// Whether the server was heard of lately enough; `Err` says how long ago it was.
 pub(crate) fn fresh(staleness: Length, standing: &Standing) -> Result<(), String> {
     match standing.heartbeat_age_millis {
@@ -166,7 +165,7 @@ pub(super) fn denies(document: &PolicyDocument, fixed: Fixed, launch: &Launch, t
         return Err(Unfit::new(Stage::Exceptions, format!("except: {excepted}")));
     }
     if let (Holds::No(why), false) = (holds(&policy.validity, fixed, wall), zone_is_unknown(&policy.validity)) {
-        return Err(Unfit::new(Stage::Validity, format!("validity: {why}")));
+        return Err(Unfit::new(Stage::Validity, why));
     }
     Ok(Denial { names_user, by: if names_user { matched.by } else { doubt } })
 }

@@ -141,7 +141,7 @@ fn decide_one(session: &Session, command: &Test) -> Result<()> {
         None => now(),
     };
     let standing = Standing { wall, heartbeat_age_millis: Some(0), unreadable_deny: false };
-    let explained = explain(&held, &launch, &standing).into_iter();
+    let explained = explain(&held, &[], &launch, &standing).into_iter();
     let mut policies: Vec<Explained> =
         explained.map(|it| Explained { policy: it.policy, mode: it.mode, matched: it.matched, because: it.because }).collect();
     for explanation in policies.iter_mut().filter(|explanation| !explanation.matched) {

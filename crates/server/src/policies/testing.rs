@@ -76,7 +76,7 @@ fn tried(body: Test, here: &[PolicyDocument], others: Vec<Explained>, at: Timest
         target_user: body.target_user,
     };
     let standing = Standing { wall: at, heartbeat_age_millis: Some(0), unreadable_deny: false };
-    let mut policies: Vec<Explained> = explain(&held, &launch, &standing)
+    let mut policies: Vec<Explained> = explain(&held, &[], &launch, &standing)
         .into_iter()
         .map(|it| Explained { policy: it.policy, mode: it.mode, matched: it.matched, because: it.because })
         .collect();
