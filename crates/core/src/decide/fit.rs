@@ -45,6 +45,19 @@ impl Unfit {
     pub(super) const fn new(stage: Stage, reason: String) -> Self {
         Self { stage, held: 0, reason }
     }
+
+    /// How near it came, as a number; 0 where it is for other people or other applications altogether.
+    pub(super) fn nearness(&self) -> u32 {
+        let held = u32::try_from(self.held).unwrap_or(u32::MAX).min(999);
+        match self.stage {
+            Stage::Disabled | Stage::Users => 0,
+            Stage::Applications => held,
+            Stage::Exceptions => 1000,
+            Stage::TargetUser => 2000,
+            Stage::Validity => 3000,
+            Stage::Staleness => 4000,
+        }
+    }
 }
 
 /// As whom it runs when nobody says otherwise.
