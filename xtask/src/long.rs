@@ -41,6 +41,13 @@ pub fn run(cases: u64) -> Result<()> {
             how_many: each,
         },
         Run {
+            what: "windows, hours and zones at every boundary, through every change of the clocks",
+            test: "validity",
+            // A case looks at many moments.
+            environment: ("BREVET_CASES", cases.div_ceil(10).to_string()),
+            how_many: format!("{} cases of each property", cases.div_ceil(10)),
+        },
+        Run {
             what: "request, grant and session with losses, doubles, reorderings and crashes, every reachable state",
             test: "model",
             environment: ("BREVET_LONG", "1".into()),

@@ -354,9 +354,8 @@ pub enum Answer {
     Refused(Refused),
 }
 
-/// What a run would do.
+/// What a run would do. WHY not strict: it is only shown, and an older client shows what it knows of a newer broker's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Explained {
     /// What would run.
     pub would_run: WouldRun,
@@ -369,9 +368,13 @@ pub struct Explained {
     /// In words, where it would run or may be asked for: as whom, with what proof, for how long and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<String>,
-    /// Policies that name the caller and did not decide, with why not: as many as fit into an answer.
+    /// What that policy tells its users. Absent where it tells them nothing, and from a broker that does not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Policies that name the caller and did not decide, with why not, what came nearest first: as many as fit into an answer, and none
+    /// that is for other applications altogether.
     pub others: Vec<OtherPolicy>,
-    /// How many more there are.
+    /// How many more there are, those for other applications among them.
     #[serde(default)]
     pub more_others: usize,
 }

@@ -85,7 +85,7 @@ fn listed(document: &PolicyDocument, fixed: Fixed, standing: &Standing) -> Liste
     ListedPolicy {
         policy: policy.name.clone(),
         mode: policy.mode,
-        applications: words::applications(policy).into_iter().take(MOST).collect(),
+        applications: words::applications_in(policy, &document.lists).into_iter().take(MOST).collect(),
         run_as: policy.elevation.run_as.clone(),
         validity: if validity.is_empty() { "always".to_owned() } else { validity },
         usable: words::usable(policy, fixed, standing),

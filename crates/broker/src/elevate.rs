@@ -22,7 +22,7 @@ use brevet_core::policy::Mode;
 use brevet_core::request::{Command, PolicyRef};
 use brevet_core::text::OsText;
 use brevet_core::time::Length;
-use brevet_core::{escape, words};
+use brevet_core::words;
 
 use crate::asks;
 use crate::broker::{Account, Broker};
@@ -119,31 +119,34 @@ pub fn explain_run(broker: &Broker, connection: &Connection, wanted: Run, descri
         Decision::Elevate(it) => Some(words::bounds(&it.target_user, it.authentication, it.longest_millis, &standing)),
         Decision::Ask(it) => Some(words::bounds(&it.target_user, it.authentication, it.longest_millis, &standing)),
     };
-    let (outcome, reason, policy, target) = match &decision {
+    let (outcome, reason, policy, message, target) = match &decision {
         Decision::Refuse(refusal) if !attempt.examined.visible => return Err(attempt.refused(refusal.clone())),
         Decision::Refuse(refusal) => {
             let target = attempt.run.target_user.clone().unwrap_or_else(|| "root".to_owned());
-            ("refuse", refusal.reason.clone(), refusal.policy.as_ref().filter(|_| refusal.message.is_some()), target)
+            // What only came nearest stands first among the others, and a policy that may not name the user is not told.
+            let decided = refusal.policy.as_ref().filter(|policy| refusal.code != "no_policy" && attempt.may_know_of(policy));
+            ("refuse", refusal.reason.clone(), decided, refusal.message.clone(), target)
         }
         Decision::Elevate(elevate) => {
-            let how = match &elevate.by {
-                By::Grant(grant) => format!("grant {grant} allows it"),
-                By::Automatic => "it runs at once".to_owned(),
-                By::Justify => "it runs at once, once a reason is given".to_owned(),
+            let (how, message) = match &elevate.by {
+                By::Grant(grant) => (format!("grant {grant} allows it"), String::new()),
+                By::Automatic => ("it runs at once".to_owned(), String::new()),
+                By::Justify => ("it runs at once, once a reason is given".to_owned(), attempt.message_of(&elevate.policy)),
             };
-            ("elevate", how, Some(&elevate.policy), elevate.target_user.clone())
+            ("elevate", how, Some(&elevate.policy), Some(message), elevate.target_user.clone())
         }
         Decision::Ask(asked) => {
-            let from = escape::terminal(asked.terms.approvers.join(", ").as_bytes());
-            ("ask", format!("it can be asked for, and is approved by {from}"), Some(&asked.policy), asked.target_user.clone())
+            let from = words::approvers(&asked.terms.approvers);
+            let how = format!("it can be asked for, and is approved by {from}");
+            ("ask", how, Some(&asked.policy), Some(asked.message.clone()), asked.target_user.clone())
         }
     };
     let policy = policy.map(|policy| policy.name.clone());
-    let all = attempt.other_policies(policy.as_deref());
-    let count = all.len();
+    let (all, count) = attempt.other_policies(policy.as_deref());
     let others = asks::bounded(all.into_iter());
     Ok(Explained {
         terms,
+        message: message.filter(|message| !message.is_empty()),
         more_others: count.saturating_sub(others.len()),
         others,
         would_run: attempt.would_run(&target),
@@ -265,21 +268,33 @@ impl<'a> Attempt<'a> {
         )
     }
 
-    fn other_policies(&self, decided: Option<&str>) -> Vec<OtherPolicy> {
+    /// Whether a policy names the caller for certain.
+    fn may_know_of(&self, policy: &PolicyRef) -> bool {
+        let ledger = self.broker.ledger();
+        ledger.documents.in_force().policy(&policy.id).is_some_and(|document| names_user(document, &self.account.member))
+    }
+
+    /// Those that are for this application, what came nearest first, and how many there are in all.
+    fn other_policies(&self, decided: Option<&str>) -> (Vec<OtherPolicy>, usize) {
         let mut ledger = self.broker.ledger();
         let now = ledger.now();
         let uid = self.account.user.uid;
         let mut policies = ledger.documents.in_force().policies.documents().to_vec();
-        policies.retain(|document| names_user(document, &self.account.member) && Some(document.policy.name.as_str()) != decided);
+        policies.retain(|document| names_user(document, &self.account.member));
         let held = ledger.held(&policies, uid, &now);
-        let explained = explain(&held, &self.launch(), &ledger.standing(&now));
+        // The one that decided takes part: the others are explained in the same decision.
+        let mut explained = explain(&held, &ledger.usable_grants(uid, &now), &self.launch(), &ledger.standing(&now));
+        explained.retain(|one| Some(one.policy.name.as_str()) != decided);
+        let count = explained.len();
+        explained.retain(|one| one.nearness > 0);
+        explained.sort_by_key(|one| std::cmp::Reverse(one.nearness));
         let told = explained.into_iter().map(|one| {
             // One that matches and did not decide: a deny, a grant, a mode before its own or a narrower rule did.
             let because =
                 if one.matched { format!("it matches too ({}), and what decided comes before it", one.because) } else { one.because };
             OtherPolicy { policy: one.policy.name, because }
         });
-        told.collect()
+        (told.collect(), count)
     }
 
     fn standing(&self) -> Standing {

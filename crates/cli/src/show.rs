@@ -34,6 +34,11 @@ pub fn names(list: &[String]) -> String {
     list.iter().map(|name| text(name)).collect::<Vec<_>>().join(", ")
 }
 
+/// Who may approve, in words.
+pub fn approvers(written: &[String]) -> String {
+    words(&brevet_core::words::approvers(written))
+}
+
 /// A length without parts that nobody reads: seconds only below an hour, minutes only below two days.
 pub fn about(length: Length) -> String {
     let seconds = length.seconds();
@@ -110,7 +115,7 @@ pub fn need_reason(need: &NeedReason) -> Vec<String> {
     let mut lines = would_run(&need.would_run);
     lines.push(line("policy", &format!("{} ({})", quoted(&need.policy), mode(need.mode))));
     if !need.approvers.is_empty() {
-        lines.push(line("approvers", &names(&need.approvers)));
+        lines.push(line("approvers", &approvers(&need.approvers)));
     }
     lines.push(line("at most", &need.max_duration.to_string()));
     if !need.message.is_empty() {
@@ -133,7 +138,7 @@ pub fn pending(pending: &Pending, whole: bool) -> Vec<String> {
     lines.extend([
         line("reason", &quoted(&pending.reason)),
         line("for", &format!("{} (at most {})", pending.duration, pending.max_duration)),
-        line("approvers", &if pending.approvers.is_empty() { "nobody is named".to_owned() } else { names(&pending.approvers) }),
+        line("approvers", &if pending.approvers.is_empty() { "nobody is named".to_owned() } else { approvers(&pending.approvers) }),
         line("lapses", &format!("in {}, at {}", about(left), pending.lapses)),
     ]);
     if !pending.message.is_empty() {
@@ -153,10 +158,19 @@ pub fn approved(approved: &Approved) -> (String, Vec<String>) {
     (format!("{how} for {}", approved.duration), comments.collect())
 }
 
-/// Nothing runs, and what to do next: where no policy allows it and none says whom to ask, `otherwise`.
+/// Nothing runs, and what to do next: where the broker does not say, what its code leads to; where no policy allows it, `otherwise`.
 pub fn refused(refused: &Refused, otherwise: &str) -> (String, Vec<String>) {
     let given = refused.hint.as_deref().filter(|hint| !hint.is_empty()).map(words);
-    let hint = given.or_else(|| (refused.code == "no_policy").then(|| otherwise.to_owned()));
+    let known = match refused.code.as_str() {
+        "no_policy" => Some(otherwise),
+        "outside_hours" => Some("'brevet list' shows when you may run what here"),
+        "expired" => Some("'brevet list' shows what you may run here now; who administers this computer can renew the policy"),
+        "target_user" => Some("'brevet list' shows as whom you may run what here"),
+        "stale" => Some("'brevet status' says whether the server can be reached"),
+        "denied" => Some("who administers this computer can say why; 'brevet list' shows what you may run here"),
+        _ => None,
+    };
+    let hint = given.or_else(|| known.map(str::to_owned));
     (format!("refused: {}", words(&refused.reason)), hint.iter().map(|hint| format!("hint: {hint}")).collect())
 }
 
@@ -200,6 +214,18 @@ mod tests {
         assert!(shown.contains("x '\\u{1b}]0;t\\u{7}' 'a b'"), "{shown}");
         assert!(shown.contains("belongs to 'bob\\u{1b}'"), "{shown}");
         assert_eq!(words("a\x1bb"), "a\\u{1b}b");
+    }
+
+    #[test]
+    fn every_refusal_by_a_policy_has_a_next_step() {
+        for code in ["no_policy", "outside_hours", "expired", "target_user", "stale", "denied"] {
+            let told = |hint: Option<&str>| {
+                let it = Refused { code: code.to_owned(), reason: "no".to_owned(), hint: hint.map(str::to_owned), not_found: false };
+                refused(&it, "look").1
+            };
+            assert!(told(None).concat().starts_with("hint: "), "{code}");
+            assert_eq!(told(Some("call 1234")), ["hint: call 1234"], "{code}: what the policy says comes first");
+        }
     }
 
     #[test]

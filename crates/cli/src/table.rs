@@ -280,10 +280,16 @@ pub fn explained(explained: &Explained) -> String {
     if let Some(terms) = &explained.terms {
         out.push_str(&format!("  {}\n", show::line("how", &show::words(terms))));
     }
+    if let Some(message) = explained.message.as_deref().filter(|message| !message.is_empty()) {
+        out.push_str(&format!("  {}\n", show::line("message", &show::text(message))));
+    }
     show::would_run(&explained.would_run).iter().for_each(|line| out.push_str(&format!("  {line}\n")));
-    out.push_str(&others("other policies that name you:", &explained.others));
-    if explained.more_others > 0 {
-        out.push_str(&format!("  and {} more\n", explained.more_others));
+    out.push_str(&others("other policies that name you, the nearest first:", &explained.others));
+    match (explained.others.is_empty(), explained.more_others) {
+        (_, 0) => {}
+        (false, more) => out.push_str(&format!("  and {more} more, for other applications\n")),
+        (true, 1) => out.push_str("1 other policy names you, for other applications; 'brevet list' shows it\n"),
+        (true, more) => out.push_str(&format!("{more} other policies name you, for other applications; 'brevet list' shows them\n")),
     }
     out
 }

@@ -7,6 +7,7 @@ mod check;
 mod conditions;
 pub mod dpkg;
 mod matching;
+mod merged;
 mod rule;
 pub mod script;
 mod version;
@@ -14,6 +15,7 @@ mod version;
 pub use check::{MAX_ARGUMENTS, validate_list_rule, validate_rule};
 pub use matching::{Against, Matched, Side, Specificity, matches_any, matches_rule};
 pub(crate) use matching::{Lists, Miss, hold_all, hold_everything, specificity};
+pub use merged::other_names;
 pub use rule::{Any, Argument, Glob, Rest, Rule, RuleError, True};
 pub use version::compare as compare_versions;
 
@@ -49,7 +51,8 @@ impl<T> Fact<T> {
 pub struct Facts {
     /// Absolute path of the final target.
     pub path: OsText,
-    /// Absolute names by which it was reached: the one used first, then each link's target, the final path last.
+    /// Absolute names by which it was reached: the one used first, then each link's target, then the final path; after that, the same
+    /// names through directories that are links in a merged `/usr` (`/bin/sh` of `/usr/bin/sh`).
     /// Only names whose every directory and link is root's alone are here when `chain` is `Known(true)`.
     pub names: Vec<OsText>,
     /// Whether every directory and link passed, and the file, is root's alone (mode and ACL) on a mount that is root's.
@@ -74,6 +77,15 @@ pub struct Facts {
     pub parent: Fact<Parent>,
     /// Flatpak or Snap id, as `flatpak:org.example.Tool`.
     pub store: Fact<Option<String>>,
+}
+
+impl Facts {
+    /// The names on the way to the file, itself last: without those that it has besides.
+    #[must_use]
+    pub fn way(&self) -> &[OsText] {
+        let end = self.names.iter().position(|name| *name == self.path).map_or(self.names.len(), |at| at.saturating_add(1));
+        self.names.get(..end).unwrap_or_default()
+    }
 }
 
 /// The installed package that owns a file.

@@ -10,7 +10,7 @@ pub use evaluate::{Condition, Evaluation, Subject, budget_day_start, evaluate};
 /// A rule as written; every condition in it must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an autonomous rule: a table with its fields")]
 pub struct AutonomousRule {
     /// Unique among autonomous rules.
     pub name: String,
@@ -46,7 +46,7 @@ const fn yes() -> bool {
 /// Days and hours in wall time of a zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with days, start, end and zone")]
 pub struct Hours {
     /// Days on which a window starts.
     pub days: Vec<Weekday>,

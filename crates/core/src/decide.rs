@@ -18,7 +18,7 @@ pub use evaluate::{decide, explain, names_user};
 pub(crate) use fit::fresh;
 pub use unsupported::{FEATURES, unenforceable, unenforceable_rules, unknown_features, unsupported, unsupported_autonomous};
 pub use validity::{Holds, holds};
-pub(crate) use validity::{Recurring, day_start, find_zone, recurring_holds};
+pub(crate) use validity::{Recurring, day_start, find_zone, opens, recurring_holds};
 
 use serde::Serialize;
 
@@ -222,4 +222,7 @@ pub struct Explanation {
     pub matched: bool,
     /// Why not, or by which rule.
     pub because: String,
+    /// How near it came: 0 where it is for other applications or other people, the more the nearer.
+    #[serde(skip)]
+    pub nearness: u32,
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 mod locate;
 mod unread;
 
+pub use locate::Lines;
+
 /// A file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -30,7 +32,7 @@ pub struct File {
 /// A named set of computers or of users; exactly one of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a group: a table with its fields")]
 pub struct Group {
     /// Unique among groups.
     pub name: String,
@@ -45,7 +47,7 @@ pub struct Group {
 /// A named set of application rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a list: a table with its fields")]
 pub struct List {
     /// Unique among lists.
     pub name: String,
@@ -82,7 +84,7 @@ pub struct Problem {
 pub fn parse(text: &str) -> Result<File, FileError> {
     toml::from_str(text).map_err(|error| FileError {
         line: error.span().map_or(1, |span| locate::line_at(text, span.start)),
-        message: error.message().to_owned(),
+        message: unread::in_words(text, &error),
     })
 }
 
@@ -121,11 +123,15 @@ fn of_kind<T>(kind: &'static str, entries: &[T], name: fn(&T) -> &String, test: 
     for (index, entry) in entries.iter().enumerate() {
         let mut errors = test(entry);
         if !seen.insert(name(entry)) {
-            errors.push(PolicyError { field: "name".into(), reason: format!("is there twice among {kind} entries") });
+            errors.push(twice(kind));
         }
         let name = crate::escape::terminal(name(entry).as_bytes());
         out.extend(errors.into_iter().map(|error| Problem { kind, index, name: name.clone(), error }));
     }
+}
+
+fn twice(kind: &str) -> PolicyError {
+    PolicyError { field: "name".into(), reason: format!("is there twice among {kind} entries") }
 }
 
 /// Most members of a group.
@@ -268,6 +274,22 @@ per_user_per_day = 5
         assert_eq!(unknown.line, 3);
         assert!(unknown.message.contains("colour"));
         assert!(parse("[[policy]]\nname = \"x\"\n").unwrap_err().message.contains("missing field"));
+    }
+
+    #[test]
+    fn lines_are_those_that_errors_have() {
+        let lines = Lines::of(EXAMPLE);
+        let places = locate::Places::of(EXAMPLE);
+        for field in
+            ["applications[1].arguments[0]", "request.lapses_after", "elevation.run_as", "validity.zone", "users[1]", "name", "nothing"]
+        {
+            let line = places.line_of("policy", 0, field);
+            assert!(line.is_some());
+            assert_eq!(lines.line_of(&format!("policy[0].{field}")), line, "{field}");
+        }
+        assert_eq!(lines.line_of("policy[7].users"), lines.line_of("policy"));
+        assert_eq!(lines.line_of("nothing"), None);
+        assert_eq!(Lines::of("= 3").line_of("policy[0]"), None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAcces
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::plain::plain;
+
 /// Why a JSON text is not what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
@@ -24,7 +26,11 @@ pub struct JsonError {
 /// # Errors
 /// When the bytes are not JSON, have a key twice, or are not a `T`.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, JsonError> {
-    let located = |error: serde_json::Error| JsonError { field: field_at(bytes, &error), reason: error.to_string() };
+    let located = |error: serde_json::Error| {
+        let (said, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+        let reason = said.strip_suffix(&place).map_or_else(|| plain(&said), |said| format!("{}{place}", plain(said)));
+        JsonError { field: field_at(bytes, &error), reason }
+    };
     read(bytes).map_err(located)
 }
 
@@ -237,5 +243,7 @@ mod tests {
         }
         assert_eq!(parse::<Outer>(b"{\n \"items\": [{\"n\": 1}, {\"n\": \"x\"}]}").unwrap_err().field, "items[1].n");
         assert_eq!(parse::<Outer>(b"nonsense").unwrap_err().field, ".");
+        let reason = parse::<Outer>(b"{\"items\": [{\"n\": \"x\"}]}").unwrap_err().reason;
+        assert_eq!(reason, "the text \"x\" does not fit: write a whole number at line 1 column 20");
     }
 }

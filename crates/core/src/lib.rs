@@ -20,6 +20,7 @@ pub mod lint;
 pub mod merkle;
 #[cfg(feature = "openapi")]
 mod openapi;
+mod plain;
 pub mod policy;
 pub mod record;
 pub mod request;

@@ -16,7 +16,7 @@ pub use validate::{MAX_RULES, PolicyError, validate};
 /// Who may run what, where, how and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a policy: a table with its fields")]
 pub struct Policy {
     /// Unique among policies.
     pub name: String,
@@ -149,7 +149,7 @@ pub enum Validity {
 
 /// `Validity` as it is read. WHY: serde looks for unknown fields beside a tag only in variants that have fields.
 #[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields, expecting = "a table with its kind, such as { kind = \"always\" }")]
 enum WrittenValidity {
     Always {},
     Fixed { duration: Length, from: FixedFrom },
@@ -225,7 +225,7 @@ impl From<ClockTime> for String {
 /// With which rights an application runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { run_as = \"root\" }")]
 pub struct Elevation {
     /// `root`, another account, or `self` with `capabilities`.
     pub run_as: String,
@@ -312,7 +312,7 @@ pub enum AtExpiry {
 /// How asking works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "a table such as { max_duration = \"1h\" }")]
 pub struct RequestTerms {
     /// Longest duration that can be asked for.
     pub max_duration: Length,

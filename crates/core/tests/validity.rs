@@ -129,7 +129,9 @@ fn place(hours: &Hours, (millis, at_change, offset): (i64, bool, i64)) -> i64 {
     change.filter(|_| at_change).map_or(millis, |change| change + offset) / SECOND * SECOND
 }
 
+/// So many cases, or as many as `BREVET_CASES` says (`make test-long` says a hundred thousand).
 fn cases(cases: u32) -> ProptestConfig {
+    let cases = std::env::var("BREVET_CASES").ok().map_or(cases, |wanted| wanted.parse().unwrap());
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -63,5 +63,22 @@ fn bounded(from: impl std::io::Read, most: u64) -> Result<Vec<u8>> {
 }
 
 fn text(bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+    String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
+        Error::new(ErrorKind::InvalidData, NotText { line })
+    })
+}
+
+/// A text that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("it is not UTF-8: line {line} has a byte that is no character in it")]
+struct NotText {
+    line: usize,
+}
+
+/// The line that an error is on, where it has one.
+#[must_use]
+pub fn line_of(error: &Error) -> Option<usize> {
+    error.get_ref()?.downcast_ref::<NotText>().map(|it| it.line)
 }

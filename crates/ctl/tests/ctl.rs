@@ -290,7 +290,7 @@ fn an_error_that_only_the_server_sees_leads_back_to_file_and_line() {
     api.problem("POST apply", 422, "invalid", &[("policy[1].users[0]", "no such user")]);
     let ran = api.run(&["apply", "-f", one.to_str().unwrap(), "-f", two.to_str().unwrap(), "--dry-run"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains(&format!("{}:3: policy 'q': users[0]: no such user", two.display())), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("{}:6: policy 'q': users[0]: no such user", two.display())), "{}", ran.stderr);
     let call = api.calls().pop().unwrap();
     assert_eq!((call.body["dry_run"].clone(), call.body["file"]["policy"][1]["name"].clone()), (json!(true), json!("q")));
 }

@@ -83,7 +83,7 @@ fn what_apply_is_warned_of_leads_back_to_file_and_line() {
     let ran = api.run(&["apply", "-f", file.to_str().unwrap(), "--dry-run"]);
     assert_eq!(ran.code, 0);
     assert!(
-        ran.stderr.contains(&format!("warning: {}:2: policy 'p': users[0]: no user; do you mean \"alice\"?", file.display())),
+        ran.stderr.contains(&format!("warning: {}:5: policy 'p': users[0]: no user; do you mean \"alice\"?", file.display())),
         "{}",
         ran.stderr
     );

@@ -104,6 +104,27 @@ fn a_decision_is_explained_without_a_server() {
 }
 
 #[test]
+fn what_no_computer_takes_decides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("p.toml");
+    let test = |policy: &str| {
+        let start = "[[policy]]\nname = \"p\"\ncomputers = \"all\"\nusers = [\"alice\"]\nmode = \"automatic\"\n";
+        std::fs::write(&file, format!("{start}{policy}")).unwrap();
+        run(&["policy", "test", "-f", file.to_str().unwrap(), "--user", "alice", "--computer", "web-1", "--", "/usr/bin/true"])
+    };
+    let (code, out, err) = test("applications = \"all\"\n[policy.elevation]\nrun_as = \"root\"\nchildren = \"deny\"\n");
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("p.toml:9: policy 'p': elevation.children: "), "{err}");
+    // A list may be in another file: the policy takes no part, and that is said twice.
+    let (code, out, err) = test("applications = [{ list = \"Tools\" }]\n");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("refuse") && out.contains("the list \"Tools\" is not in these files: give its file too"), "{out}");
+    assert!(err.contains("warning: the policy \"p\" takes no part: the list \"Tools\" is not in these files"), "{err}");
+    let (_, out, err) = test("applications = [{ list = \"Tools\" }]\n[[list]]\nname = \"Tools\"\nrules = [{ file = \"/usr/bin/true\" }]\n");
+    assert!(out.contains("automatic") && err.is_empty(), "{out}{err}");
+}
+
+#[test]
 fn a_file_that_a_user_can_write_matches_by_its_hash_alone() {
     let folder = tempfile::tempdir().unwrap();
     let tool = folder.path().join("tool");

@@ -123,6 +123,9 @@ pub struct Tested {
     pub at: Timestamp,
     /// Every policy that the caller sees, those that match first, and why it does or does not.
     pub policies: Vec<Explained>,
+    /// What makes one doubt that the question was meant so: a computer or a user that nothing knows. One sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Why one policy did or did not match.

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 
-use brevet_core::application::Fact;
+use brevet_core::application::{Fact, other_names};
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
@@ -46,7 +46,7 @@ pub struct Walked {
     pub place: OwnedFd,
     /// Its own path, without links.
     pub path: OsText,
-    /// The name used, each link's meaning, the final path last.
+    /// The name used, each link's meaning, the final path; then the same through the links of a merged `/usr`.
     pub names: Vec<OsText>,
     /// Whether everything passed, and the file, is root's alone.
     pub chain: Fact<bool>,
@@ -236,6 +236,8 @@ impl<'a> Walk<'a> {
         if self.names.last() != Some(&path) {
             self.names.push(path.clone());
         }
+        let others = other_names(&self.names, |parent, name| self.merged(parent, name));
+        self.names.extend(others);
         let (chain, writable_by) = match self.worst {
             Verdict::Roots => (Fact::Known(true), None),
             Verdict::Sticky => (Fact::Known(false), Some("everyone".to_owned())),
@@ -243,6 +245,23 @@ impl<'a> Walk<'a> {
             Verdict::Unknown(why) => (Fact::Unknown(why), None),
         };
         Ok(Walked { place, path, names: self.names, chain, writable_by, visible: self.visible })
+    }
+
+    /// Where a directory of the system leads that is a link of root's alone; nothing where it is none.
+    fn merged(&self, parent: &str, name: &str) -> Option<Vec<u8>> {
+        let root = self.passed.first().filter(|root| root.verdict == Verdict::Roots)?;
+        let within = parent.strip_prefix('/').filter(|within| !within.is_empty());
+        let opened = within.map(|within| open::component(root.fd.as_fd(), OsStr::new(within)).ok());
+        let directory = match &opened {
+            None => root.fd.as_fd(),
+            Some(opened) => opened.as_ref()?.as_fd(),
+        };
+        let holds = open::metadata(directory).ok().filter(|found| found.is_dir() && found.uid() == 0 && found.mode() & 0o022 == 0);
+        holds?;
+        let link = open::component(directory, OsStr::new(name)).ok()?;
+        let metadata = open::metadata(link.as_fd()).ok()?;
+        let target = (metadata.is_symlink() && metadata.uid() == 0).then(|| open::link_target(link.as_fd()).ok()).flatten()?;
+        Some(target.into_vec())
     }
 
     /// The first thing that is wrong is what is told; what is known to be wrong outweighs what is unknown.
@@ -357,6 +376,18 @@ mod tests {
     }
 
     #[test]
+    fn where_usr_is_merged_a_program_has_its_name_in_bin_too_whichever_was_used() {
+        assert!(std::path::Path::new("/bin").is_symlink(), "this test is for a merged /usr");
+        let names = |path: &str| walk_as_root(path.as_ref()).unwrap().names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(names("/usr/bin/true"), ["/usr/bin/true", "/bin/true"]);
+        assert_eq!(names("/bin/true"), ["/bin/true", "/usr/bin/true"]);
+        // A file that is a link gives its target no name: only directories do.
+        let sh = names("/usr/bin/sh");
+        let target = std::fs::canonicalize("/usr/bin/sh").unwrap().display().to_string();
+        assert!(sh.contains(&"/bin/sh".to_owned()) && !names(&target).contains(&"/bin/sh".to_owned()), "{sh:?}");
+    }
+
+    #[test]
     fn a_directory_a_link_or_a_file_of_somebody_else_is_told() {
         let dir = directory();
         std::fs::create_dir(dir.path().join("d")).unwrap();
@@ -418,6 +449,6 @@ mod tests {
     #[test]
     fn a_name_with_dots_is_followed_and_never_matched() {
         let walked = walk(b"/usr/../usr/bin/true", &Viewer::default()).unwrap();
-        assert_eq!(walked.names, vec![OsText::from("/usr/bin/true")]);
+        assert_eq!(walked.names.first(), Some(&OsText::from("/usr/bin/true")));
     }
 }

@@ -212,7 +212,7 @@ fn explain_says_what_would_happen_and_runs_nothing() {
         panic!()
     };
     assert_eq!((explained.outcome.as_str(), explained.policy.as_deref()), ("elevate", Some(allow.as_str())));
-    assert_eq!((explained.others.len(), explained.more_others), (1, 0));
+    assert_eq!((explained.others.len(), explained.more_others), (0, 1), "what is for another file is counted");
     assert!(explained.terms.unwrap().starts_with("as root, without a password, for at most 1h (if it began now: until 2"));
     assert!(!std::path::Path::new(&marker).exists());
     let Answer::Listed { policies } = crate::client::ask(&computer, &user, &Ask::List {}) else { panic!() };
@@ -220,6 +220,36 @@ fn explain_says_what_would_happen_and_runs_nothing() {
     assert_eq!((policies[0].applications.len(), policies[0].validity.as_str()), (1, "always"));
     assert!(!policies[0].applications[0].contains('{'), "in words: {:?}", policies[0].applications);
     assert_eq!((policies[0].usable.as_str(), policies[0].password), ("now", false));
+}
+
+#[test]
+fn explain_says_the_message_and_a_deny_without_one_decided_and_did_not_come_after() {
+    use brevet_api::broker::{Answer, Ask};
+    let mut computer = Computer::enrolled();
+    computer.start();
+    let agent = Agent::connect(&computer);
+    let user = TestUser::create();
+    let explained = |computer: &Computer, command: &[&str]| match crate::client::ask(computer, &user, &Ask::Explain(Box::new(run(command))))
+    {
+        Answer::Explained(explained) => explained,
+        other => panic!("{other:?}"),
+    };
+    let (ask, silent, speaks) = (id(), id(), id());
+    let policy =
+        |mode: &str, file: &str, message: &str| format!("mode = '{mode}'\napplications = [{{ file = '{file}' }}]\nmessage = '{message}'\n");
+    agent.enforce(&[
+        (ask.clone(), computer.policy(&ask, 1, &policy("request", "/usr/bin/id", "call 1234"))),
+        (silent.clone(), computer.policy(&silent, 1, &policy("deny", "/usr/bin/touch", ""))),
+        (speaks.clone(), computer.policy(&speaks, 1, &policy("deny", "/usr/bin/nproc", "never; ask security"))),
+    ]);
+    let asked = explained(&computer, &["id"]);
+    assert_eq!((asked.outcome.as_str(), asked.message.as_deref()), ("ask", Some("call 1234")));
+    assert!(asked.reason.ends_with("is approved by whoever has the role approver"), "{}", asked.reason);
+    let denied = explained(&computer, &["nproc"]);
+    assert_eq!((denied.outcome.as_str(), denied.message.as_deref()), ("refuse", Some("never; ask security")));
+    let silent_one = explained(&computer, &["touch", "/x"]);
+    assert_eq!((silent_one.policy.as_deref(), silent_one.message), (Some(silent.as_str()), None));
+    assert_eq!((silent_one.others, silent_one.more_others), (vec![], 2));
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn what_would_run_is_shown_and_reason_and_duration_are_asked_for() {
     for wanted in ["'--evil=\\u{1b}]0;x\\u{7}' 'a b'", "/usr/bin/tool", "tools 1.2-3, Example Team (unchanged", "by root alone"] {
         shown.expect(wanted);
     }
-    for wanted in ["root", "\"Web team\"", "role:approver", "1h", "reason: "] {
+    for wanted in ["root", "\"Web team\"", "whoever has the role approver", "1h", "reason: "] {
         shown.expect(wanted);
     }
     shown.type_keys("\n");

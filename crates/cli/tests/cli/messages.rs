@@ -99,7 +99,9 @@ fn waiting_without_a_terminal_is_plain_lines() {
     });
     let (status, _, stderr) = run_with(&["run", "x"], &[pending(), approved, started([false; 3]), exited(3)]);
     assert_eq!(status, 3);
-    for wanted in ["7K3M-Q9ZT", request().as_str(), "tool 'a b'", "because\\u{1b}[2J", "30m", "role:approver", "in 1h", "#web-ops"] {
+    for wanted in
+        ["7K3M-Q9ZT", request().as_str(), "tool 'a b'", "because\\u{1b}[2J", "30m", "whoever has the role approver", "in 1h", "#web-ops"]
+    {
         assert!(stderr.contains(wanted), "{wanted} in {stderr}");
     }
     assert!(stderr.contains("approved by bob for 10m\n") && stderr.contains("\"only today\""), "{stderr}");

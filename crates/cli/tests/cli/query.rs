@@ -193,7 +193,8 @@ fn an_explanation_carries_the_command_and_its_outcome_is_the_exit_status() {
             reason: "the policy asks for an approval".to_owned(),
             policy: Some("Web team".to_owned()),
             terms: Some("as root, with your password, for at most 1h".to_owned()),
-            others: vec![OtherPolicy { policy: "Other".to_owned(), because: "another application".to_owned() }],
+            message: Some("Questions:\x1b #web-ops".to_owned()),
+            others: vec![OtherPolicy { policy: "Other".to_owned(), because: "another argument".to_owned() }],
             more_others: 3,
         }))
     };
@@ -201,9 +202,33 @@ fn an_explanation_carries_the_command_and_its_outcome_is_the_exit_status() {
     let Ask::Explain(run) = ask else { panic!("{ask:?}") };
     assert_eq!((run.command.len(), run.target_user.as_deref(), status), (2, Some("bob"), 0));
     assert!(stdout.starts_with("it would ask: the policy asks for an approval\n"), "{stdout}");
-    assert!(stdout.contains("tool '\\u{1b}'") && stdout.contains("\"Other\": another application\n  and 3 more"), "{stdout}");
+    assert!(
+        stdout.contains("tool '\\u{1b}'") && stdout.contains("\"Other\": another argument\n  and 3 more, for other applications\n"),
+        "{stdout}"
+    );
+    assert!(stdout.contains("\n  message     Questions:\\u{1b} #web-ops\n"), "{stdout}");
     assert!(stdout.contains("\n  how         as root, with your password, for at most 1h\n"), "{stdout}");
     assert_eq!(asked(&["explain", "tool"], &explained("refuse")).1, 126);
+}
+
+#[test]
+fn an_explanation_of_an_older_and_of_a_newer_broker_is_understood() {
+    let answer = Answer::Explained(Box::new(Explained {
+        would_run: would_run(&[b"tool"]),
+        outcome: "refuse".to_owned(),
+        reason: "no policy".to_owned(),
+        policy: None,
+        terms: None,
+        message: None,
+        others: vec![],
+        more_others: 2,
+    }));
+    let mut json = serde_json::to_value(&answer).unwrap();
+    assert!(json.get("message").is_none(), "an older client is not told what it does not know: {json}");
+    json["a_field_of_later"] = 7.into();
+    assert_eq!(serde_json::from_value::<Answer>(json).unwrap(), answer);
+    let (_, _, stdout, _) = asked(&["explain", "tool"], &answer);
+    assert!(stdout.ends_with("2 other policies name you, for other applications; 'brevet list' shows them\n"), "{stdout}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// One rule. Absent conditions are not looked at; a rule with no identifying condition is refused by `validate`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a rule such as { file = \"/usr/bin/true\" }")]
 pub struct Rule {
     /// Name of an application list, any of whose rules must hold; stands with `arguments`, `target_user`, `parent` at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ const fn is_false(value: &bool) -> bool {
 /// A pattern for one argument, or for all that remain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "an argument is a text in quotes, { glob = \"web-*\" }, { any = true }, or as the last one { rest = true }")]
 pub enum Argument {
     /// Exactly these bytes.
     Exact(String),

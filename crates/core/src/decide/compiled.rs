@@ -214,7 +214,7 @@ impl Policies {
     fn nearest<'a>(&'a self, hold: impl Fn(&'a PolicyDocument) -> Held<'a>, wanted: &Wanted<'_>, mut nearest: Nearest) -> Refusal {
         let lists = self.allow.candidates(&[near()], &wanted.certain);
         let lists = lists.filter_map(|rank| self.allowing.get(at(rank))).map(|allowing| allowing.by_id);
-        let Whom::These(certain) = &wanted.certain else { return refused_by(None, wanted.launch) };
+        let Whom::These(certain) = &wanted.certain else { return refused_by(None, wanted.launch, wanted.standing) };
         // Of those whose rules are for other applications altogether, the first speaks.
         let first = certain.iter().filter_map(|number| self.first_naming.get(number)).min().copied();
         for place in lists.chain(first) {
@@ -225,7 +225,7 @@ impl Policies {
             }
         }
         let found = nearest.0.and_then(|(place, unfit)| Some((self.at(place)?, unfit)));
-        refused_by(found, wanted.launch)
+        refused_by(found, wanted.launch, wanted.standing)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::covers::covers;
 use super::fit::{self, Denial, Fit, Stage, Unfit};
 use super::rights::Rights;
+use super::validity::opens;
 use super::{Ask, By, Decision, Elevate, Explanation, Fixed, GrantView, Held, Launch, Refusal, Standing};
 use crate::application::Side;
 use crate::document::PolicyDocument;
@@ -186,11 +187,11 @@ fn nearest(policies: &[Held<'_>], launch: &Launch, standing: &Standing) -> Refus
         let unfit = fit::allows(held, launch, standing).err().filter(|unfit| unfit.stage > Stage::Users)?;
         Some((held.document, unfit))
     });
-    refused_by(unfits.max_by(|(a, x), (b, y)| (x.stage, x.held).cmp(&(y.stage, y.held)).then_with(|| b.id.cmp(&a.id))), launch)
+    refused_by(unfits.max_by(|(a, x), (b, y)| (x.stage, x.held).cmp(&(y.stage, y.held)).then_with(|| b.id.cmp(&a.id))), launch, standing)
 }
 
 /// What the policy that came nearest says, where there is one.
-pub(super) fn refused_by(found: Option<(&PolicyDocument, Unfit)>, launch: &Launch) -> Refusal {
+pub(super) fn refused_by(found: Option<(&PolicyDocument, Unfit)>, launch: &Launch, standing: &Standing) -> Refusal {
     let target = launch.target_user.as_deref().map_or_else(String::new, |name| format!(" as {}", quoted(name)));
     let nothing = format!("no policy lets {} run \"{}\"{target} here", quoted(&launch.member.user.name), launch.facts.path);
     let Some((document, unfit)) = found else {
@@ -198,12 +199,12 @@ pub(super) fn refused_by(found: Option<(&PolicyDocument, Unfit)>, launch: &Launc
     };
     // One that is for other applications altogether had no part in it; whom it tells to turn to still helps.
     let had_part = !matches!(unfit.stage, Stage::Disabled | Stage::Users | Stage::Applications) || unfit.held > 0;
-    let (code, reason) = told(document, &unfit, nothing);
+    let (code, reason) = told(document, &unfit, nothing, standing);
     let message = Some(document.policy.message.clone()).filter(|m| !m.is_empty());
     Refusal { code, reason, policy: had_part.then(|| reference(document)), message }
 }
 
-fn told(document: &PolicyDocument, unfit: &Unfit, nothing: String) -> (&'static str, String) {
+fn told(document: &PolicyDocument, unfit: &Unfit, nothing: String, standing: &Standing) -> (&'static str, String) {
     let name = quoted(&document.policy.name);
     let why = &unfit.reason;
     match unfit.stage {
@@ -219,34 +220,50 @@ fn told(document: &PolicyDocument, unfit: &Unfit, nothing: String) -> (&'static 
             } else {
                 "outside_hours"
             };
-            (code, format!("policy {name} does not hold now: {why}"))
+            let next = opens(&document.policy.validity, standing.wall);
+            let next = if next.is_empty() { next } else { format!("; {next}") };
+            (code, format!("policy {name} does not hold now: {why}{next}"))
         }
         Stage::Staleness => ("stale", format!("policy {name} is {why}")),
     }
 }
 
-/// Why each policy did or did not match. Every policy is in it: show a user only those that `names_user` gives.
+/// Why each policy did or did not match, in the decision that `decide` gives: the policy that decides is always one that matched.
+/// Every policy is in it: show a user only those that `names_user` gives. What names this user for certain is enough to be right about
+/// those policies themselves.
 #[must_use]
-pub fn explain(policies: &[Held<'_>], launch: &Launch, standing: &Standing) -> Vec<Explanation> {
-    policies
-        .iter()
-        .map(|held| {
-            let policy = &held.document.policy;
-            let answer = if policy.mode == Mode::Deny {
-                let target = launch.target_user.as_deref().unwrap_or("root");
-                fit::denies(held.document, held.fixed, launch, target, standing.wall).map(|denial| denial.by)
-            } else {
-                fit::allows(held, launch, standing).map(|fit| fit.matched.by)
-            };
-            let (matched, because) = match answer {
-                Ok(by) => (true, by),
-                Err(unfit) if unfit.stage == Stage::Validity => (false, format!("validity: {}", unfit.reason)),
-                Err(unfit) if unfit.stage == Stage::Staleness => (false, format!("staleness: {}", unfit.reason)),
-                Err(unfit) => (false, unfit.reason),
-            };
-            Explanation { policy: reference(held.document), mode: policy.mode, matched, because }
-        })
-        .collect()
+pub fn explain(policies: &[Held<'_>], grants: &[GrantView], launch: &Launch, standing: &Standing) -> Vec<Explanation> {
+    let find = |id: &PolicyId| policies.iter().find(|held| held.document.id == *id).cloned();
+    let allowed = by_grant(find, grants, launch, standing).or_else(|| by_policy(policies, launch, standing));
+    // A deny is asked about the user as whom it would run, and a grant's policy about the user whom the grant names.
+    let target = target_of(allowed.as_ref(), launch);
+    let allowing = match &allowed {
+        Some(Decision::Elevate(elevate)) => Some(&elevate.policy.id),
+        Some(Decision::Ask(ask)) => Some(&ask.policy.id),
+        Some(Decision::Refuse(_)) | None => None,
+    };
+    let as_decided = Launch { target_user: Some(target.to_owned()), ..launch.clone() };
+    let one = |held: &Held<'_>| {
+        let policy = &held.document.policy;
+        let answer = if policy.mode == Mode::Deny {
+            fit::denies(held.document, held.fixed, launch, target, standing.wall).map(|denial| denial.by)
+        } else {
+            let launch = if allowing == Some(&held.document.id) { &as_decided } else { launch };
+            fit::allows(held, launch, standing).map(|fit| fit.matched.by)
+        };
+        let nearness = match &answer {
+            Ok(_) => u32::MAX,
+            Err(unfit) => unfit.nearness(),
+        };
+        let (matched, because) = match answer {
+            Ok(by) => (true, by),
+            Err(unfit) if unfit.stage == Stage::Validity => (false, format!("validity: {}", unfit.reason)),
+            Err(unfit) if unfit.stage == Stage::Staleness => (false, format!("staleness: {}", unfit.reason)),
+            Err(unfit) => (false, unfit.reason),
+        };
+        Explanation { policy: reference(held.document), mode: policy.mode, matched, because, nearness }
+    };
+    policies.iter().map(one).collect()
 }
 
 /// Whether a policy names this user for certain, so that they may know of it (DESIGN section 5).

@@ -45,6 +45,19 @@ impl Unfit {
     pub(super) const fn new(stage: Stage, reason: String) -> Self {
         Self { stage, held: 0, reason }
     }
+
+    /// How near it came, as a number; 0 where it is for other people or other applications altogether.
+    pub(super) fn nearness(&self) -> u32 {
+        let held = u32::try_from(self.held).unwrap_or(u32::MAX).min(999);
+        match self.stage {
+            Stage::Disabled | Stage::Users => 0,
+            Stage::Applications => held,
+            Stage::Exceptions => 1000,
+            Stage::TargetUser => 2000,
+            Stage::Validity => 3000,
+            Stage::Staleness => 4000,
+        }
+    }
 }
 
 /// As whom it runs when nobody says otherwise.
@@ -125,7 +138,6 @@ fn excepted(rules: &[crate::application::Rule], lists: &Lists, against: Against<
     hold_all(rules, lists, against, side).into_iter().flatten().next().map(|matched| matched.by)
 }
 
-/// Whether the last heartbeat is young enough.
 /// Whether the server was heard of lately enough; `Err` says how long ago it was.
 pub(crate) fn fresh(staleness: Length, standing: &Standing) -> Result<(), String> {
     match standing.heartbeat_age_millis {
@@ -166,7 +178,7 @@ pub(super) fn denies(document: &PolicyDocument, fixed: Fixed, launch: &Launch, t
         return Err(Unfit::new(Stage::Exceptions, format!("except: {excepted}")));
     }
     if let (Holds::No(why), false) = (holds(&policy.validity, fixed, wall), zone_is_unknown(&policy.validity)) {
-        return Err(Unfit::new(Stage::Validity, format!("validity: {why}")));
+        return Err(Unfit::new(Stage::Validity, why));
     }
     Ok(Denial { names_user, by: if names_user { matched.by } else { doubt } })
 }

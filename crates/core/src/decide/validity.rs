@@ -90,6 +90,28 @@ pub(crate) fn begins_in(validity: &Validity, wall: Timestamp) -> Option<u64> {
     }
 }
 
+/// When a validity that does not hold begins to again, in words, in its own zone; empty where it says so itself already.
+pub(crate) fn opens(validity: &Validity, wall: Timestamp) -> String {
+    match validity {
+        Validity::Always => String::new(),
+        Validity::Fixed { .. } => "it begins again only where it is renewed".into(),
+        Validity::Window { end, .. } if wall >= *end => "it will not hold again".into(),
+        Validity::Window { .. } => String::new(),
+        Validity::Recurring { zone, .. } => {
+            let Some(found) = find_zone(zone) else { return String::new() };
+            let days = SEARCHED_DAYS.saturating_sub(1);
+            let next = begins_in(validity, wall).and_then(|millis| i64::try_from(millis).ok()?.checked_add(wall.millis()));
+            let next = next.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok()).map(|next| next.to_zoned(found));
+            match next {
+                Some(next) => {
+                    format!("it holds again from {} in {}", next.strftime("%a %Y-%m-%d %H:%M"), crate::escape::terminal(zone.as_bytes()))
+                }
+                None => format!("it does not hold within the next {days} days"),
+            }
+        }
+    }
+}
+
 /// How many days ahead the next window is looked for: a weekly one that the clocks jump over once.
 const SEARCHED_DAYS: i32 = 15;
 
@@ -272,6 +294,23 @@ mod tests {
         assert_eq!(left(&validity, "2011-12-30T09:59:59Z"), None);
         assert_eq!(left(&validity, "2011-12-30T10:00:00Z"), None);
         assert_eq!(left(&validity, "2011-12-30T20:00:00Z"), None);
+    }
+
+    #[test]
+    fn when_it_opens_next_is_said_in_its_own_zone() {
+        let hours = recurring(&[Weekday::Mon, Weekday::Fri], "22:00", "06:00", "Europe/Berlin");
+        assert_eq!(opens(&hours, at("2026-01-05T20:59:59Z")), "it holds again from Mon 2026-01-05 22:00 in Europe/Berlin");
+        assert_eq!(opens(&hours, at("2026-01-06T05:00:00Z")), "it holds again from Fri 2026-01-09 22:00 in Europe/Berlin");
+        assert_eq!(opens(&recurring(&[], "22:00", "06:00", "UTC"), at("2026-01-06T05:00:00Z")), "it does not hold within the next 14 days");
+        assert_eq!(opens(&recurring(&ALL, "22:00", "06:00", "Mars/Olympus"), at("2026-01-06T12:00:00Z")), "");
+        // What the clocks jump over is not when it opens: Berlin, 2026-03-29.
+        let jumped = recurring(&[Weekday::Sun], "02:10", "02:50", "Europe/Berlin");
+        assert_eq!(opens(&jumped, at("2026-03-28T12:00:00Z")), "it holds again from Sun 2026-04-05 02:10 in Europe/Berlin");
+        let window = Validity::Window { start: at("2026-12-01T20:00:00Z"), end: at("2026-12-02T02:00:00Z") };
+        assert_eq!(opens(&window, at("2026-12-01T19:59:59Z")), "", "when it begins is said already");
+        assert_eq!(opens(&window, at("2026-12-02T02:00:00Z")), "it will not hold again");
+        let fixed = Validity::Fixed { duration: Length::from_seconds(10), from: crate::policy::FixedFrom::Delivery };
+        assert_eq!(opens(&fixed, at("2026-12-02T02:00:00Z")), "it begins again only where it is renewed");
     }
 
     #[test]

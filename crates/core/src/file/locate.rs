@@ -1,5 +1,7 @@
 //! Finding the line of a field in TOML text, for errors that parsing alone does not see.
 
+use std::collections::HashMap;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -32,6 +34,51 @@ impl<'t> Places<'t> {
             place = next;
         }
         Some(line_at(self.text, place.span().start))
+    }
+}
+
+/// The line of everything that is written in a text, kept apart from the text: for errors that others find in what was read.
+#[derive(Debug, Clone, Default)]
+pub struct Lines(HashMap<String, usize>);
+
+impl Lines {
+    /// Looks at a whole text; of one that is no TOML nothing is known.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let mut lines = Self::default();
+        if let Ok(table) = DeTable::parse(text) {
+            let starts: Vec<usize> = text.match_indices('\n').map(|(place, _)| place).collect();
+            for (key, value) in table.get_ref() {
+                lines.note(&starts, key.get_ref().to_string(), value);
+            }
+        }
+        lines
+    }
+
+    /// The line of a field such as `policy[3].applications[2].hash`; of the nearest thing around it that is written.
+    #[must_use]
+    pub fn line_of(&self, field: &str) -> Option<usize> {
+        let mut rest = field;
+        loop {
+            if let Some(line) = self.0.get(rest) {
+                return Some(*line);
+            }
+            rest = rest.get(..rest.rfind(['.', '['])?)?;
+        }
+    }
+
+    fn note(&mut self, starts: &[usize], field: String, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(fields) => {
+                fields.iter().for_each(|(key, value)| self.note(starts, format!("{field}.{}", key.get_ref()), value));
+            }
+            DeValue::Array(items) => {
+                items.iter().enumerate().for_each(|(index, value)| self.note(starts, format!("{field}[{index}]"), value));
+            }
+            DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {}
+        }
+        let place = value.span().start;
+        self.0.insert(field, starts.partition_point(|start| *start < place).saturating_add(1));
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brevet_core::application::{Fact, Rule};
-use brevet_core::decide::{Decision, Fixed, GrantView, Launch, Policies, Refusal, Standing, covers, decide, explain};
+use brevet_core::decide::{Decision, Fixed, GrantView, Held, Launch, Policies, Refusal, Standing, covers, decide, explain};
 use brevet_core::digest::Digest;
 use brevet_core::document::PolicyDocument;
 use brevet_core::id::PolicyId;
@@ -119,7 +119,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(5_000))]
 
     #[test]
     fn not_knowing_something_never_gives_more(policies in policies(1..6), launch in launch(), standing in standing(), which in 0usize..5) {
@@ -173,18 +173,24 @@ proptest! {
     }
 
     #[test]
-    fn explanation_and_decision_agree(policies in policies(1..6), launch in launch(), standing in standing()) {
+    fn explanation_and_decision_agree(policies in policies(1..6), launch in launch(), standing in standing(), seeds in grants()) {
+        let grants: Vec<GrantView> = seeds.iter().enumerate().map(|(n, seed)| grant(n, seed, &policies, &launch)).collect();
         let held = held(&policies);
-        let explained = explain(&held, &launch, &standing);
+        let explained = explain(&held, &grants, &launch, &standing);
         prop_assert_eq!(explained.len(), held.len());
-        match flat(&decide(&held, &[], &launch, &standing)) {
-            Answer::Elevate { policy, .. } | Answer::Ask { policy, .. } => {
-                prop_assert!(explained.iter().any(|e| e.policy.id == policy && e.matched && e.mode != Mode::Deny));
-            }
-            Answer::Refused => prop_assert!(explained.iter().all(|e| !e.matched)),
-            Answer::Unreadable | Answer::Denied => {}
+        prop_assert!(explained.iter().all(|e| !e.because.is_empty() && !e.because.contains("validity: validity: ")));
+        let matched = |id: &PolicyId, deny: bool| explained.iter().any(|e| e.policy.id == *id && e.matched && (e.mode == Mode::Deny) == deny);
+        let any_deny = explained.iter().any(|e| e.matched && e.mode == Mode::Deny);
+        match decide(&held, &grants, &launch, &standing) {
+            Decision::Elevate(elevate) => prop_assert!(matched(&elevate.policy.id, false) && !any_deny, "{explained:?}"),
+            Decision::Ask(ask) => prop_assert!(matched(&ask.policy.id, false) && !any_deny, "{explained:?}"),
+            Decision::Refuse(refusal) => match (refusal.code, &refusal.policy) {
+                ("denied", Some(policy)) => prop_assert!(matched(&policy.id, true), "{refusal:?}: {explained:?}"),
+                // Nothing was looked at.
+                ("unreadable_policy" | "account", None) => {}
+                _ => prop_assert!(explained.iter().all(|e| !e.matched), "{refusal:?}: {explained:?}"),
+            },
         }
-        prop_assert!(explained.iter().all(|e| !e.because.is_empty()));
     }
 
     #[test]
@@ -227,6 +233,32 @@ proptest! {
         other.policy.validity = Validity::Always;
         prop_assert!(ended(covers(&other, &grant, &launch, &standing), "mode"));
     }
+}
+
+#[test]
+fn a_deny_is_explained_for_whom_it_would_run_as_and_says_its_time_once() {
+    let of = |id, toml: &str| sample::document(id, sample::policy(&format!("computers = 'all'\nusers = 'all'\n{toml}")));
+    let over = "validity = { kind = 'window', start = '2026-01-01T00:00:00Z', end = '2026-01-02T00:00:00Z' }";
+    let documents = [
+        of(1, "name = 'as svc'\nmode = 'automatic'\napplications = [{ file = '/a' }]\nelevation = { run_as = 'svc' }"),
+        of(2, "name = 'never as svc'\nmode = 'deny'\napplications = [{ file = '/a', target_user = 'svc' }]"),
+        of(3, &format!("name = 'over'\nmode = 'deny'\napplications = 'all'\n{over}")),
+    ];
+    let held: Vec<Held<'_>> = documents.iter().map(|document| Held { document, fixed: Fixed::NotStarted }).collect();
+    let launch = Launch {
+        member: Member { user: User { uid: 1000, name: "alice".into() }, groups: Fact::Known(vec![]) },
+        facts: sample::facts("/a"),
+        arguments: vec![],
+        directory: "/".into(),
+        target_user: None,
+    };
+    let standing =
+        Standing { wall: Timestamp::parse("2026-06-01T00:00:00Z").unwrap(), heartbeat_age_millis: Some(0), unreadable_deny: false };
+    let Decision::Refuse(refusal) = decide(&held, &[], &launch, &standing) else { panic!("it is denied") };
+    assert_eq!(refusal.policy.unwrap().name, "never as svc");
+    let explained = explain(&held, &[], &launch, &standing);
+    assert_eq!(explained.iter().map(|one| one.matched).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(explained[2].because, "validity: ended at 2026-01-02T00:00:00.000Z");
 }
 
 #[test]

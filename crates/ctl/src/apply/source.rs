@@ -1,9 +1,11 @@
 //! The files of one `apply`: read, parsed, put together, and where in them each table stands.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use brevet_core::file::{self, File};
+use brevet_core::file::{self, File, Lines};
 
 use crate::error::{CtlError, Result};
 use crate::input;
@@ -15,9 +17,31 @@ const MOST_ERRORS: usize = 100;
 /// A table's header: where it stands, and its name.
 #[derive(Debug, Clone)]
 struct Place {
-    file: String,
+    text: Rc<Text>,
+    /// Which of its kind in that text, from 0.
+    index: usize,
     line: usize,
     name: String,
+}
+
+/// A file's text. What stands on which line is found out when the first error asks for it.
+#[derive(Debug)]
+struct Text {
+    /// The file's name, escaped.
+    file: String,
+    text: String,
+    lines: OnceCell<Lines>,
+}
+
+impl Place {
+    /// The line of a field of this table, such as `elevation.children`; of the table itself where that is not written.
+    fn line_of(&self, kind: &str, field: &str) -> usize {
+        let lines = self.text.lines.get_or_init(|| Lines::of(&self.text.text));
+        let table = format!("{kind}[{}]", self.index);
+        let found = lines.line_of(&format!("{table}.{field}"));
+        // A default stands nowhere.
+        found.filter(|line| !field.is_empty() && Some(*line) != lines.line_of(&table)).unwrap_or(self.line)
+    }
 }
 
 /// Every file, as one.
@@ -46,13 +70,13 @@ impl Sources {
             let text = match read {
                 Ok(text) => text,
                 Err(error) if input::is_unfit(&error) => {
-                    errors.push(format!("{shown}:1: {error}"));
+                    errors.push(format!("{shown}:{}: {error}", input::line_of(&error).unwrap_or(1)));
                     continue;
                 }
                 Err(source) => return Err(io("read", &path, source)),
             };
             match file::check(&text) {
-                Ok(parsed) => sources.add(&shown, &text, parsed),
+                Ok(parsed) => sources.add(Text { file: shown, text, lines: OnceCell::new() }, parsed),
                 Err(found) => {
                     errors.extend(found.iter().map(|error| format!("{shown}:{}: {}", error.line, escape_lines(&error.message))));
                 }
@@ -76,7 +100,7 @@ impl Sources {
         &self.file
     }
 
-    /// `policy[3].mode` as `FILE:LINE: policy 'NAME': mode`; anything else as it is.
+    /// `policy[3].mode` as `FILE:LINE: policy 'NAME': mode`, with the line of that field; anything else as it is.
     #[must_use]
     pub fn locate(&self, field: &str) -> String {
         let found = field.split_once('[').and_then(|(kind, rest)| {
@@ -85,7 +109,7 @@ impl Sources {
             let rest = rest.strip_prefix('.').unwrap_or(rest);
             let end = if rest.is_empty() { String::new() } else { format!(": {rest}") };
             let name = brevet_core::escape::terminal(place.name.as_bytes());
-            Some(format!("{}:{}: {kind} '{name}'{end}", place.file, place.line))
+            Some(format!("{}:{}: {kind} '{name}'{end}", place.text.file, place.line_of(kind, rest)))
         });
         found.unwrap_or_else(|| field.to_owned())
     }
@@ -97,7 +121,8 @@ impl Sources {
         self.locate(&format!("{kind}[{}].{field}", index.unwrap_or(usize::MAX)))
     }
 
-    fn add(&mut self, shown: &str, text: &str, parsed: File) {
+    fn add(&mut self, text: Text, parsed: File) {
+        let text = Rc::new(text);
         let names: [(&'static str, Vec<String>); 4] = [
             ("group", parsed.group.iter().map(|item| item.name.clone()).collect()),
             ("list", parsed.list.iter().map(|item| item.name.clone()).collect()),
@@ -105,9 +130,10 @@ impl Sources {
             ("autonomous", parsed.autonomous.iter().map(|item| item.name.clone()).collect()),
         ];
         for (kind, names) in names {
-            let lines = header_lines(text, kind);
+            let lines = header_lines(&text.text, kind);
             let places = names.into_iter().enumerate().map(|(index, name)| Place {
-                file: shown.to_owned(),
+                text: Rc::clone(&text),
+                index,
                 line: lines.get(index).copied().unwrap_or(1),
                 name,
             });
@@ -127,8 +153,8 @@ impl Sources {
             for place in places {
                 if let Some(earlier) = first.insert(&place.name, place) {
                     let name = brevet_core::escape::terminal(place.name.as_bytes());
-                    let (file, line) = (&earlier.file, earlier.line);
-                    errors.push(format!("{}:{}: {kind} '{name}' is defined already at {file}:{line}", place.file, place.line));
+                    let (file, line) = (&earlier.text.file, earlier.line);
+                    errors.push(format!("{}:{}: {kind} '{name}' is defined already at {file}:{line}", place.text.file, place.line));
                 }
             }
         }
@@ -194,7 +220,9 @@ mod tests {
         std::fs::write(folder.path().join("not.txt"), "nonsense").unwrap();
         let sources = Sources::read(&[folder.path().to_owned()]).unwrap();
         let place = |line: &str| format!("{}/{line}", folder.path().display());
-        assert_eq!(sources.locate("group[0].users"), place("1.toml:2: group 'a': users"));
+        assert_eq!(sources.locate("group[0].users"), place("1.toml:4: group 'a': users"));
+        assert_eq!(sources.locate("group[0].computers"), place("1.toml:2: group 'a': computers"), "what stands nowhere");
+        assert_eq!(sources.locate("group[1].users[3]"), place("2.toml:5: group 'b': users[3]"));
         assert_eq!(sources.locate("group[1]"), place("2.toml:3: group 'b'"));
         assert_eq!(sources.locate("group[9].users"), "group[9].users");
         let wrong = "[[policy]]\nname = \"p\"\nusers = [\"0\"]\ncomputers = \"all\"\nmode = \"deny\"\napplications = [\n  { file = \"x\" },\n]\n[[list]]\nname = \"l\"\nrules = []\n";
@@ -205,6 +233,9 @@ mod tests {
         assert_eq!(lines[0], format!("{}: list \"l\": rules: is empty: the list would match nothing", place("3.toml:11")));
         assert!(lines[1].starts_with(&format!("{}: policy \"p\": users[0]: ", place("3.toml:3"))), "{error}");
         assert!(lines[2].starts_with(&format!("{}: policy \"p\": applications[0].file: ", place("3.toml:7"))), "{error}");
+        std::fs::write(folder.path().join("3.toml"), b"# one\n# two \xe9\n# three\n").unwrap();
+        let error = Sources::read(&[folder.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.starts_with(&place("3.toml:2: it is not UTF-8: line 2 ")), "{error}");
         std::fs::write(folder.path().join("3.toml"), group).unwrap();
         let error = Sources::read(&[folder.path().to_owned()]).unwrap_err().to_string();
         assert_eq!(error, format!("{}: group 'a' is defined already at {}", place("3.toml:1"), place("1.toml:2")));

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use brevet_core::application::{Fact, Facts, Interpreter};
+use brevet_core::application::{Fact, Facts, Interpreter, other_names};
 use brevet_core::digest::Digest;
 use brevet_core::text::OsText;
 
@@ -31,7 +31,7 @@ pub fn facts(command: &std::ffi::OsStr) -> Result<Facts> {
     let names = names(&typed, &path)?;
     let doubt = names.iter().chain(std::iter::once(&path)).find_map(|name| writable(name));
     Ok(Facts {
-        names: names.iter().map(|name| text(name)).collect::<Result<_>>()?,
+        names: with_merged(names.iter().map(|name| text(name)).collect::<Result<_>>()?),
         path: text(&path)?,
         chain: Fact::Known(doubt.is_none()),
         writable_by: doubt,
@@ -44,6 +44,15 @@ pub fn facts(command: &std::ffi::OsStr) -> Result<Facts> {
         parent: Fact::Unknown(NOT_LOOKED_AT.into()),
         store: Fact::Known(None),
     })
+}
+
+/// With the names through the links of a merged `/usr`, as a computer finds them.
+fn with_merged(mut names: Vec<OsText>) -> Vec<OsText> {
+    let link =
+        |parent: &str, name: &str| std::fs::read_link(Path::new(parent).join(name)).ok().map(|it| it.as_os_str().as_bytes().to_vec());
+    let others = other_names(&names, link);
+    names.extend(others);
+    names
 }
 
 fn text(path: &Path) -> Result<OsText> {

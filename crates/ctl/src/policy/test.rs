@@ -2,17 +2,17 @@
 //!
 //! Both decide by the same code as a computer does. What it knows of a file is less: it looks as whoever runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use brevet_api::rest::check::{self as rest, Explained};
 use brevet_core::application::{Fact, Facts};
 use brevet_core::corpus;
-use brevet_core::decide::{By, Decision, Fixed, Held, Launch, Standing, decide, explain};
+use brevet_core::decide::{By, Decision, Fixed, Held, Launch, Standing, decide, explain, unenforceable, unenforceable_rules};
 use brevet_core::document::{PolicyDocument, SCHEMA};
 use brevet_core::file::File;
 use brevet_core::id::PolicyId;
-use brevet_core::policy::{Mode, Policy, Scope};
+use brevet_core::policy::{Applications, Mode, Policy, PolicyError, Scope};
 use brevet_core::text::OsText;
 use brevet_core::time::{Length, Timestamp};
 use brevet_core::user::{Member, User};
@@ -87,6 +87,9 @@ struct Verdict {
     facts: Facts,
     /// Why each policy did or did not match.
     policies: Vec<Explained>,
+    /// What makes one doubt the answer or the question.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 /// What the policies on the server would decide.
@@ -113,8 +116,16 @@ fn ask_server(session: &Session, command: &Test) -> Result<()> {
         target_user: said.target_user,
         facts: launch.facts,
         policies: said.policies,
+        warnings: said.warnings,
     };
-    session.output.print(&verdict, people)
+    tell(session, &verdict)
+}
+
+fn tell(session: &Session, verdict: &Verdict) -> Result<()> {
+    for warning in &verdict.warnings {
+        eprintln!("brevetctl: warning: {}", shown(warning));
+    }
+    session.output.print(verdict, people)
 }
 
 fn moment(text: &str) -> Result<Timestamp> {
@@ -123,14 +134,19 @@ fn moment(text: &str) -> Result<Timestamp> {
 
 fn decide_one(session: &Session, command: &Test) -> Result<()> {
     let sources = Sources::read(&command.files)?;
+    refuse_unenforceable(&sources)?;
     let launch = launch(command)?;
     let computer = command.computer.as_deref().unwrap_or_default();
-    let (mut here, mut others) = (Vec::new(), Vec::new());
+    let (mut here, mut others, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for document in documents(sources.file(), command) {
         if !document.policy.enabled {
             others.push(not_looked_at(&document, "it is disabled"));
         } else if !concerns(&document.policy, computer, sources.file()) {
             others.push(not_looked_at(&document, &elsewhere(&document.policy, sources.file())));
+        } else if let Some(absent) = absent_lists(&document) {
+            let name = shown(&document.policy.name);
+            warnings.push(format!("the policy \"{name}\" takes no part: {absent}, and without it no computer gets the policy"));
+            others.push(not_looked_at(&document, &format!("{absent}: give its file too")));
         } else {
             here.push(document);
         }
@@ -141,7 +157,7 @@ fn decide_one(session: &Session, command: &Test) -> Result<()> {
         None => now(),
     };
     let standing = Standing { wall, heartbeat_age_millis: Some(0), unreadable_deny: false };
-    let explained = explain(&held, &launch, &standing).into_iter();
+    let explained = explain(&held, &[], &launch, &standing).into_iter();
     let mut policies: Vec<Explained> =
         explained.map(|it| Explained { policy: it.policy, mode: it.mode, matched: it.matched, because: it.because }).collect();
     for explanation in policies.iter_mut().filter(|explanation| !explanation.matched) {
@@ -152,8 +168,39 @@ fn decide_one(session: &Session, command: &Test) -> Result<()> {
         }
     }
     policies.extend(others);
-    let verdict = verdict(decide(&held, &[], &launch, &standing), launch.facts, policies);
-    session.output.print(&verdict, people)
+    let verdict = Verdict { warnings, ..verdict(decide(&held, &[], &launch, &standing), launch.facts, policies) };
+    tell(session, &verdict)
+}
+
+/// What no computer enforces, and `apply` refuses for it, decides nothing here either.
+fn refuse_unenforceable(sources: &Sources) -> Result<()> {
+    let file = sources.file();
+    let lists = file.list.iter().enumerate();
+    let lists = lists.flat_map(|(n, list)| unenforceable_rules(&list.rules, "rules").into_iter().map(move |error| ("list", n, error)));
+    let policies = file.policy.iter().enumerate();
+    let policies = policies.flat_map(|(n, policy)| unenforceable(policy).into_iter().map(move |error| ("policy", n, error)));
+    let line = |(kind, n, error): (&str, usize, PolicyError)| {
+        format!("{}: {}", sources.locate(&format!("{kind}[{n}].{}", error.field)), shown(&error.reason))
+    };
+    let errors: Vec<String> = lists.chain(policies).map(line).collect();
+    if errors.is_empty() { Ok(()) } else { Err(CtlError::Usage(errors.join("\n"))) }
+}
+
+/// Lists that a policy names and the files do not have, in words.
+fn absent_lists(document: &PolicyDocument) -> Option<String> {
+    let policy = &document.policy;
+    let rules = match &policy.applications {
+        Applications::All => &[],
+        Applications::Rules(rules) => rules.as_slice(),
+    };
+    let named = rules.iter().chain(&policy.exceptions).filter_map(|rule| rule.list.as_ref());
+    let absent: BTreeSet<&String> = named.filter(|name| !document.lists.contains_key(*name)).collect();
+    let absent: Vec<String> = absent.into_iter().map(|name| format!("\"{}\"", shown(name))).collect();
+    match absent.as_slice() {
+        [] => None,
+        [one] => Some(format!("the list {one} is not in these files")),
+        more => Some(format!("the lists {} are not in these files", more.join(", "))),
+    }
 }
 
 /// Why a policy is not for the computer, and whether a file that was not given might say otherwise.
@@ -257,6 +304,7 @@ fn verdict(decision: Decision, facts: Facts, policies: Vec<Explained>) -> Verdic
         target_user: None,
         facts,
         policies,
+        warnings: Vec::new(),
     };
     match decision {
         Decision::Refuse(it) => Verdict {

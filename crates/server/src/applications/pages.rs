@@ -153,7 +153,7 @@ impl Show {
 /// What is known of it.
 fn facts(facts: &Facts) -> Vec<(&'static str, String)> {
     let mut out = vec![("File", facts.path.to_string()), ("SHA-256", facts.sha256.to_string()), ("Bytes", facts.size.to_string())];
-    out.extend(facts.names.iter().filter(|name| **name != facts.path).map(|name| ("Reached as", name.to_string())));
+    out.extend(facts.way().iter().filter(|name| **name != facts.path).map(|name| ("Reached as", name.to_string())));
     match facts.package.known() {
         Some(Some(package)) => {
             out.push(("Package", format!("{} {}", package.name, package.version)));

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use brevet_api::rest::Code;
+use brevet_core::json::JsonError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -38,7 +39,16 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         if has_nul(&bytes) {
             return Err(Failure::new(Code::Malformed).because("the body: a text in it has a NUL character"));
         }
-        brevet_core::json::read(&bytes).map(Self).map_err(|error| Failure::new(Code::Malformed).because(format!("the body: {error}")))
+        brevet_core::json::parse(&bytes).map(Self).map_err(misfit)
+    }
+}
+
+/// A body that is not what this call takes, with the field that is wrong where it is one.
+fn misfit(error: JsonError) -> Failure {
+    let malformed = Failure::new(Code::Malformed);
+    match error.field.as_str() {
+        "." => malformed.because(format!("the body: {}", error.reason)),
+        field => malformed.because("the body has a field that does not fit").and(field, error.reason.clone()),
     }
 }
 
@@ -148,7 +158,17 @@ impl<T: Serialize> IntoResponse for Versioned<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::has_nul;
+    use super::{has_nul, misfit};
+
+    #[test]
+    fn a_body_that_does_not_fit_says_its_field() {
+        let wrong = |json: &[u8]| misfit(brevet_core::json::parse::<brevet_core::policy::Policy>(json).unwrap_err());
+        let failure = wrong(br#"{"name": "p", "staleness": 7}"#);
+        let (field, reason) = ("staleness", "the number 7 does not fit: write a text in quotes at line 1 column 28");
+        assert!(failure.words().ends_with(&format!("the body has a field that does not fit. {field}: {reason}")), "{}", failure.words());
+        assert_eq!(failure.errors().iter().map(|it| (it.field.as_str(), it.reason.as_str())).collect::<Vec<_>>(), [(field, reason)]);
+        assert!(wrong(b"nonsense").errors().is_empty());
+    }
 
     #[test]
     fn an_escaped_nul_is_seen_and_an_escaped_backslash_before_it_is_not_one() {

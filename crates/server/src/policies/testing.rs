@@ -1,26 +1,31 @@
 //! `POST test`: what the stored policies would decide of a launch, by the same code as a computer decides, and why each of them does or
 //! does not match. It starts nothing and stores nothing.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::Method;
 use brevet_api::rest::check::{Explained, Test, Tested};
 use brevet_core::application::Fact;
-use brevet_core::decide::{By, Decision, Fixed, Held, Launch, Standing, decide, explain};
+use brevet_core::decide::{By, Decision, Fixed, Held, Launch, Standing, decide, explain, unsupported};
 use brevet_core::document::PolicyDocument;
 use brevet_core::policy::Mode;
 use brevet_core::request::PolicyRef;
 use brevet_core::time::{Length, Timestamp};
 use brevet_core::user::{Member, User};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 
 use crate::access::{Action, Actor};
 use crate::app::App;
 use crate::definitions::current::current;
-use crate::definitions::{Content, Sight};
+use crate::definitions::near::Advice;
+use crate::definitions::{Content, Sight, Snapshot};
 use crate::documents::concern::Concern;
 use crate::documents::publish::policy_document;
 use crate::http::extract::{Body, Json};
 use crate::http::failure::{Failure, Outcome};
 use crate::http::routes::{Routes, doc};
+use crate::store::entities::computer;
 
 /// Most policies whose reasons are told.
 const MOST: usize = 2000;
@@ -45,6 +50,7 @@ async fn test(State(app): State<App>, actor: Actor, Body(body): Body<Test>) -> O
     if body.user.is_empty() {
         return Err(Failure::field("user", "is empty: say who would run it"));
     }
+    let warnings = doubts(&app, &body, &sight, &all).await?;
     let concern = Concern::new(&all);
     let (mut here, mut others) = (Vec::new(), Vec::new());
     for definition in all.0.iter().filter(|definition| sight.sees(definition, &all)) {
@@ -52,6 +58,8 @@ async fn test(State(app): State<App>, actor: Actor, Body(body): Body<Test>) -> O
         let Some(document) = policy_document(definition, &all)? else { continue };
         if !policy.enabled {
             others.push(not_looked_at(&document, "it is disabled"));
+        } else if let Some(why) = unsupported(&document).first() {
+            others.push(not_looked_at(&document, &format!("no computer takes it: {why}")));
         } else if concern.is_named(&policy.computers, &body.computer) {
             here.push(document);
         } else {
@@ -61,7 +69,36 @@ async fn test(State(app): State<App>, actor: Actor, Body(body): Body<Test>) -> O
     let at = body.at.unwrap_or_else(|| app.clock.now());
     // Thousands of policies are looked at one by one: not on the threads that answer others.
     let tested = tokio::task::spawn_blocking(move || tried(body, &here, others, at)).await.map_err(Failure::internal)?;
-    Ok(Json(tested))
+    Ok(Json(Tested { warnings, ..tested }))
+}
+
+/// A computer that is not there, and a user whom nothing names that the caller sees: most often a slip of the finger.
+async fn doubts(app: &App, body: &Test, sight: &Sight, all: &Snapshot) -> Outcome<Vec<String>> {
+    let (mut out, advice) = (Vec::new(), Advice::default());
+    let meant = |near: Option<&str>| near.map_or_else(String::new, |near| format!("; do you mean {near:?}?"));
+    let there = computer::Entity::find().select_only().column(computer::Column::Name).filter(computer::Column::State.ne("removed"));
+    let is_there = there.clone().filter(computer::Column::Name.eq(&body.computer)).into_tuple::<String>();
+    if is_there.one(&app.store.pool).await?.is_none() {
+        let names = there.into_tuple::<String>().all(&app.store.pool).await?;
+        let near = advice.nearest(&body.computer, names.iter().map(String::as_str).filter(|name| sight.has_computer(name)));
+        out.push(format!("no computer {:?} is enrolled{}", body.computer, meant(near)));
+    }
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    for definition in all.0.iter().filter(|definition| sight.sees(definition, all)) {
+        let users: &[String] = match &definition.content {
+            Content::Policy(policy) => policy.users.names(),
+            Content::Autonomous(rule) => rule.users.names(),
+            Content::Group(group) => group.users.as_deref().unwrap_or_default(),
+            Content::List(_) => &[],
+        };
+        named.extend(users.iter().map(String::as_str));
+    }
+    let of_group = |group: &String| named.contains(format!("os-group:{group}").as_str());
+    if !named.contains(body.user.as_str()) && !body.os_groups.iter().flatten().any(of_group) {
+        let near = advice.nearest(&body.user, named.iter().copied().filter(|name| !name.contains(':')));
+        out.push(format!("no policy and no group names the user {:?}{}", body.user, meant(near)));
+    }
+    Ok(out)
 }
 
 fn tried(body: Test, here: &[PolicyDocument], others: Vec<Explained>, at: Timestamp) -> Tested {
@@ -76,7 +113,7 @@ fn tried(body: Test, here: &[PolicyDocument], others: Vec<Explained>, at: Timest
         target_user: body.target_user,
     };
     let standing = Standing { wall: at, heartbeat_age_millis: Some(0), unreadable_deny: false };
-    let mut policies: Vec<Explained> = explain(&held, &launch, &standing)
+    let mut policies: Vec<Explained> = explain(&held, &[], &launch, &standing)
         .into_iter()
         .map(|it| Explained { policy: it.policy, mode: it.mode, matched: it.matched, because: it.because })
         .collect();
@@ -104,6 +141,7 @@ fn said(decision: Decision, at: Timestamp, policies: Vec<Explained>) -> Tested {
         target_user: None,
         at,
         policies,
+        warnings: Vec::new(),
     };
     match decision {
         Decision::Refuse(it) => {

@@ -17,8 +17,9 @@ fn shown<T>(fact: &Fact<T>, known: impl FnOnce(&T) -> String) -> String {
 /// Everything about a file.
 pub(crate) fn of_file(it: &Facts) -> Vec<Named> {
     let mut all = vec![("File", it.path.to_string())];
-    if it.names.len() > 1 {
-        all.push(("Reached as", it.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → ")));
+    let way = it.way();
+    if way.len() > 1 {
+        all.push(("Reached as", way.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → ")));
     }
     all.push(("SHA-256", it.sha256.to_string()));
     all.push(("Size", format!("{} bytes", it.size)));
