@@ -85,6 +85,8 @@ pub const HARMLESS: &[Row] = &[
                 files::are_roots(rest, &["-C"])
                     && all.iter().skip(1).all(|one| !one.starts_with('-') || *one == "-C")
                     && theirs(all).is_none()
+                    // Without it, it unpacks where the user stands, through links that they made there.
+                    && (!what.contains('x') || rest.contains(&"-C"))
             }
             _ => false,
         }),
@@ -333,7 +335,11 @@ pub const HARMLESS: &[Row] = &[
     (&["iptables-restore", "ip6tables-restore"], If(|all| matches!(all, [file] if is_roots(file))), "the whole path of one file of root's"),
     (
         &["nft"],
-        If(|all| matches!(all, ["list", ..]) || matches!(all, ["-f", file] if is_roots(file)) || matches!(all, ["add" | "delete", ..])),
+        If(|all| {
+            matches!(all, ["list", ..])
+                || matches!(all, ["-f", file] if is_roots(file))
+                || matches!(all, ["add" | "delete", ..]) && !has_option(all, &["-f", "-i", "-I", "-D", "--"])
+        }),
         "the one rule that is meant, or \"-f\" and the whole path of a file of root's",
     ),
     (
@@ -431,7 +437,6 @@ fn sysctl(all: &[&str]) -> bool {
 fn names_rights(all: &[&str]) -> bool {
     const RIGHTS: &[&str] = &[
         "root",
-        "0",
         "sudo",
         "wheel",
         "admin",
@@ -458,7 +463,9 @@ fn names_rights(all: &[&str]) -> bool {
         "--delete",
         "--conf",
     ];
-    let parts = |one: &&str| one.split(['=', ',', ':']).any(|part| RIGHTS.contains(&part) || part.parse::<u32>() == Ok(0));
+    // Numbers of the system's own accounts and groups, whichever they are here.
+    let is_low = |part: &str| part.parse::<u32>().is_ok_and(|number| number < 1000);
+    let parts = |one: &&str| one.split(['=', ',', ':']).any(|part| RIGHTS.contains(&part) || is_low(part));
     let joined = |one: &&str| one.starts_with('-') && !one.starts_with("--") && one.contains(['o', 'p', '0', 'R']);
     all.iter().any(|one| parts(one) || joined(one))
 }
