@@ -4,6 +4,7 @@
 
 mod applications;
 mod elevation;
+mod exact;
 mod places;
 mod programs;
 
@@ -84,20 +85,27 @@ impl Found {
     }
 }
 
-/// Every finding in a file, its own lists taken for those that its entries name; the gravest first, in the file's order otherwise.
+/// Every finding about what in a file is in force, its own lists taken for those that its entries name; the gravest first, in the file's
+/// order otherwise.
 #[must_use]
 pub fn lint(file: &File) -> Vec<Finding> {
     let lists: Lists = file.list.iter().map(|list| (list.name.clone(), list.rules.clone())).collect();
-    let policies = file.policy.iter().flat_map(|policy| lint_policy(policy, &lists));
-    let mut out: Vec<Finding> = policies.chain(file.autonomous.iter().flat_map(|rule| lint_autonomous(rule, &lists))).collect();
-    out.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    out
+    let policies = file.policy.iter().filter(|policy| policy.enabled).flat_map(|policy| lint_policy(policy, &lists));
+    let rules = file.autonomous.iter().filter(|rule| rule.enabled && !rule.shadow).flat_map(|rule| lint_autonomous(rule, &lists));
+    sorted(policies.chain(rules).collect())
 }
 
-/// Findings about one policy. A list that is not among `lists` is not looked into.
+/// The gravest first, in their order otherwise.
+#[must_use]
+pub fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+/// Findings about one policy, also where it is disabled: of what it gives once it is not. A list that is not among `lists` is not looked into.
 #[must_use]
 pub fn lint_policy(policy: &Policy, lists: &Lists) -> Vec<Finding> {
-    if policy.mode == Mode::Deny || !policy.enabled {
+    if policy.mode == Mode::Deny {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -108,12 +116,9 @@ pub fn lint_policy(policy: &Policy, lists: &Lists) -> Vec<Finding> {
     about("policy", &policy.name, found)
 }
 
-/// Findings about one autonomous rule.
+/// Findings about one autonomous rule, also where it is disabled or only watches.
 #[must_use]
 pub fn lint_autonomous(rule: &AutonomousRule, lists: &Lists) -> Vec<Finding> {
-    if !rule.enabled || rule.shadow {
-        return Vec::new();
-    }
     let mut found = Vec::new();
     let everything = rule.applications == Applications::All;
     if everything {

@@ -1,15 +1,16 @@
 //! `brevetctl apply`: makes the server as files say, in one transaction. Errors name file and line before anything is sent.
 
 pub mod source;
-mod warnings;
 
 use std::path::PathBuf;
 
 use brevet_api::rest::apply::{Applied, AppliedAction, Apply as Body};
+use brevet_api::rest::check::Finding;
 use clap::Args;
 
 use crate::cli::Session;
 use crate::error::{CtlError, Result};
+use crate::findings;
 use crate::output::{shown, table, word};
 use source::Sources;
 
@@ -34,11 +35,6 @@ pub struct Apply {
 /// When a file has an error, or the server cannot be reached or refuses.
 pub fn run(session: &Session, command: &Apply) -> Result<()> {
     let sources = Sources::read(&command.files)?;
-    let mut said = String::new();
-    for line in warnings::lines(&sources, command.all_warnings || session.output.json) {
-        said.push_str(&format!("brevetctl: {line}\n"));
-    }
-    eprint!("{said}");
     let client = session.client()?;
     let send = |dry_run: bool| -> Result<Applied> {
         let body = Body { file: sources.file().clone(), dry_run, prune: command.prune };
@@ -57,12 +53,23 @@ pub fn run(session: &Session, command: &Apply) -> Result<()> {
         }
     }
     let applied = send(command.dry_run)?;
+    if !session.output.json {
+        say(&sources, &applied, command.all_warnings);
+    }
+    session.output.print(&applied, plan)
+}
+
+/// What there is to know of the files; in JSON it is in the answer itself.
+fn say(sources: &Sources, applied: &Applied, all: bool) {
+    let place = |finding: &Finding| sources.locate_named(&finding.kind, &finding.name, &finding.field);
+    let lines = findings::lines(&applied.findings, applied.more_findings, all, place);
+    let mut said: String = lines.iter().map(|line| format!("brevetctl: {line}\n")).collect();
     for warning in &applied.warnings {
         let place = sources.locate_named(&warning.kind, &warning.name, &warning.field);
         let hint = warning.hint.as_ref().map(|hint| format!("; {}", shown(hint))).unwrap_or_default();
-        eprintln!("brevetctl: warning: {place}: {}{hint}", shown(&warning.reason));
+        said.push_str(&format!("brevetctl: warning: {place}: {}{hint}\n", shown(&warning.reason)));
     }
-    session.output.print(&applied, plan)
+    eprint!("{said}");
 }
 
 /// The server names a field by its place in the whole; people need the file and the line.

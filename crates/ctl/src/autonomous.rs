@@ -9,6 +9,7 @@ use clap::Subcommand;
 
 use crate::cli::Session;
 use crate::error::Result;
+use crate::findings;
 use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
 use crate::output::{mark, moment, shown, table, word};
@@ -72,6 +73,7 @@ pub fn run(session: &Session, command: Autonomous) -> Result<()> {
         Autonomous::Shadow { rule, shadow } => {
             let body = Shadow { shadow: shadow == "on" };
             let stored: StoredAutonomous = session.client()?.post(&["autonomous", &rule, "shadow"], &body)?;
+            findings::say(session, &stored.findings);
             let does = if stored.content.shadow { "only records what it would have done" } else { "approves" };
             session.output.print(&stored, |stored| format!("'{}' {does}\n", shown(&stored.content.name)))
         }
@@ -116,6 +118,7 @@ fn replay(session: &Session, name: &str, days: u32) -> Result<()> {
 
 fn act(session: &Session, name: &str, action: &str, done: &str) -> Result<()> {
     let rule: StoredAutonomous = session.client()?.post_empty(&["autonomous", name, action])?;
+    findings::say(session, &rule.findings);
     session.output.print(&rule, |rule| format!("{done} '{}', now version {}\n", shown(&rule.content.name), rule.version))
 }
 

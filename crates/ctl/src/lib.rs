@@ -10,6 +10,7 @@ mod computer;
 mod enrolment;
 pub mod error;
 mod event;
+mod findings;
 mod grant;
 mod group;
 mod history;

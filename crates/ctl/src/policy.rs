@@ -15,6 +15,7 @@ use clap::Subcommand;
 use crate::cli::Session;
 use crate::error::Result;
 use crate::event;
+use crate::findings;
 use crate::history::{self, History};
 use crate::listing::{Columns, Listing};
 use crate::output::{mark, moment, shown, word};
@@ -67,7 +68,7 @@ pub enum Policy {
         #[command(flatten)]
         rows: event::Rows,
     },
-    /// Say what in a policy will not do what its author means: it matches nothing, or a deny shadows it
+    /// Say what in a policy will not do what its author means (it matches nothing, or a deny shadows it), and what it gives beyond that
     Check {
         /// Name or id
         policy: String,
@@ -141,16 +142,24 @@ pub fn run(session: &Session, command: Policy) -> Result<()> {
 
 fn act(session: &Session, name: &str, action: &str, done: &str) -> Result<()> {
     let policy: StoredPolicy = session.client()?.post_empty(&["policies", name, action])?;
+    findings::say(session, &policy.findings);
     session.output.print(&policy, |policy| format!("{done} '{}', now version {}\n", shown(&policy.content.name), policy.version))
 }
 
 const COLUMNS: Columns<StoredPolicy> =
     Columns { headings: &["name", "mode", "enabled", "version", "computers", "users", "applications"], row };
 const ON_COMPUTERS: Columns<OnComputer> = Columns { headings: &["computer", "state", "version", "since", "because"], row: on_computer };
-const MISTAKES: Columns<Mistake> = Columns { headings: &["field", "code", "because", "hint"], row: mistake };
+const MISTAKES: Columns<Mistake> = Columns { headings: &["severity", "field", "code", "because", "hint"], row: mistake };
 
 fn mistake(mistake: &Mistake) -> Vec<String> {
-    vec![shown(&mistake.field), shown(&mistake.code), shown(&mistake.reason), mistake.hint.as_deref().map(shown).unwrap_or_default()]
+    let severity = mistake.severity.as_deref().unwrap_or("warning");
+    vec![
+        shown(severity),
+        shown(&mistake.field),
+        shown(&mistake.code),
+        shown(&mistake.reason),
+        mistake.hint.as_deref().map(shown).unwrap_or_default(),
+    ]
 }
 
 fn into_file(content: brevet_core::policy::Policy) -> File {

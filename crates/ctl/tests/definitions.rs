@@ -90,11 +90,46 @@ fn what_apply_is_warned_of_leads_back_to_file_and_line() {
 }
 
 #[test]
+fn what_apply_gives_is_said_by_the_server_with_file_and_line_and_is_in_json() {
+    let api = Api::start();
+    let file = api.file("p.toml", &format!("\n{POLICY}"));
+    let finding = |name: &str, field: &str| json!({ "kind": "policy", "name": name, "field": field, "severity": "danger", "code": "runs_code", "reason": "is a shell", "instead": "do not" });
+    let findings = json!([finding("p", "applications[0].file"), finding("q", "applications[0].list \"L\".rules[1].file")]);
+    api.on("POST apply", 200, &json!({ "dry_run": true, "changes": [], "findings": findings }));
+    let ran = api.run(&["apply", "-f", file.to_str().unwrap(), "--dry-run"]);
+    let here = format!("brevetctl: danger: {}:2: policy 'p': applications[0].file: is a shell; do not\n", file.display());
+    let there = "brevetctl: danger: policy 'q' on the server: applications[0].list \"L\".rules[1].file: is a shell; do not\n";
+    assert_eq!((ran.code, ran.stderr), (0, format!("{here}{there}")));
+    let ran = api.run(&["--json", "apply", "-f", file.to_str().unwrap(), "--dry-run"]);
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((&answer["findings"], ran.stderr.as_str()), (&findings, ""));
+}
+
+fn stored(more: Value) -> Value {
+    let mut stored = serde_json::to_value(&file::parse(POLICY).unwrap().policy[0]).unwrap();
+    let known = json!({ "id": PolicyId::new(1, [1; 10]), "version": 1, "created": Timestamp::from_millis(0), "changed": Timestamp::from_millis(0) });
+    stored.as_object_mut().unwrap().extend(known.as_object().unwrap().clone());
+    stored.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    stored
+}
+
+#[test]
+fn switching_a_policy_on_says_what_it_gives() {
+    let api = Api::start();
+    let finding = json!({ "kind": "policy", "name": "p", "field": "applications[0].file", "severity": "danger", "code": "runs_code", "reason": "is a shell", "instead": "do not" });
+    api.on("POST policies/p/enable", 200, &stored(json!({ "findings": [finding] })));
+    let ran = api.run(&["policy", "enable", "p"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "enabled 'p', now version 1\n"));
+    assert_eq!(ran.stderr, "brevetctl: danger: policy 'p': applications[0].file: is a shell; do not\n");
+    let ran = api.run(&["--json", "policy", "enable", "p"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["findings"], json!([finding]));
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
 fn a_copy_of_a_policy_is_disabled_until_somebody_looked_at_it() {
     let api = Api::start();
-    let mut stored = serde_json::to_value(&file::parse(POLICY).unwrap().policy[0]).unwrap();
-    let more = json!({ "id": PolicyId::new(1, [1; 10]), "version": 1, "created": Timestamp::from_millis(0), "changed": Timestamp::from_millis(0) });
-    stored.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let stored = stored(json!({}));
     api.on("GET policies/p", 200, &stored);
     api.on("POST policies", 201, &stored);
     api.ok(&["policy", "duplicate", "p", "q"]);

@@ -3,6 +3,7 @@
 use brevet_core::file::File;
 use serde::{Deserialize, Serialize};
 
+use super::check::Finding;
 use super::policy::Mistake;
 
 /// Everything that a file or a folder of files says.
@@ -31,6 +32,18 @@ pub struct Applied {
     /// What in the file is sound and will not do what its author means.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Mistake>,
+    /// What policies and autonomous rules of the file that are in force, and those on the server that name a list of the file, give beyond
+    /// what their author may mean; the gravest first, at most 5000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
+    /// How many more findings there are.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub more_findings: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// One thing that the file or the server names.

@@ -48,7 +48,8 @@ pub struct Checked {
     pub errors: Vec<FieldError>,
     /// What in it will not do what its author means.
     pub warnings: Vec<Mistake>,
-    /// What it gives beyond what its author may mean, the gravest first.
+    /// What it gives beyond what its author may mean, the gravest first, also of what is disabled or in shadow; for a list, what policies
+    /// and autonomous rules in force would give by it.
     pub findings: Vec<Finding>,
 }
 
@@ -56,7 +57,13 @@ pub struct Checked {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
-    /// The field, such as `applications[2].file`.
+    /// `policy` or `autonomous`.
+    #[serde(default)]
+    pub kind: String,
+    /// Which. Of a list, what names it and is in force.
+    #[serde(default)]
+    pub name: String,
+    /// The field within it, such as `applications[2].file`; of what a list gives, such as `applications[0].list "L".rules[2].file`.
     pub field: String,
     /// `danger`, `warning` or `note`.
     pub severity: String,

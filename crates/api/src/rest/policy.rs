@@ -8,6 +8,7 @@ use brevet_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::apply::AppliedKind;
+use super::check::Finding;
 
 /// Something named that `apply` takes, with what the server knows of it. In JSON the fields of `content` stand beside the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct Stored<I, T> {
     pub created: Timestamp,
     /// When this version was made.
     pub changed: Timestamp,
+    /// In the answer to a change: what it gives beyond what its author may mean, where it is in force; the gravest first.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// As in TOML.
     #[serde(flatten)]
     pub content: T,
@@ -119,7 +123,7 @@ pub enum PolicyState {
     Refused,
 }
 
-/// Something that is sound as written and will not do what its author means.
+/// Something that is sound as written and will not do what its author means, or gives more than it seems to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Mistake {
@@ -129,13 +133,17 @@ pub struct Mistake {
     pub name: String,
     /// The field within it, such as `computers[0]`.
     pub field: String,
-    /// `unknown_computer`, `no_computer`, `empty_group`, `nobody`, `unknown_user`, `over`, `shadowed` or `shadows`.
+    /// `unknown_computer`, `no_computer`, `empty_group`, `nobody`, `unknown_user`, `over`, `shadowed` or `shadows`; or a finding's, such as
+    /// `starts_shells`.
     pub code: String,
     /// In words.
     pub reason: String,
     /// What to do, where that is clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// `danger`, `warning` or `note`, where it gives more than it seems to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<String>,
 }
 
 /// What names a list or a group.
@@ -172,7 +180,8 @@ mod tests {
         )
         .unwrap();
         let now = Timestamp::from_millis(1_000);
-        let stored = Stored { id: PolicyId::new(1, [0; 10]), version: 1, created: now, changed: now, content: policy };
+        let stored =
+            Stored { id: PolicyId::new(1, [0; 10]), version: 1, created: now, changed: now, findings: Vec::new(), content: policy };
         let json = serde_json::to_value(&stored).unwrap();
         assert_eq!(json["name"], "p");
         assert_eq!(json["request"]["max_duration"], "1h");

@@ -1,8 +1,8 @@
 //! What is suspicious about the applications that a policy or an autonomous rule lets through.
 
-use super::places::{holds_everything, holds_writable, writable};
-use super::programs::{Gives, find, find_in_package};
-use super::{Found, Lists, Severity, at_once};
+use super::places::{holds_everything, holds_writable, is_wide, writable};
+use super::programs::{Gives, find, find_in_package, holds_others};
+use super::{Found, Lists, Severity, at_once, exact};
 use crate::application::{Argument, Rule};
 use crate::autonomous::AutonomousRule;
 use crate::escape;
@@ -73,12 +73,24 @@ fn rules(applications: &Applications, lists: &Lists, setting: Setting, found: &m
 }
 
 fn one(rule: &Rule, field: &str, setting: Setting, found: &mut Vec<Found>) {
+    let before = found.len();
     place(rule, field, setting, found);
     wide(rule, field, setting, found);
     if let Some((part, program)) = program(rule) {
         dangerous(rule, &format!("{field}.{part}"), program, setting, found);
     }
     wildcards(rule, field, setting, found);
+    // Where more is wrong, that is what matters.
+    if found.len() == before && setting.at_once && rule.arguments.is_none() {
+        let reason = "no arguments are written, so any are let through, options and paths too";
+        found.push(Found::new(
+            field,
+            Severity::Note,
+            "any_arguments",
+            reason,
+            "write the arguments that are meant; [] where there are none",
+        ));
+    }
 }
 
 /// The program of the table that a rule names, and by which of its fields.
@@ -94,38 +106,56 @@ fn program(rule: &Rule) -> Option<(&'static str, &'static (&'static str, Gives, 
     rule.product.as_deref().and_then(find_in_package).map(|program| ("product", program))
 }
 
-/// Whether the arguments are one vector and no other.
-fn is_exact(rule: &Rule) -> bool {
-    rule.arguments.as_ref().is_some_and(|all| all.iter().all(|argument| matches!(argument, Argument::Exact(_))))
+/// The arguments, where they are one vector and no other.
+fn exact(rule: &Rule) -> Option<Vec<&str>> {
+    let mut all = Vec::new();
+    for argument in rule.arguments.as_ref()? {
+        match argument {
+            Argument::Exact(text) => all.push(text.as_str()),
+            Argument::Glob(_) | Argument::Any(_) | Argument::Rest(_) => return None,
+        }
+    }
+    Some(all)
+}
+
+/// What to do instead of running a program with arguments that are not known to be harmless.
+fn instead(name: &str, gives: Gives) -> String {
+    match (gives, exact::row(name)) {
+        (Gives::Code, _) => "name the one script that is needed, root's alone, instead of what runs it".into(),
+        (Gives::Edits, _) => "name a script of root's that changes the one file that is meant".into(),
+        (_, Some((_, _, harmless))) => format!("write its arguments exactly: {harmless}"),
+        (Gives::Escape, None) => "name an application that starts nothing, or let a person decide: mode = \"request\"".into(),
+        (_, None) => "name a script of root's that does the one thing that is meant, or let a person decide: mode = \"request\"".into(),
+    }
 }
 
 fn dangerous(rule: &Rule, field: &str, program: &(&str, Gives, &str), setting: Setting, found: &mut Vec<Found>) {
     let (name, gives, how) = program;
     let starts = setting.children == Children::Allow;
-    let (code, matters, instead) = match gives {
-        Gives::Code => ("runs_code", !has_exact_script(rule), "name the one script that is needed, root's alone, instead of what runs it"),
-        Gives::Escape => ("starts_shells", starts, "name an application that starts nothing, or let a person decide: mode = \"request\""),
-        Gives::Runs => ("runs_programs", starts && !is_exact(rule), "write its arguments exactly"),
-        Gives::Edits => ("edits_files", true, "name a script of root's that changes the one file that is meant"),
-        Gives::Writes => ("writes_files", !is_exact(rule), "write its arguments exactly, the whole path of each file"),
-        Gives::Owners => ("changes_owners", !is_exact(rule), "write its arguments exactly, the whole path of each file"),
-        Gives::Services => ("hands_work_on", !is_exact(rule), "write its arguments exactly: the one unit or job that is meant"),
-        Gives::Accounts => ("changes_accounts", !is_exact(rule), "write its arguments exactly: the one account that is meant"),
-        Gives::Installs => {
-            ("installs", !is_exact(rule), "write its arguments exactly: the packages that are meant, from root's own sources")
-        }
-        Gives::System => ("changes_system", !is_exact(rule), "write its arguments exactly"),
+    let (code, matters) = match gives {
+        Gives::Code => ("runs_code", true),
+        Gives::Escape => ("starts_shells", starts),
+        Gives::Runs => ("runs_programs", starts),
+        Gives::Edits => ("edits_files", true),
+        Gives::Writes => ("writes_files", true),
+        Gives::Owners => ("changes_owners", true),
+        Gives::Services => ("hands_work_on", true),
+        Gives::Accounts => ("changes_accounts", true),
+        Gives::Installs => ("installs", true),
+        Gives::System => ("changes_system", true),
     };
-    if matters {
-        let who = if setting.root { "with root's rights" } else { "with another account's rights" };
-        found.push(Found::new(field, setting.gravest(), code, format!("\"{name}\" {how}, {who}"), instead));
+    let arguments = exact(rule);
+    // A package that holds many programs takes the same arguments in all of them.
+    let many = rule.file.is_none() && rule.executable.is_none() && rule.product.as_deref().is_some_and(holds_others);
+    if !matters || (!many && arguments.as_deref().is_some_and(|all| exact::is_harmless(name, all))) {
+        return;
     }
-}
-
-/// An interpreter whose first argument is one script outside others' reach, and whose arguments are all exact.
-fn has_exact_script(rule: &Rule) -> bool {
-    let Some(Argument::Exact(first)) = rule.arguments.as_ref().and_then(|all| all.first()) else { return false };
-    is_exact(rule) && first.starts_with('/') && writable(first).is_none()
+    let who = if setting.root { "with root's rights" } else { "with another account's rights" };
+    let theirs = arguments.as_deref().and_then(exact::theirs);
+    let named = theirs.map(|(argument, why)| format!("; its argument \"{}\": {why}", escape::terminal(argument.as_bytes())));
+    let reason = format!("\"{name}\" {how}, {who}{}", named.unwrap_or_default());
+    let instead = if many { "name the one file that is meant, and write its arguments exactly".into() } else { instead(name, *gives) };
+    found.push(Found::new(field, setting.gravest(), code, reason, instead));
 }
 
 fn place(rule: &Rule, field: &str, setting: Setting, found: &mut Vec<Found>) {
@@ -147,6 +177,10 @@ fn place(rule: &Rule, field: &str, setting: Setting, found: &mut Vec<Found>) {
     if part == "folder" && holds_everything(path, rule.subfolders) {
         let reason = format!("\"{shown}\" holds shells, interpreters and editors");
         found.push(Found::new(format!("{field}.folder"), setting.gravest(), "holds_shells", reason, "name the applications by file"));
+    } else if part == "folder" && is_wide(path, rule.subfolders) {
+        let severity = if setting.at_once { Severity::Warning } else { Severity::Note };
+        let reason = format!("\"{shown}\" is where whole products are put: whatever comes there later is meant too");
+        found.push(Found::new(format!("{field}.folder"), severity, "wide_folder", reason, "name the one product's folder"));
     }
 }
 

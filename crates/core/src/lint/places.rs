@@ -19,6 +19,9 @@ const WRITABLE: &[(&str, &str)] = &[
     ("/usr/local", "on Debian the group staff writes there"),
 ];
 
+/// Names of what a process has open, which the caller gave it.
+const INPUT: &[&str] = &["/dev/stdin", "/dev/fd", "/dev/tty", "/dev/pts", "/proc/self", "/proc/thread-self"];
+
 /// Folders that hold shells, interpreters and editors.
 const EVERYTHING: &[&str] = &["/", "/usr", "/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/lib", "/lib", "/usr/libexec", "/usr/local/bin"];
 
@@ -31,9 +34,21 @@ pub fn writable(path: &str) -> Option<&'static str> {
     WRITABLE.iter().find(|(folder, _)| is_within(path, folder)).map(|(_, why)| *why)
 }
 
+/// Why a path is of what the caller gives a process to read, where it is.
+pub fn input(path: &str) -> Option<&'static str> {
+    let of_a_process = || path.strip_prefix("/proc/").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let given = INPUT.iter().any(|place| is_within(path, place)) || of_a_process();
+    given.then_some("it is what the user gives it to read")
+}
+
 /// Why a folder holds places within reach of others, where it does.
 pub fn holds_writable(folder: &str) -> Option<&'static str> {
     WRITABLE.iter().find(|(place, _)| is_within(place, folder)).map(|(_, why)| *why)
+}
+
+/// Whether a folder is where whole products are put, by whoever installs them: with what is below it, or the root itself.
+pub fn is_wide(folder: &str, subfolders: bool) -> bool {
+    folder == "/" || (subfolders && folder.trim_end_matches('/').matches('/').count() == 1)
 }
 
 /// Whether a folder holds shells and editors. `subfolders` looks below it, too.

@@ -77,13 +77,17 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("gradle", Runs, "runs the code of any build file"),
     ("cargo", Runs, "runs build scripts"),
     ("go", Runs, "compiles and runs any program"),
+    ("cc", Runs, "starts the programs that -B and its specs name, and writes files"),
+    ("g++", Runs, "starts the programs that -B and its specs name, and writes files"),
+    ("clang", Runs, "starts the programs that its options name, and writes files"),
     ("gcc", Runs, "starts the programs that -B and its specs name, and writes files"),
     ("ld.so", Runs, "loads and runs any program and library"),
     ("ld-linux-x86-64.so", Runs, "loads and runs any program and library"),
     ("vi", Edits, "edits any file and starts shells with :!"),
     ("vim", Edits, "edits any file and starts shells with :!"),
-    ("vim.basic", Edits, "edits any file and starts shells with :!"),
-    ("vim.tiny", Edits, "edits any file and starts shells with :!"),
+    ("gvim", Edits, "edits any file and starts shells with :!"),
+    ("rvim", Edits, "edits any file, and runs the code of languages that it is built with"),
+    ("rview", Edits, "is vim, which writes when told to, and runs the code of languages that it is built with"),
     ("nvim", Edits, "edits any file and starts shells with :!"),
     ("view", Edits, "is vim, which starts shells with :! and writes when told to"),
     ("vimdiff", Edits, "is vim, which starts shells with :!"),
@@ -102,6 +106,7 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("nnn", Edits, "manages any file and starts shells"),
     ("editor", Edits, "is whatever editor the computer chose"),
     ("sensible-editor", Edits, "starts the editor that the user chose"),
+    ("sudoedit", Edits, "starts an editor on any file that its own rules allow"),
     ("visudo", Edits, "starts an editor on the rules of sudo"),
     ("vipw", Edits, "starts an editor on the password file"),
     ("vigr", Edits, "starts an editor on the group file"),
@@ -117,6 +122,7 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("ftp", Escape, "starts shells with ! and writes files"),
     ("sftp", Escape, "starts shells with ! and writes files"),
     ("lftp", Escape, "starts shells with ! and writes files"),
+    ("mailx", Escape, "starts shells and editors with ~! and ~v"),
     ("telnet", Escape, "starts shells with ! from its prompt"),
     ("mail", Escape, "starts shells and editors with ~! and ~v"),
     ("mutt", Escape, "starts shells with !"),
@@ -126,6 +132,7 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("sqlite", Escape, "starts shells with .shell and writes files"),
     ("mongo", Escape, "runs JavaScript, which starts programs"),
     ("screen", Escape, "is a terminal with a shell, which outlives the session's terminal"),
+    ("byobu", Escape, "is a terminal with a shell, which outlives the session's terminal"),
     ("tmux", Escape, "is a terminal with a shell, which outlives the session's terminal"),
     ("script", Runs, "starts a shell and writes a file"),
     ("env", Runs, "starts the program that its arguments name, with any environment"),
@@ -190,6 +197,7 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("chef-client", Runs, "runs the code of any recipe"),
     ("terraform", Runs, "starts the providers and provisioners of any plan"),
     ("sed", Writes, "writes files with w and -i, and the GNU one starts commands with e"),
+    ("sponge", Writes, "writes what it is given into any file"),
     ("tee", Writes, "writes what it is given into any file"),
     ("dd", Writes, "writes any file or disk"),
     ("cp", Writes, "writes any file, also one that another program runs as root"),
@@ -220,6 +228,8 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("chattr", Owners, "takes the protection from any file"),
     ("systemctl", Services, "starts any unit, edits units with edit, and shows output in a pager that starts shells"),
     ("systemd-run", Services, "starts any program as a unit of systemd, outside the session"),
+    ("run0", Services, "starts a shell or any program as a unit of systemd, outside the session"),
+    ("systemd-nspawn", Services, "starts containers that can hold the whole computer"),
     ("machinectl", Services, "starts shells by systemd, outside the session"),
     ("loginctl", Services, "keeps a user's services running, outside the session"),
     ("busctl", Services, "calls any service of the system bus"),
@@ -239,7 +249,7 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("lxc", Services, "starts containers that can hold the whole computer, by a service of root's"),
     ("lxc-attach", Services, "starts commands in containers as root"),
     ("virsh", Services, "starts machines with any disk of the computer, and opens an editor"),
-    ("qemu-system-x86", Runs, "opens any disk of the computer, and starts the programs that its options name"),
+    ("qemu-system", Runs, "opens any disk of the computer, and starts the programs that its options name"),
     ("useradd", Accounts, "makes accounts, also with uid 0"),
     ("adduser", Accounts, "makes accounts and puts them into groups"),
     ("usermod", Accounts, "puts an account into any group, or gives it uid 0"),
@@ -256,6 +266,8 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("apt-get", Installs, "installs packages, whose scripts run as root, and starts hooks that -o names"),
     ("aptitude", Installs, "installs packages, whose scripts run as root, and starts shells from within"),
     ("dpkg", Installs, "installs any package file, whose scripts run as root"),
+    ("dpkg-deb", Installs, "writes what a package file holds into any folder, and builds package files"),
+    ("apt-key", Installs, "changes whose packages are believed"),
     ("dpkg-reconfigure", Installs, "runs a package's scripts as root"),
     ("rpm", Installs, "installs any package file, whose scripts run as root, and evaluates macros that start commands"),
     ("yum", Installs, "installs packages, whose scripts run as root, and loads plugins"),
@@ -290,14 +302,36 @@ pub const PROGRAMS: &[(&str, Gives, &str)] = &[
     ("update-initramfs", System, "runs hooks and changes what the computer starts"),
     ("ldconfig", System, "changes which libraries every program loads"),
     ("iptables", System, "changes the firewall, and --modprobe starts a program"),
+    ("ip6tables", System, "changes the firewall, and --modprobe starts a program"),
+    ("iptables-restore", System, "replaces the firewall by what it is given, and --modprobe starts a program"),
+    ("ip6tables-restore", System, "replaces the firewall by what it is given, and --modprobe starts a program"),
+    ("ifup", System, "starts the commands that its settings name"),
+    ("ifdown", System, "starts the commands that its settings name"),
+    ("reboot", System, "ends everything that runs on the computer"),
+    ("shutdown", System, "ends everything that runs on the computer"),
+    ("poweroff", System, "ends everything that runs on the computer"),
+    ("halt", System, "ends everything that runs on the computer"),
     ("nft", System, "changes the firewall"),
 ];
 
-/// The program of that file name, or of the name without its version.
+/// Endings of scripts: `find.sh` is not `find`, as `vim.nox` is `vim`.
+const SCRIPTS: &[&str] = &["sh", "bash", "py", "pl", "rb", "js", "php", "lua", "tcl", "jar", "exe", "conf", "cfg", "service"];
+
+/// The program of that file name, or of the name without what distributions add: a version (`gcc-12`), the machine's kind
+/// (`x86_64-linux-gnu-gcc-12`, `perl5.36-x86_64-linux-gnu`), which build (`vim.nox`, `nc.openbsd`, `iptables-nft`) or which file system (`mkfs.ext4`).
 pub fn find(file_name: &str) -> Option<&'static (&'static str, Gives, &'static str)> {
     let by_name = |name: &str| PROGRAMS.iter().find(|(known, ..)| *known == name);
-    let bare = file_name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
-    by_name(file_name).or_else(|| if bare.is_empty() { None } else { by_name(bare) })
+    let without_version = |name: &str| by_name(name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-'));
+    let without_build = |name: &str| {
+        let dotted = name.split_once('.').filter(|(_, build)| !SCRIPTS.contains(build)).map(|(stem, _)| stem);
+        let dashed = || name.strip_suffix("-nft").or_else(|| name.strip_suffix("-legacy"));
+        // One program for each kind of machine that it can be.
+        let machine = || name.starts_with("qemu-system-").then_some("qemu-system");
+        dotted.or_else(dashed).or_else(machine).and_then(|stem| by_name(stem).or_else(|| without_version(stem)))
+    };
+    let name = file_name.split_once("-linux-gnu-").map_or(file_name, |(_, name)| name);
+    let name = name.strip_suffix("-linux-gnu").and_then(|name| name.rsplit_once('-')).map_or(name, |(name, _)| name);
+    by_name(file_name).or_else(|| by_name(name)).or_else(|| without_version(name)).or_else(|| without_build(name))
 }
 
 /// Packages that hold such a program under another name than their own.
@@ -315,6 +349,17 @@ const HOLDS: &[(&str, &str)] = &[
     ("containerd", "ctr"),
     ("vim-tiny", "vim"),
     ("vim-nox", "vim"),
+    ("vim-gtk3", "vim"),
+    ("vim-common", "vim"),
+    ("netcat-openbsd", "nc"),
+    ("netcat-traditional", "nc"),
+    ("bsd-mailx", "mail"),
+    ("mailutils", "mail"),
+    ("moreutils", "sponge"),
+    ("systemd-container", "systemd-nspawn"),
+    ("systemd-sysv", "reboot"),
+    ("ifupdown", "ifup"),
+    ("passwd", "usermod"),
     ("neovim", "nvim"),
     ("emacs-nox", "emacs"),
     ("python3-minimal", "python"),
@@ -340,6 +385,11 @@ const HOLDS: &[(&str, &str)] = &[
 pub fn find_in_package(package: &str) -> Option<&'static (&'static str, Gives, &'static str)> {
     let held = HOLDS.iter().find(|(known, _)| *known == package).map(|(_, program)| *program);
     find(held.unwrap_or(package))
+}
+
+/// Whether a package holds other programs than the one of its name.
+pub fn holds_others(package: &str) -> bool {
+    HOLDS.iter().any(|(known, _)| *known == package)
 }
 
 /// Capabilities from which a process can make itself root, and how.
@@ -385,7 +435,28 @@ mod tests {
         for name in ["python3", "python3.11", "lua5.4", "gcc-12", "vim", "7z", "sqlite3"] {
             assert!(find(name).is_some(), "{name}");
         }
-        assert!(find("nginx").is_none());
-        assert!(find("3.11").is_none());
+        for name in ["nginx", "3.11", "", ".", "-", "find.sh", "service.py", "x86_64-linux-gnu-", "-linux-gnu"] {
+            assert!(find(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_distribution_adds_is_not_part_of_a_name() {
+        for (name, program) in [
+            ("vim.nox", "vim"),
+            ("vim.gtk3", "vim"),
+            ("vim.tiny", "vim"),
+            ("nc.openbsd", "nc"),
+            ("nc.traditional", "nc"),
+            ("perl5.36-x86_64-linux-gnu", "perl"),
+            ("x86_64-linux-gnu-gcc-12", "gcc"),
+            ("aarch64-linux-gnu-g++", "g++"),
+            ("mkfs.ext4", "mkfs"),
+            ("iptables-nft", "iptables"),
+            ("qemu-system-x86_64", "qemu-system"),
+            ("ld-linux-x86-64.so.2", "ld-linux-x86-64.so"),
+        ] {
+            assert_eq!(find(name).map(|(known, ..)| *known), Some(program), "{name}");
+        }
     }
 }

@@ -27,7 +27,7 @@ fn a_careful_policy_is_quiet() {
     assert_eq!(of("request", ""), []);
     assert_eq!(application("automatic", r#"{ file = "/usr/bin/systemctl", arguments = ["restart", "nginx.service"] }"#), []);
     assert_eq!(application("request", r#"{ folder = "/opt/tools", subfolders = true }"#), []);
-    assert_eq!(application("automatic", r#"{ product = "nginx", vendor = "Debian Nginx Maintainers" }"#), []);
+    assert_eq!(application("automatic", r#"{ product = "nginx", vendor = "Debian Nginx Maintainers", arguments = [] }"#), []);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_interpreter_with_one_script_of_roots_is_that_script() {
 #[test]
 fn without_children_a_pager_starts_no_shell_and_an_editor_still_edits() {
     let with = |file: &str| of("automatic", &format!("applications = [{{ file = \"{file}\" }}]\nelevation = {{ children = \"deny\" }}"));
-    assert_eq!(with("/usr/bin/less"), []);
+    assert_eq!(with("/usr/bin/less"), one("applications[0]", "any_arguments", Severity::Note));
     assert_eq!(with("/usr/bin/vim"), one("applications[0].file", "edits_files", Severity::Danger));
 }
 
@@ -77,11 +77,95 @@ fn no_advice_is_what_this_version_refuses_or_has_not() {
         let found = lint(&crate::file::check(&file).unwrap_or_else(|errors| panic!("{errors:?}")));
         assert!(!found.is_empty(), "{name}");
         for advice in found.iter().map(|finding| &finding.instead) {
+            assert_ne!(advice, "write its arguments exactly", "{name}");
             for absent in ["children", "record", "confined", "brevet edit"] {
                 assert!(!advice.contains(absent), "{name}: {advice}");
             }
         }
     }
+}
+
+/// A rule of a program and its exact arguments, written as `su -`; `[]` where there are none.
+fn exactly(line: &str) -> Vec<(String, &'static str, Severity)> {
+    let mut words = line.split(' ');
+    let program = words.next().unwrap();
+    let arguments: Vec<String> = words.map(|word| format!("{word:?}")).collect();
+    application("automatic", &format!("{{ file = \"/usr/bin/{program}\", arguments = [{}] }}", arguments.join(", ")))
+}
+
+fn cases(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+#[test]
+fn exact_arguments_that_give_everything_are_told() {
+    for line in include_str!("told.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let found = exactly(line);
+        assert!(
+            found.iter().any(|(field, _, severity)| field == "applications[0].file" && *severity == Severity::Danger),
+            "{line}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn exact_arguments_that_are_harmless_are_not_told() {
+    let told: Vec<_> = cases(include_str!("quiet.txt")).filter(|line| !exactly(line).is_empty()).collect();
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
+fn a_package_of_many_programs_takes_the_same_arguments_in_all_of_them() {
+    for (product, arguments) in
+        [("util-linux", ""), ("coreutils", "\"/etc/a\", \"/etc/b\""), ("passwd", "\"bob\""), ("systemd", "\"status\"")]
+    {
+        let found = application("automatic", &format!("{{ product = {product:?}, arguments = [{arguments}] }}"));
+        assert!(found.iter().any(|(field, ..)| field == "applications[0].product"), "{product}: {found:?}");
+    }
+    assert_eq!(application("automatic", r#"{ product = "apt", arguments = ["update"] }"#), []);
+    assert_eq!(
+        application("automatic", r#"{ executable = "systemctl", product = "systemd", arguments = ["restart", "nginx.service"] }"#),
+        []
+    );
+}
+
+#[test]
+fn packages_and_names_of_debian_are_known() {
+    for product in ["vim-gtk3", "netcat-openbsd", "bsd-mailx"] {
+        let found = application("automatic", &format!("{{ product = {product:?} }}"));
+        assert!(found.iter().any(|(field, ..)| field == "applications[0].product"), "{product}: {found:?}");
+    }
+    for program in
+        ["sudoedit", "rvim", "gvim", "systemd-nspawn", "run0", "byobu", "sponge", "dpkg-deb", "iptables-restore", "ifup", "apt-key"]
+    {
+        let found = application("automatic", &format!("{{ file = \"/usr/bin/{program}\" }}"));
+        assert!(found.iter().any(|(_, _, severity)| *severity == Severity::Danger), "{program}: {found:?}");
+    }
+    for program in ["reboot", "shutdown", "poweroff"] {
+        let found = application("automatic", &format!("{{ file = \"/usr/sbin/{program}\" }}"));
+        assert!(found.iter().any(|(_, code, _)| *code == "changes_system"), "{program}: {found:?}");
+    }
+}
+
+#[test]
+fn any_arguments_are_told_where_nobody_looks() {
+    let rule = r#"{ file = "/opt/tools/report" }"#;
+    assert_eq!(application("automatic", rule), one("applications[0]", "any_arguments", Severity::Note));
+    assert_eq!(application("justify", rule), one("applications[0]", "any_arguments", Severity::Note));
+    assert_eq!(application("request", rule), []);
+    assert_eq!(application("automatic", r#"{ file = "/opt/tools/report", arguments = [] }"#), []);
+    // Of what is graver, nothing more is said.
+    let bash = application("automatic", r#"{ file = "/usr/bin/bash" }"#);
+    assert!(!bash.iter().any(|(_, code, _)| *code == "any_arguments"), "{bash:?}");
+}
+
+#[test]
+fn what_the_user_writes_is_named_in_the_reason() {
+    let file = "[[policy]]\nname = \"P\"\ncomputers = \"all\"\nusers = [\"a\"]\nmode = \"automatic\"\n\
+                applications = [{ file = \"/usr/bin/cp\", arguments = [\"/home/alice/x\", \"/etc/x\"] }]";
+    let found = lint(&crate::file::check(file).unwrap());
+    assert!(found[0].reason.ends_with("; its argument \"/home/alice/x\": its users write there"), "{}", found[0].reason);
+    assert_ne!(found[0].instead, "write its arguments exactly");
 }
 
 #[test]
@@ -98,7 +182,13 @@ fn lists_are_looked_into() {
         "[[list]]\nname = \"L\"\nrules = [{ file = \"/usr/sbin/nginx\" }, { file = \"/usr/bin/cp\" }]\n\
          [[policy]]\nname = \"P\"\ncomputers = \"all\"\nusers = [\"a\"]\nmode = \"justify\"\napplications = [{ list = \"L\" }]",
     );
-    assert_eq!(found, one("applications[0].list \"L\".rules[1].file", "writes_files", Severity::Danger));
+    assert_eq!(
+        found,
+        [
+            ("applications[0].list \"L\".rules[1].file".to_owned(), "writes_files", Severity::Danger),
+            ("applications[0].list \"L\".rules[0]".to_owned(), "any_arguments", Severity::Note)
+        ]
+    );
 }
 
 #[test]
@@ -111,7 +201,12 @@ fn places_that_others_write_and_folders_that_hold_everything() {
     assert_eq!(application("automatic", r#"{ folder = "/usr/bin" }"#), one("applications[0].folder", "holds_shells", Severity::Danger));
     let root = application("automatic", r#"{ folder = "/", subfolders = true }"#);
     assert_eq!(root.iter().map(|(_, code, _)| *code).collect::<Vec<_>>(), ["holds_shells", "writable_place"]);
-    assert_eq!(application("automatic", r#"{ folder = "/homestead" }"#), []);
+    assert_eq!(application("automatic", r#"{ folder = "/homestead", arguments = [] }"#), []);
+    for wide in [r#"{ folder = "/opt", subfolders = true, arguments = [] }"#, r#"{ folder = "/", arguments = [] }"#] {
+        assert_eq!(application("automatic", wide), one("applications[0].folder", "wide_folder", Severity::Warning), "{wide}");
+        assert_eq!(application("request", wide), one("applications[0].folder", "wide_folder", Severity::Note), "{wide}");
+    }
+    assert_eq!(application("automatic", r#"{ folder = "/opt", arguments = [] }"#), []);
 }
 
 #[test]

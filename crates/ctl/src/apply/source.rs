@@ -114,11 +114,14 @@ impl Sources {
         found.unwrap_or_else(|| field.to_owned())
     }
 
-    /// A field of the entry of that name, as `FILE:LINE: policy 'NAME': mode`.
+    /// A field of the entry of that name, as `FILE:LINE: policy 'NAME': mode`; one that is in no file is on the server.
     #[must_use]
     pub fn locate_named(&self, kind: &str, name: &str, field: &str) -> String {
-        let index = self.places.get(kind).and_then(|places| places.iter().position(|place| place.name == name));
-        self.locate(&format!("{kind}[{}].{field}", index.unwrap_or(usize::MAX)))
+        let shown = |text: &str| brevet_core::escape::terminal(text.as_bytes());
+        match self.places.get(kind).and_then(|places| places.iter().position(|place| place.name == name)) {
+            Some(index) => self.locate(&format!("{kind}[{index}].{}", shown(field))),
+            None => format!("{} '{}' on the server: {}", shown(kind), shown(name), shown(field)),
+        }
     }
 
     fn add(&mut self, text: Text, parsed: File) {

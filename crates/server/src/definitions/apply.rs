@@ -11,6 +11,7 @@ use brevet_core::file::File;
 use super::check;
 use super::content::{Content, Kind, Snapshot, kind_name, of_file};
 use super::current::{current, within};
+use super::findings::Findings;
 use super::mistakes::{self, Known, Together};
 use super::near::Advice;
 use super::sight::Sight;
@@ -26,6 +27,8 @@ use crate::store::Change;
 
 /// Most warnings in one answer.
 const MOST_WARNINGS: usize = 1000;
+/// Most findings in one answer.
+const MOST_FINDINGS: usize = 5000;
 
 /// This feature's routes.
 pub fn routes(routes: Routes) -> Routes {
@@ -90,7 +93,9 @@ async fn apply(State(app): State<App>, actor: Actor, Body(body): Body<Apply>) ->
     let warnings = wanted.iter().flat_map(|content| together.of(content, now)).take(MOST_WARNINGS).collect();
     let warnings = if sight.is_whole() { warnings } else { mistakes::narrowed(warnings) };
     let warnings = if actor.may(Action::ReadPersons) { warnings } else { mistakes::without_persons(warnings) };
-    Ok(Json(Applied { dry_run: body.dry_run, changes, warnings }))
+    let seen = Sight::new(&actor, Action::ReadPolicy, &after);
+    let (findings, more_findings) = Findings::new(&after, &seen).of_file(&wanted, MOST_FINDINGS);
+    Ok(Json(Applied { dry_run: body.dry_run, changes, warnings, findings, more_findings }))
 }
 
 /// Each definition with its place in the file, such as `policy[2].`.

@@ -1,17 +1,15 @@
 //! `POST check`: what would be said of a definition, before it is stored. It stores nothing, and refuses nothing: what is wrong is its answer.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
 use axum::http::Method;
-use brevet_api::rest::check::{Check, Checked, Definition as Written, Finding};
+use brevet_api::rest::check::{Check, Checked, Definition as Written};
 use brevet_api::rest::error::FieldError;
-use brevet_core::lint::{Lists, lint_autonomous, lint_policy};
 
 use super::check::{alone, dangling};
 use super::content::{Content, Snapshot};
 use super::counted::{Enrolled, meant};
 use super::current::current;
+use super::findings::Findings;
 use super::mistakes::{self, Known, Together};
 use super::near::Advice;
 use super::sight::Sight;
@@ -56,7 +54,8 @@ async fn check(State(app): State<App>, actor: Actor, Body(body): Body<Check>) ->
     let warnings = if actor.may(Action::ReadPersons) { warnings } else { mistakes::without_persons(warnings) };
     errors.truncate(MOST);
     let summary = summary(&app, &actor, &content, &all).await?;
-    Ok(Json(Checked { summary, errors, warnings, findings: findings(&content, &all) }))
+    let findings = Findings::new(&all, &sight).of(&content);
+    Ok(Json(Checked { summary, errors, warnings, findings }))
 }
 
 async fn summary(app: &App, actor: &Actor, content: &Content, all: &Snapshot) -> Outcome<String> {
@@ -75,29 +74,4 @@ fn taken(content: &Content, replaces: Option<&str>, all: &Snapshot, sight: &Sigh
     };
     let other = all.named(content.kind(), content.name()).filter(|found| Some(&found.id) != replaced.as_ref());
     Ok(other.map(|_| FieldError { field: "name".into(), reason: "another one has this name".into() }))
-}
-
-fn findings(content: &Content, all: &Snapshot) -> Vec<Finding> {
-    let lists: Lists = all
-        .0
-        .iter()
-        .filter_map(|definition| match &definition.content {
-            Content::List(list) => Some((list.name.clone(), list.rules.clone())),
-            Content::Group(_) | Content::Policy(_) | Content::Autonomous(_) => None,
-        })
-        .collect::<BTreeMap<_, _>>();
-    let mut found = match content {
-        Content::Policy(policy) => lint_policy(policy, &lists),
-        Content::Autonomous(rule) => lint_autonomous(rule, &lists),
-        Content::Group(_) | Content::List(_) => Vec::new(),
-    };
-    found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    let shown = |finding: brevet_core::lint::Finding| Finding {
-        field: finding.field,
-        severity: finding.severity.word().into(),
-        code: finding.code.into(),
-        reason: finding.reason,
-        instead: finding.instead,
-    };
-    found.into_iter().take(MOST).map(shown).collect()
 }

@@ -1,6 +1,7 @@
 //! The four kinds, and all of them as they stand.
 
 use brevet_api::rest::apply::AppliedKind;
+use brevet_api::rest::check::Finding;
 use brevet_api::rest::policy::Stored;
 use brevet_core::autonomous::AutonomousRule;
 use brevet_core::file::{File, Group, List};
@@ -150,11 +151,20 @@ impl Definition {
     /// # Errors
     /// When it has no JSON form.
     pub fn shown(&self) -> Outcome<serde_json::Value> {
+        self.shown_with(Vec::new())
+    }
+
+    /// The same in the answer to a change, with what there is to say of it.
+    ///
+    /// # Errors
+    /// When it has no JSON form.
+    pub fn shown_with(&self, findings: Vec<Finding>) -> Outcome<serde_json::Value> {
         let stored = Stored {
             id: self.id.clone(),
             version: self.version,
             created: self.created,
             changed: self.changed,
+            findings,
             content: self.content.to_json()?,
         };
         Ok(serde_json::to_value(stored)?)

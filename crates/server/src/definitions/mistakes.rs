@@ -147,7 +147,15 @@ struct Found<'a> {
 impl Found<'_> {
     fn add(&mut self, field: &str, code: &str, reason: String, hint: Option<String>) {
         let kind = kind_name(self.content.kind()).to_owned();
-        self.out.push(Mistake { kind, name: self.content.name().to_owned(), field: field.to_owned(), code: code.to_owned(), reason, hint });
+        self.out.push(Mistake {
+            kind,
+            name: self.content.name().to_owned(),
+            field: field.to_owned(),
+            code: code.to_owned(),
+            reason,
+            hint,
+            severity: None,
+        });
     }
 
     /// A computer that is not there may come later; one that is nearly there is a slip.

@@ -11,6 +11,7 @@ pub mod counted;
 pub mod current;
 pub mod defined;
 mod differences;
+pub mod findings;
 pub mod form;
 pub mod formed;
 pub mod mistakes;

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use brevet_api::rest::check::Finding;
 use brevet_api::rest::page::NamedQuery;
 use brevet_api::rest::policy::{Change as HistoryItem, Use};
 use brevet_api::rest::{Code, Page};
@@ -12,6 +13,7 @@ use serde_json::Value;
 use super::check::references;
 use super::content::{Content, Definition, Kind, Snapshot, kind_name};
 use super::current::{current, within};
+use super::findings::Findings;
 use super::sight::Sight;
 use super::write::{self, Reason};
 use crate::access::{Action, Actor};
@@ -81,18 +83,25 @@ pub async fn create(app: &App, actor: &Actor, content: Content) -> Outcome<Respo
     let all = within(&change).await?;
     Sight::new(actor, Action::ChangePolicy, &all).refuse_change(&content)?;
     write::refuse_if_wrong(&content, &all, "")?;
+    let found = said(actor, &all, &content);
     let id = write::create(&change, actor, content).await?;
     publish::publish(&mut change).await?;
-    let shown = after(&change, &id).await?;
+    let shown = after(&change, &id, found).await?;
     change.commit().await?;
     Ok((StatusCode::CREATED, shown).into_response())
 }
 
-/// The definition as this change leaves it.
-async fn after(change: &Change, id: &str) -> Outcome<Versioned<Value>> {
+/// What a definition gives beyond what its author may mean, told to whoever stores it.
+fn said(actor: &Actor, all: &Snapshot, content: &Content) -> Vec<Finding> {
+    let sight = Sight::new(actor, Action::ReadPolicy, all);
+    Findings::new(all, &sight).of_stored(content)
+}
+
+/// The definition as this change leaves it, with what there is to say of it.
+async fn after(change: &Change, id: &str, found: Vec<Finding>) -> Outcome<Versioned<Value>> {
     let row = definition::Entity::find_by_id(id).one(change.tx()).await?;
-    let found = Definition::from_row(row.ok_or_else(|| Failure::internal("a definition is gone"))?)?;
-    Ok(Versioned(found.version, found.shown()?))
+    let stored = Definition::from_row(row.ok_or_else(|| Failure::internal("a definition is gone"))?)?;
+    Ok(Versioned(stored.version, stored.shown_with(found)?))
 }
 
 /// Replaces one.
@@ -125,7 +134,7 @@ pub async fn modify(
     let (content, reason) = next(&old.content)?;
     sight.refuse_change(&content)?;
     if content == old.content && reason != Reason::Renewed {
-        return Ok(Versioned(old.version, old.shown()?));
+        return Ok(Versioned(old.version, old.shown_with(said(actor, &all, &content))?));
     }
     write::refuse_if_wrong(&content, &all, "")?;
     let shape_changes = match (&old.content, &content) {
@@ -135,9 +144,10 @@ pub async fn modify(
     if content.name() != old.content.name() || shape_changes {
         refuse_in_use(old, &all)?;
     }
+    let found = said(actor, &all, &content);
     write::replace(&change, By::Person(actor), old, content, reason).await?;
     publish::publish(&mut change).await?;
-    let shown = after(&change, &old.id).await?;
+    let shown = after(&change, &old.id, found).await?;
     change.commit().await?;
     Ok(shown)
 }

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::computers::policies as on_computers;
 use crate::definitions::current::current;
 use crate::definitions::defined::{Defined, kept, remembered};
+use crate::definitions::findings::{Findings, as_mistake};
 use crate::definitions::write::Reason;
 use crate::definitions::{Content, Kind, Sight, mistakes, routes};
 use crate::http::extract::{Expected, Json, Path, Query, Versioned, refuse_unknown};
@@ -89,7 +90,10 @@ pub fn routes(table: Routes) -> Routes {
             Method::GET,
             "/policies/{reference}/warnings",
             Action::ReadPolicy,
-            doc("What in it will not do what its author means, as things stand").answer::<Mistake>(200).page(&[]).filters::<PageQuery>(),
+            doc("What in it will not do what its author means, as things stand, and what it gives beyond that, also where it is disabled")
+                .answer::<Mistake>(200)
+                .page(&[])
+                .filters::<PageQuery>(),
             warnings,
         )
         .on(
@@ -174,7 +178,8 @@ async fn warnings(
     let found = mistakes::Together::new(&all, &known, &sight).of(&policy.content, app.clock.now());
     let found = if sight.is_whole() { found } else { mistakes::narrowed(found) };
     let found = if actor.may(Action::ReadPersons) { found } else { mistakes::without_persons(found) };
-    let numbered: Vec<(usize, Mistake)> = found.into_iter().enumerate().collect();
+    let given = Findings::new(&all, &sight).of(&policy.content).into_iter().map(as_mistake);
+    let numbered: Vec<(usize, Mistake)> = found.into_iter().chain(given).enumerate().collect();
     let page = slice.page_of(numbered, |(number, _)| format!("{number:04}"));
     Ok(Json(Page { items: page.items.into_iter().map(|(_, mistake)| mistake).collect(), next: page.next }))
 }

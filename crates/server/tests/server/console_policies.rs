@@ -103,7 +103,8 @@ async fn saving_what_is_shown_changes_nothing_and_a_lost_update_shows_both_versi
         "elevation": { "run_as": "deploy", "keep_environment": ["LANG"], "containment": "pid_namespace", "at_expiry": "let_finish", "finish_within": "1h" },
         "request": { "max_duration": "2h", "approvals": 2, "approvers": ["role:approver", "role:owner"], "remind_after": "10m" },
     });
-    let stored = server.owner.post("/policies", policy).await.ok();
+    server.owner.post("/policies", policy).await.ok();
+    let stored = server.owner.read("/policies/p").await.ok();
     let page = format!("/policies/{}", stored["id"].as_str().unwrap());
     let form = browser.form(&format!("{page}/edit")).await;
     let same = browser.post(&format!("{page}/edit"), &form).await;

@@ -49,6 +49,8 @@ mod events;
 #[cfg(test)]
 mod facts;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod flow;
 #[cfg(test)]
 mod four_eyes;

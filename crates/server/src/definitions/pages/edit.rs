@@ -45,6 +45,8 @@ struct Preview {
     wrong: Vec<Wrong>,
     warnings: Vec<Mistake>,
     findings: Vec<Finding>,
+    /// Whether they are about what names it.
+    of_others: bool,
 }
 
 /// What is wrong, and where that is on the page.
@@ -211,7 +213,7 @@ async fn looked<T: Formed>(
         place: place(&error.field),
         reason: in_form(&error.reason).to_owned(),
     });
-    Ok((Preview { summary, wrong: wrong.collect(), warnings, findings }, all))
+    Ok((Preview { summary, wrong: wrong.collect(), warnings, findings, of_others: T::KIND == crate::definitions::Kind::List }, all))
 }
 
 /// What the form calls a field: `Rules, 1: Arguments` for `applications[0].arguments[2]`.

@@ -41,6 +41,14 @@ pub(super) fn stored(all: &mut BTreeMap<String, Value>) {
             ("created", moment.clone()),
             ("changed", moment),
         ];
+        // Only in the answer to a change.
+        let findings = json!({
+            "type": "array", "items": { "$ref": "#/components/schemas/Finding" },
+            "description": "In the answer to a change: what it gives beyond what its author may mean, where it is in force; the gravest first.",
+        });
+        if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+            properties.insert("findings".to_owned(), findings);
+        }
         // Each form has fields that it needs: its name at least.
         for (field, said) in own {
             if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
