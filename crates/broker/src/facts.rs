@@ -25,7 +25,7 @@ use brevet_sys::open;
 use crate::shares::{Elsewhere, Part, Shares};
 use content::{Contents, MOST_COPIED, Stamp};
 use dpkg::Dpkg;
-use walk::{WalkError, Walked, walk};
+use walk::{Merged, WalkError, Walked, walk};
 
 /// Why a command cannot be run at all.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +120,7 @@ pub struct Examiner {
     contents: Contents,
     memory: Arc<Shares>,
     dpkg: Dpkg,
+    merged: Merged,
     search: Vec<PathBuf>,
 }
 
@@ -143,7 +144,13 @@ impl Examiner {
     #[must_use]
     pub fn new(path: &str) -> Self {
         let search = path.split(':').filter(|part| part.starts_with('/')).map(PathBuf::from).collect();
-        Self { contents: Contents::default(), memory: content::memory(), dpkg: Dpkg::new(Path::new("/var/lib/dpkg")), search }
+        Self {
+            contents: Contents::default(),
+            memory: content::memory(),
+            dpkg: Dpkg::new(Path::new("/var/lib/dpkg")),
+            merged: Merged::default(),
+            search,
+        }
     }
 
     /// Examines a command. `owner` names the file's owner.
@@ -216,11 +223,11 @@ impl Examiner {
         if name.contains(&b'/') {
             let path =
                 if name.starts_with(b"/") { name.to_vec() } else { [directory_path(question.directory)?.as_bytes(), b"/", name].concat() };
-            return walk(&path, question.viewer).map_err(|error| walk_failed(question.command, error));
+            return walk(&path, question.viewer, &self.merged).map_err(|error| walk_failed(question.command, error));
         }
         for directory in &self.search {
             let path = [directory.as_os_str().as_bytes(), b"/", name].concat();
-            if let Ok(walked) = walk(&path, question.viewer)
+            if let Ok(walked) = walk(&path, question.viewer, &self.merged)
                 && open::metadata(walked.place.as_fd()).is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o111 != 0)
             {
                 return Ok(walked);
@@ -262,7 +269,7 @@ impl Examiner {
             mode: metadata.mode() & 0o7777,
             package,
             interpreter,
-            parent: parent_of(question.parent.as_deref()),
+            parent: parent_of(question.parent.as_deref(), &self.merged),
         };
         Ok(Examined { facts, executable, script: line.is_some(), visible, identity })
     }
@@ -296,7 +303,7 @@ impl Examiner {
     /// writes a first line chooses whose path is looked at.
     fn interpreter(&self, line: &script::FirstLine, viewer: &Viewer) -> Result<(Interpreter, bool), Unfit> {
         let named = &line.interpreter;
-        let walked = match walk(named.as_bytes(), viewer) {
+        let walked = match walk(named.as_bytes(), viewer, &self.merged) {
             Ok(walked) => walked,
             Err(WalkError::Absent { visible: false }) => return Err(Unfit::Unseen),
             Err(error) => return Err(format!("its interpreter \"{named}\": {error}").into()),
@@ -360,11 +367,11 @@ fn first_line(file: &mut File) -> Result<Option<script::FirstLine>, String> {
     script::first_line(beginning.get(..length).unwrap_or_default()).map_err(|error| error.to_string())
 }
 
-fn parent_of(path: Option<&Path>) -> Fact<Parent> {
+fn parent_of(path: Option<&Path>, merged: &Merged) -> Fact<Parent> {
     let unknown = |why: &str| Fact::Unknown(why.to_owned());
     let Some(path) = path else { return unknown("the asking process's parent could not be seen") };
     let Ok(text) = OsText::new(path.as_os_str().as_bytes()) else { return unknown("its path has a NUL byte") };
-    match walk(path.as_os_str().as_bytes(), &Viewer::default()) {
+    match walk(path.as_os_str().as_bytes(), &Viewer::default(), merged) {
         Ok(walked) => Fact::Known(Parent { path: text, chain: walked.chain }),
         Err(error) => Fact::Unknown(format!("its executable: {error}")),
     }
@@ -424,7 +431,7 @@ fn walk_failed(command: &OsText, error: WalkError) -> FactsError {
 /// # Errors
 /// In words, when there is no such file.
 pub fn chain_of(path: &Path, viewer: &Viewer) -> Result<(Fact<bool>, Option<String>), String> {
-    let walked = walk(path.as_os_str().as_bytes(), viewer).map_err(|error| error.to_string())?;
+    let walked = walk(path.as_os_str().as_bytes(), viewer, &Merged::default()).map_err(|error| error.to_string())?;
     Ok((walked.chain, walked.writable_by))
 }
 

@@ -15,7 +15,7 @@ mod version;
 pub use check::{MAX_ARGUMENTS, validate_list_rule, validate_rule};
 pub use matching::{Against, Matched, Side, Specificity, matches_any, matches_rule};
 pub(crate) use matching::{Lists, Miss, hold_all, hold_everything, specificity};
-pub use merged::other_names;
+pub use merged::{MERGED, other_names};
 pub use rule::{Any, Argument, Glob, Rest, Rule, RuleError, True};
 pub use version::compare as compare_versions;
 

@@ -106,11 +106,9 @@ fn what_apply_gives_is_said_by_the_server_with_file_and_line_and_is_in_json() {
 }
 
 fn stored(more: Value) -> Value {
-    let mut stored = serde_json::to_value(&file::parse(POLICY).unwrap().policy[0]).unwrap();
+    let policy = file::parse(POLICY).ok().and_then(|file| file.policy.into_iter().next());
     let known = json!({ "id": PolicyId::new(1, [1; 10]), "version": 1, "created": Timestamp::from_millis(0), "changed": Timestamp::from_millis(0) });
-    stored.as_object_mut().unwrap().extend(known.as_object().unwrap().clone());
-    stored.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    stored
+    Value::Object([json!(policy), known, more].iter().filter_map(Value::as_object).flat_map(Clone::clone).collect())
 }
 
 #[test]

@@ -9,8 +9,9 @@ use std::fs::Metadata;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Mutex, PoisonError};
 
-use brevet_core::application::{Fact, other_names};
+use brevet_core::application::{Fact, MERGED, other_names};
 use brevet_core::text::OsText;
 use brevet_sys::open;
 
@@ -70,12 +71,21 @@ pub enum WalkError {
     Unusable(String),
 }
 
+/// What the links of a merged `/usr` lead to, for as long as neither `/` nor `/usr` has changed.
+#[derive(Debug, Default)]
+pub struct Merged(Mutex<Option<(Stamp, Links)>>);
+
+/// Where and what `/` and `/usr` are, and when they last changed: device, inode, seconds and nanoseconds.
+type Stamp = [(u64, u64, i64, i64); 2];
+/// Each directory of the system that is a link of root's, and its target.
+type Links = Vec<((&'static str, &'static str), Vec<u8>)>;
+
 /// Walks an absolute path.
 ///
 /// # Errors
 /// When it leads nowhere.
-pub fn walk(path: &[u8], viewer: &Viewer) -> Result<Walked, WalkError> {
-    let mut walk = Walk::begin(path, viewer)?;
+pub fn walk(path: &[u8], viewer: &Viewer, merged: &Merged) -> Result<Walked, WalkError> {
+    let mut walk = Walk::begin(path, viewer, merged)?;
     let found = walk.find();
     let visible = walk.visible;
     match found.and_then(|(file, name, metadata)| walk.finish(file, &name, &metadata)) {
@@ -98,10 +108,12 @@ struct Directory {
     fd: OwnedFd,
     name: OsString,
     verdict: Verdict,
+    stamp: (u64, u64, i64, i64),
 }
 
 struct Walk<'a> {
     viewer: &'a Viewer,
+    merged: &'a Merged,
     passed: Vec<Directory>,
     pending: VecDeque<OsString>,
     names: Vec<OsText>,
@@ -113,13 +125,14 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn begin(path: &[u8], viewer: &'a Viewer) -> Result<Self, WalkError> {
+    fn begin(path: &[u8], viewer: &'a Viewer, merged: &'a Merged) -> Result<Self, WalkError> {
         if path.first() != Some(&b'/') || path.len() > 4096 {
             return Err(WalkError::Unusable("it is not an absolute path of at most 4096 bytes".to_owned()));
         }
         let fd = open::root().map_err(unusable)?;
         let mut walk = Self {
             viewer,
+            merged,
             passed: Vec::new(),
             pending: split(path),
             names: Vec::new(),
@@ -191,7 +204,8 @@ impl<'a> Walk<'a> {
             self.worsen(verdict.clone());
         }
         self.visible &= enter::by_mode(self.viewer, metadata);
-        self.passed.push(Directory { fd, name, verdict });
+        let stamp = (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec());
+        self.passed.push(Directory { fd, name, verdict, stamp });
     }
 
     fn follow(&mut self, link: BorrowedFd<'_>) -> Result<(), WalkError> {
@@ -236,7 +250,7 @@ impl<'a> Walk<'a> {
         if self.names.last() != Some(&path) {
             self.names.push(path.clone());
         }
-        let others = other_names(&self.names, |parent, name| self.merged(parent, name));
+        let others = self.other_names();
         self.names.extend(others);
         let (chain, writable_by) = match self.worst {
             Verdict::Roots => (Fact::Known(true), None),
@@ -247,8 +261,32 @@ impl<'a> Walk<'a> {
         Ok(Walked { place, path, names: self.names, chain, writable_by, visible: self.visible })
     }
 
+    /// The names of the file through the links of a merged `/usr`. They are read again only where something in `/` or `/usr` changed.
+    fn other_names(&self) -> Vec<OsText> {
+        // Nothing else can have such a name.
+        if !self.names.iter().any(|name| name.as_bytes().starts_with(b"/usr/")) {
+            return Vec::new();
+        }
+        let usr = self.passed.get(1).filter(|directory| directory.name == "usr");
+        let stamp = self.passed.first().zip(usr).map(|(root, usr)| [root.stamp, usr.stamp]);
+        let mut known = self.merged.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = |links: &Links| {
+            let target = |place: (&str, &str)| links.iter().find(|(known, _)| *known == place).map(|(_, target)| target.clone());
+            other_names(&self.names, |parent, name| target((parent, name)))
+        };
+        if let (Some(stamp), Some((before, links))) = (stamp, known.as_ref())
+            && stamp == *before
+        {
+            return of(links);
+        }
+        let links: Links = MERGED.into_iter().filter_map(|(parent, name)| Some(((parent, name), self.link_of(parent, name)?))).collect();
+        let others = of(&links);
+        *known = stamp.map(|stamp| (stamp, links));
+        others
+    }
+
     /// Where a directory of the system leads that is a link of root's alone; nothing where it is none.
-    fn merged(&self, parent: &str, name: &str) -> Option<Vec<u8>> {
+    fn link_of(&self, parent: &str, name: &str) -> Option<Vec<u8>> {
         let root = self.passed.first().filter(|root| root.verdict == Verdict::Roots)?;
         let within = parent.strip_prefix('/').filter(|within| !within.is_empty());
         let opened = within.map(|within| open::component(root.fd.as_fd(), OsStr::new(within)).ok());
@@ -355,7 +393,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
     fn walk_as_root(path: &std::path::Path) -> Result<Walked, WalkError> {
-        walk(path.as_os_str().as_bytes(), &Viewer::default())
+        walk(path.as_os_str().as_bytes(), &Viewer::default(), &Merged::default())
     }
 
     fn directory() -> tempfile::TempDir {
@@ -385,6 +423,23 @@ mod tests {
         let sh = names("/usr/bin/sh");
         let target = std::fs::canonicalize("/usr/bin/sh").unwrap().display().to_string();
         assert!(sh.contains(&"/bin/sh".to_owned()) && !names(&target).contains(&"/bin/sh".to_owned()), "{sh:?}");
+    }
+
+    #[test]
+    fn links_of_a_merged_usr_are_read_again_when_something_beside_them_changed() {
+        let known = Merged::default();
+        let names = || walk(b"/usr/bin/true", &Viewer::default(), &known).unwrap().names;
+        let first = names();
+        let (stamp, links) = known.0.lock().unwrap().clone().unwrap();
+        assert!(links.iter().any(|(place, target)| *place == ("/", "bin") && target == b"usr/bin"));
+        // What is known is believed for as long as it has the same stamp, and no longer.
+        *known.0.lock().unwrap() = Some((stamp, Links::new()));
+        assert_eq!(names(), [OsText::from("/usr/bin/true")]);
+        let mut older = stamp;
+        older[0].3 -= 1;
+        *known.0.lock().unwrap() = Some((older, Links::new()));
+        assert_eq!(names(), first);
+        assert_eq!(known.0.lock().unwrap().clone(), Some((stamp, links)));
     }
 
     #[test]
@@ -432,8 +487,8 @@ mod tests {
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
         let somebody = Viewer { uid: 4242, gids: vec![4242] };
         let missing = dir.path().join("missing");
-        assert!(matches!(walk(missing.as_os_str().as_bytes(), &somebody), Err(WalkError::Absent { visible: false })));
-        assert!(matches!(walk(b"/usr/bin/no-such-program", &somebody), Err(WalkError::Absent { visible: true })));
+        assert!(matches!(walk(missing.as_os_str().as_bytes(), &somebody, &Merged::default()), Err(WalkError::Absent { visible: false })));
+        assert!(matches!(walk(b"/usr/bin/no-such-program", &somebody, &Merged::default()), Err(WalkError::Absent { visible: true })));
     }
 
     #[test]
@@ -441,14 +496,14 @@ mod tests {
         let dir = directory();
         symlink("loop", dir.path().join("loop")).unwrap();
         assert!(matches!(walk_as_root(&dir.path().join("loop")), Err(WalkError::Unusable(_))));
-        assert!(matches!(walk(b"/proc/self/exe", &Viewer::default()), Err(WalkError::Unusable(_))));
-        assert!(matches!(walk(b"/proc/1/root/bin/true", &Viewer::default()), Err(WalkError::Unusable(_))));
-        assert!(walk(b"relative", &Viewer::default()).is_err());
+        assert!(matches!(walk(b"/proc/self/exe", &Viewer::default(), &Merged::default()), Err(WalkError::Unusable(_))));
+        assert!(matches!(walk(b"/proc/1/root/bin/true", &Viewer::default(), &Merged::default()), Err(WalkError::Unusable(_))));
+        assert!(walk(b"relative", &Viewer::default(), &Merged::default()).is_err());
     }
 
     #[test]
     fn a_name_with_dots_is_followed_and_never_matched() {
-        let walked = walk(b"/usr/../usr/bin/true", &Viewer::default()).unwrap();
+        let walked = walk(b"/usr/../usr/bin/true", &Viewer::default(), &Merged::default()).unwrap();
         assert_eq!(walked.names.first(), Some(&OsText::from("/usr/bin/true")));
     }
 }

@@ -119,7 +119,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(5_000))]
+    #![proptest_config(cases(10_000))]
 
     #[test]
     fn not_knowing_something_never_gives_more(policies in policies(1..6), launch in launch(), standing in standing(), which in 0usize..5) {
