@@ -97,7 +97,7 @@ fn what_apply_gives_is_said_by_the_server_with_file_and_line_and_is_in_json() {
     let findings = json!([finding("p", "applications[0].file"), finding("q", "applications[0].list \"L\".rules[1].file")]);
     api.on("POST apply", 200, &json!({ "dry_run": true, "changes": [], "findings": findings }));
     let ran = api.run(&["apply", "-f", file.to_str().unwrap(), "--dry-run"]);
-    let here = format!("brevetctl: danger: {}:2: policy 'p': applications[0].file: is a shell; do not\n", file.display());
+    let here = format!("brevetctl: danger: {}:7: policy 'p': applications[0].file: is a shell; do not\n", file.display());
     let there = "brevetctl: danger: policy 'q' on the server: applications[0].list \"L\".rules[1].file: is a shell; do not\n";
     assert_eq!((ran.code, ran.stderr), (0, format!("{here}{there}")));
     let ran = api.run(&["--json", "apply", "-f", file.to_str().unwrap(), "--dry-run"]);
