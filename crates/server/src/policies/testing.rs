@@ -78,7 +78,8 @@ async fn doubts(app: &App, body: &Test, sight: &Sight, all: &Snapshot) -> Outcom
     let meant = |near: Option<&str>| near.map_or_else(String::new, |near| format!("; do you mean {near:?}?"));
     let there = computer::Entity::find().select_only().column(computer::Column::Name).filter(computer::Column::State.ne("removed"));
     let is_there = there.clone().filter(computer::Column::Name.eq(&body.computer)).into_tuple::<String>();
-    if is_there.one(&app.store.pool).await?.is_none() {
+    // One that the caller does not see is not there for them.
+    if is_there.one(&app.store.pool).await?.is_none_or(|name| !sight.has_computer(&name)) {
         let names = there.into_tuple::<String>().all(&app.store.pool).await?;
         let near = advice.nearest(&body.computer, names.iter().map(String::as_str).filter(|name| sight.has_computer(name)));
         out.push(format!("no computer {:?} is enrolled{}", body.computer, meant(near)));

@@ -234,8 +234,8 @@ async fn the_test_box_says_what_would_be_decided_and_why_the_others_do_not_match
         "{}",
         page.text
     );
-    let slip = browser.get("/policies/test?user=alice&os_groups=wbe&computer=web-1&file=/usr/bin/true").await.text;
-    assert!(slip.contains("no policy and no group names the user &#34;alice&#34;"), "{slip}");
+    let slip = browser.get("/policies/test?user=alcie&os_groups=wbe&computer=web-1&file=/usr/bin/true").await.text;
+    assert!(slip.contains("no policy and no group names the user &#34;alcie&#34;; do you mean &#34;alice&#34;?"), "{slip}");
     let none = browser.get("/policies/test?user=alice&computer=web-1&file=/usr/bin/true").await.text;
     assert!(none.contains("It is refused") && none.contains("is not among them"), "{none}");
     let wrong = browser.get("/policies/test?user=&computer=&file=relative&at=never&hash=1").await;
